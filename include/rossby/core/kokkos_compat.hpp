@@ -1,0 +1,50 @@
+#pragma once
+/// \file
+/// All knowledge of Kokkos versions and backends. No other file looks at KOKKOS_VERSION or KOKKOS_ENABLE_*.
+
+#include <Kokkos_Core.hpp>
+
+#include <cstddef>
+
+namespace rossby {
+
+using Exec = Kokkos::DefaultExecutionSpace;
+using MemorySpace = Exec::memory_space;
+using Device = Kokkos::Device<Exec, MemorySpace>;
+
+/// Index of kernels: signed and pointer-wide, because g++ does not vectorise loops over `int` View indices.
+using index_t = std::ptrdiff_t;
+using Range = Kokkos::RangePolicy<Exec, Kokkos::IndexType<index_t>>;
+using Team = Kokkos::TeamPolicy<Exec>;
+using TeamMember = Team::member_type;
+
+/// True where the host can dereference device memory (Serial, OpenMP).
+constexpr bool host_accessible = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
+
+namespace math {
+#if KOKKOS_VERSION >= 30700
+using Kokkos::cos;
+using Kokkos::erf;
+using Kokkos::exp;
+using Kokkos::fabs;
+using Kokkos::floor;
+using Kokkos::isfinite;
+using Kokkos::log;
+using Kokkos::sin;
+using Kokkos::sqrt;
+#else
+using Kokkos::Experimental::cos;
+using Kokkos::Experimental::erf;
+using Kokkos::Experimental::exp;
+using Kokkos::Experimental::fabs;
+using Kokkos::Experimental::floor;
+using Kokkos::Experimental::isfinite;
+using Kokkos::Experimental::log;
+using Kokkos::Experimental::sin;
+using Kokkos::Experimental::sqrt;
+#endif
+template <class T> KOKKOS_INLINE_FUNCTION constexpr T max(T a, T b) { return a < b ? b : a; }
+template <class T> KOKKOS_INLINE_FUNCTION constexpr T min(T a, T b) { return b < a ? b : a; }
+} // namespace math
+
+} // namespace rossby

@@ -1,0 +1,76 @@
+#include <rossby/autograd/tape.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace rossby {
+
+namespace {
+template <class T> void add(Exec const& exec, View<T, 1> to, View<T, 1> from)
+{
+  Kokkos::parallel_for("rossby::autograd::accumulate", Range(exec, 0, static_cast<index_t>(to.extent(0))),
+                       KOKKOS_LAMBDA(index_t i) { to(i) += from(i); });
+}
+} // namespace
+
+Var::Var(Array value, bool needs_grad) : data_(std::make_shared<Data>(Data{std::move(value), Array(), needs_grad})) {}
+
+void Var::accumulate(Exec const& exec, Array const& g) const
+{
+  if (!data_->needs_grad)
+    return;
+  ROSSBY_EXPECT(g.size() == data_->value.size() && g.dtype() == data_->value.dtype());
+  if (!data_->grad) {
+    data_->grad = g.reshaped(data_->value.shape());
+    return;
+  }
+  dispatch(g.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    add<T>(exec, data_->grad.flat<T>(), g.flat<T>());
+  });
+}
+
+Array Var::grad_to_add_to(Exec const& exec) const
+{
+  if (!data_->grad)
+    data_->grad = Array::zeros(exec, data_->value.dtype(), data_->value.shape());
+  return data_->grad;
+}
+
+void Tape::record(char const* op, Var output, std::function<void(Exec const&)> backward, std::size_t saved_bytes)
+{
+  nodes_.push_back({op, std::move(output), std::move(backward), saved_bytes});
+}
+
+void Tape::backward(Exec const& exec, Var const& output, Array const& seed)
+{
+  output.accumulate(exec, seed);
+  while (!nodes_.empty()) {
+    Node node = std::move(nodes_.back());
+    nodes_.pop_back();
+    if (node.output.grad()) {
+      node.backward(exec);
+      node.output.drop_grad(); // nothing earlier on the tape reads it
+    }
+  }
+}
+
+std::string Tape::memory_table() const
+{
+  std::map<std::string, std::pair<std::size_t, std::size_t>> rows;
+  for (auto const& node : nodes_) {
+    auto& [count, bytes] = rows[node.op];
+    ++count;
+    bytes += node.saved_bytes + node.output.value().bytes();
+  }
+  std::vector<std::pair<std::string, std::pair<std::size_t, std::size_t>>> sorted(rows.begin(), rows.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) { return a.second.second > b.second.second; });
+  std::string table = fmt::format("{:<28}{:>8}{:>12}\n", "operation", "count", "MiB kept");
+  for (auto const& [op, row] : sorted)
+    table += fmt::format("{:<28}{:>8}{:>12.1f}\n", op, row.first, static_cast<double>(row.second) / 1048576.0);
+  return table;
+}
+
+} // namespace rossby
