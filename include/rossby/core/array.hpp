@@ -99,9 +99,9 @@ public:
   IndexList() = default;
   explicit IndexList(std::vector<index_t> const&);
   index_t size() const { return size_; }
-  Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>> view() const
+  View<index_t const, 1> view() const
   {
-    return {static_cast<index_t const*>(block_.get()), static_cast<std::size_t>(size_)};
+    return View<index_t const, 1>(static_cast<index_t const*>(block_.get()), static_cast<std::size_t>(size_));
   }
 
 private:
