@@ -1,0 +1,85 @@
+#pragma once
+/// \file
+/// HDF5 files: named datasets in global shapes, of which each rank reads or writes its box, and attributes.
+///
+/// Every call takes `io::library_lock()`, because HDF5 builds are often not thread-safe. Each failure is an Error whose
+/// `where` names the file and, where there is one, the dataset.
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/core/array.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rossby::io {
+
+/// The part `[offset, offset + count)` of a dataset along each axis. A zero count is an empty part.
+struct Hyperslab {
+  Shape offset, count;
+};
+
+/// An open file. With a communicator all its ranks open the file together; creating datasets and attributes and
+/// writing are then collective, with the same names, shapes and attribute values on every rank.
+class Hdf5File {
+public:
+  static Hdf5File open_read(std::string const& path);
+  static Hdf5File open_read(std::string const& path, Communicator const&);
+  /// Truncates an existing file.
+  static Hdf5File create(std::string const& path);
+  static Hdf5File create(std::string const& path, Communicator const&);
+
+  Hdf5File(Hdf5File&&) noexcept;
+  Hdf5File& operator=(Hdf5File&&) noexcept;
+  /// Closes without reporting errors; writers call close().
+  ~Hdf5File();
+  /// Flushes and closes. \throws Error when the data can't be written (a full disk shows here at the latest).
+  void close();
+
+  std::string const& path() const;
+
+  /// True for a dataset or group of this name ("/model/layers.0.g"); leading slashes are optional everywhere.
+  bool exists(std::string const& name) const;
+  /// Names of what a group holds, in alphabetical order; "/" is the root. A missing group is an error.
+  std::vector<std::string> list(std::string const& group) const;
+
+  Shape shape(std::string const& dataset) const;
+  /// float64 for 64-bit floating point and all integers, float32 for other floating point types.
+  DType dtype(std::string const& dataset) const;
+
+  /// Row-major values; of the whole dataset or of one box. Collective when the file has a communicator.
+  std::vector<double> read(std::string const& dataset) const;
+  std::vector<double> read(std::string const& dataset, Hyperslab const& box) const;
+  std::string read_text(std::string const& dataset) const;
+
+  /// Creates a dataset, with the groups above it, and writes this rank's values: all of them, or `box` of them.
+  /// Several ranks that write without a box must hold the same values; only one of them writes.
+  void write(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values) const;
+  void write(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values,
+             Hyperslab const& box) const;
+  /// A text of any length (attributes are limited to 64 KiB).
+  void write_text(std::string const& dataset, std::string const& text) const;
+  void make_group(std::string const& group) const;
+
+  // Attributes of a dataset or group ("/" for the file). Overloads share a name so that types can't be mixed up
+  // silently: reading an attribute as another kind is an error.
+  bool has_attribute(std::string const& object, std::string const& name) const;
+  void write_attribute(std::string const& object, std::string const& name, std::string const& value) const;
+  void write_attribute(std::string const& object, std::string const& name, double value) const;
+  void write_attribute(std::string const& object, std::string const& name, std::int64_t value) const;
+  std::string read_string_attribute(std::string const& object, std::string const& name) const;
+  double read_double_attribute(std::string const& object, std::string const& name) const;
+  std::int64_t read_int_attribute(std::string const& object, std::string const& name) const;
+
+private:
+  struct Impl;
+  explicit Hdf5File(std::unique_ptr<Impl>);
+  static Hdf5File open(std::string const& path, Communicator const* ranks, bool create);
+  void write_box(std::string const& dataset, DType, Shape const&, std::vector<double> const&,
+                 std::optional<Hyperslab> const&) const;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace rossby::io

@@ -1,0 +1,436 @@
+#include <rossby/io/hdf5.hpp>
+
+#include <rossby/core/error.hpp>
+#include <rossby/io/lock.hpp>
+
+#include "hdf5_access.hpp"
+
+#include <fmt/format.h>
+#include <hdf5.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace rossby::io {
+
+namespace {
+/// An HDF5 identifier that closes itself.
+class Handle {
+public:
+  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  ~Handle()
+  {
+    if (id_ >= 0)
+      close_(id_);
+  }
+  Handle(Handle const&) = delete;
+  Handle& operator=(Handle const&) = delete;
+  operator hid_t() const { return id_; }
+  bool ok() const { return id_ >= 0; }
+
+private:
+  hid_t id_;
+  herr_t (*close_)(hid_t);
+};
+
+herr_t keep_innermost(unsigned, H5E_error2_t const* entry, void* text)
+{
+  if (entry->desc)
+    *static_cast<std::string*>(text) = entry->desc;
+  return 0;
+}
+
+/// HDF5's own words for the last failure.
+std::string reason()
+{
+  std::string text;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_innermost, &text);
+  H5Eclear2(H5E_DEFAULT);
+  return text.empty() ? "no reason given" : text;
+}
+
+std::vector<hsize_t> extents(Shape const& shape) { return {shape.begin(), shape.end()}; }
+
+std::string parent_of(std::string const& name)
+{
+  auto const slash = name.find_last_of('/');
+  return slash == std::string::npos ? "" : name.substr(0, slash);
+}
+
+std::string absolute(std::string const& name) { return !name.empty() && name.front() == '/' ? name : "/" + name; }
+} // namespace
+
+struct Hdf5File::Impl {
+  std::string path;
+  hid_t file = -1, transfer = H5P_DEFAULT;
+  std::optional<Communicator> ranks;
+
+  ~Impl()
+  {
+    auto const lock = library_lock();
+    if (transfer != H5P_DEFAULT)
+      H5Pclose(transfer);
+    if (file >= 0)
+      H5Fclose(file);
+  }
+
+  std::string at(std::string const& name) const { return fmt::format("{}: {}", path, absolute(name)); }
+
+  [[noreturn]] void damaged(std::string const& name, std::string const& what) const
+  {
+    fail(at(name), fmt::format("{} ({})", what, reason()), "the file is damaged or incomplete: write or copy it again");
+  }
+
+  Handle open_dataset(std::string const& name) const
+  {
+    if (!exists(name))
+      fail(at(name), "no such dataset", "see what the file holds with: h5ls -r " + path);
+    hid_t const id = H5Dopen2(file, absolute(name).c_str(), H5P_DEFAULT);
+    if (id < 0)
+      damaged(name, "can't be opened as a dataset");
+    return Handle(id, H5Dclose);
+  }
+
+  Handle open_object(std::string const& name) const
+  {
+    hid_t const id = exists(name) ? H5Oopen(file, absolute(name).c_str(), H5P_DEFAULT) : -1;
+    if (id < 0)
+      fail(at(name), "no such dataset or group");
+    return Handle(id, H5Oclose);
+  }
+
+  /// H5Lexists fails on a path whose upper groups are missing, so each level is asked for.
+  bool exists(std::string const& name) const
+  {
+    std::string const full = absolute(name);
+    if (full == "/")
+      return true;
+    for (std::size_t end = full.find('/', 1);; end = full.find('/', end + 1)) {
+      if (H5Lexists(file, full.substr(0, end).c_str(), H5P_DEFAULT) <= 0) {
+        H5Eclear2(H5E_DEFAULT);
+        return false;
+      }
+      if (end == std::string::npos)
+        return true;
+    }
+  }
+
+  Shape shape_of(hid_t dataset) const
+  {
+    Handle const space(H5Dget_space(dataset), H5Sclose);
+    int const rank = H5Sget_simple_extent_ndims(space);
+    std::vector<hsize_t> dims(static_cast<std::size_t>(std::max(rank, 0)));
+    if (rank > 0)
+      H5Sget_simple_extent_dims(space, dims.data(), nullptr);
+    return {dims.begin(), dims.end()};
+  }
+};
+
+Hdf5File::Hdf5File(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Hdf5File::Hdf5File(Hdf5File&&) noexcept = default;
+Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
+Hdf5File::~Hdf5File() = default;
+
+std::string const& Hdf5File::path() const { return impl_->path; }
+
+Hdf5File Hdf5File::open(std::string const& path, Communicator const* ranks, bool create)
+{
+  auto const lock = library_lock();
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  Handle const access(ranks ? parallel_file_access(*ranks) : H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (ranks) {
+    impl->ranks = *ranks;
+    impl->transfer = collective_transfer(*ranks);
+  }
+  if (create) {
+    impl->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (impl->file < 0)
+      fail(path, fmt::format("can't be created ({})", reason()),
+           "check that the folder exists, that you may write to it and that the disk has room");
+  } else {
+    impl->file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+    if (impl->file < 0)
+      fail(path, fmt::format("can't be opened as an HDF5 file ({})", reason()),
+           "check the path; a file that is empty, cut short or of another format must be written again");
+  }
+  return Hdf5File(std::move(impl));
+}
+
+Hdf5File Hdf5File::open_read(std::string const& path) { return open(path, nullptr, false); }
+Hdf5File Hdf5File::open_read(std::string const& path, Communicator const& ranks) { return open(path, &ranks, false); }
+Hdf5File Hdf5File::create(std::string const& path) { return open(path, nullptr, true); }
+Hdf5File Hdf5File::create(std::string const& path, Communicator const& ranks) { return open(path, &ranks, true); }
+
+void Hdf5File::close()
+{
+  auto const lock = library_lock();
+  hid_t const file = std::exchange(impl_->file, -1);
+  bool const flushed = H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+  std::string const why = flushed ? "" : reason();
+  if (H5Fclose(file) < 0 || !flushed)
+    fail(impl_->path, fmt::format("can't be written to the end ({})", flushed ? reason() : why),
+         "check that the disk has room");
+}
+
+bool Hdf5File::exists(std::string const& name) const
+{
+  auto const lock = library_lock();
+  return impl_->exists(name);
+}
+
+std::vector<std::string> Hdf5File::list(std::string const& group) const
+{
+  auto const lock = library_lock();
+  Handle const object = impl_->open_object(group);
+  std::vector<std::string> names;
+  auto const collect = [](hid_t, char const* name, H5L_info_t const*, void* data) -> herr_t {
+    static_cast<std::vector<std::string>*>(data)->emplace_back(name);
+    return 0;
+  };
+  if (H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, collect, &names) < 0)
+    impl_->damaged(group, "can't be listed as a group");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Shape Hdf5File::shape(std::string const& dataset) const
+{
+  auto const lock = library_lock();
+  return impl_->shape_of(impl_->open_dataset(dataset));
+}
+
+DType Hdf5File::dtype(std::string const& dataset) const
+{
+  auto const lock = library_lock();
+  Handle const data = impl_->open_dataset(dataset);
+  Handle const type(H5Dget_type(data), H5Tclose);
+  return H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) < sizeof(double) ? DType::float32 : DType::float64;
+}
+
+std::vector<double> Hdf5File::read(std::string const& dataset) const
+{
+  auto const global = shape(dataset);
+  return read(dataset, {Shape(global.size(), 0), global});
+}
+
+std::vector<double> Hdf5File::read(std::string const& dataset, Hyperslab const& box) const
+{
+  auto const lock = library_lock();
+  Handle const data = impl_->open_dataset(dataset);
+  Handle const type(H5Dget_type(data), H5Tclose);
+  auto const kind = H5Tget_class(type);
+  if (kind != H5T_FLOAT && kind != H5T_INTEGER)
+    fail(impl_->at(dataset), "holds no numbers");
+  Shape const global = impl_->shape_of(data);
+  ROSSBY_EXPECT(box.offset.size() == global.size() && box.count.size() == global.size());
+  for (std::size_t i = 0; i < global.size(); ++i)
+    if (box.offset[i] < 0 || box.count[i] < 0 || box.offset[i] + box.count[i] > global[i])
+      fail(impl_->at(dataset), fmt::format("has shape {}, but {} elements from index {} were asked for along axis {}",
+                                           to_string(global), box.count[i], box.offset[i], i));
+
+  std::vector<double> values(static_cast<std::size_t>(product(box.count)));
+  Handle const on_disk(H5Dget_space(data), H5Sclose);
+  hsize_t const n = values.size();
+  Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);
+  if (values.empty()) {
+    H5Sselect_none(on_disk);
+    H5Sselect_none(in_memory);
+  } else if (!global.empty()) {
+    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box.offset).data(), nullptr, extents(box.count).data(), nullptr);
+  }
+  double nothing;
+  if (H5Dread(data, H5T_NATIVE_DOUBLE, in_memory, on_disk, impl_->transfer, values.empty() ? &nothing : values.data()) < 0)
+    impl_->damaged(dataset, "can't be read");
+  return values;
+}
+
+void Hdf5File::write(std::string const& dataset, DType dtype, Shape const& global_shape,
+                     std::vector<double> const& values) const
+{
+  write_box(dataset, dtype, global_shape, values, std::nullopt);
+}
+
+void Hdf5File::write(std::string const& dataset, DType dtype, Shape const& global_shape,
+                     std::vector<double> const& values, Hyperslab const& box) const
+{
+  ROSSBY_EXPECT(box.offset.size() == global_shape.size() && box.count.size() == global_shape.size());
+  write_box(dataset, dtype, global_shape, values, box);
+}
+
+void Hdf5File::write_box(std::string const& dataset, DType dtype, Shape const& global,
+                         std::vector<double> const& values, std::optional<Hyperslab> const& box) const
+{
+  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == (box ? product(box->count) : product(global)));
+  make_group(parent_of(dataset));
+  auto const lock = library_lock();
+  auto const dims = extents(global);
+  Handle const on_disk(global.empty() ? H5Screate(H5S_SCALAR)
+                                      : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
+                       H5Sclose);
+  Handle const how(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_fill_time(how, H5D_FILL_TIME_NEVER); // every element is written below
+  Handle const data(H5Dcreate2(impl_->file, absolute(dataset).c_str(),
+                               dtype == DType::float64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, on_disk, H5P_DEFAULT, how,
+                               H5P_DEFAULT),
+                    H5Dclose);
+  if (!data.ok())
+    fail(impl_->at(dataset), fmt::format("can't be created ({})", reason()), "check that the disk has room");
+
+  hsize_t const n = values.size();
+  Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);
+  if (values.empty() || (!box && impl_->ranks && impl_->ranks->rank() != 0)) {
+    H5Sselect_none(on_disk);
+    H5Sselect_none(in_memory);
+  } else if (box && !global.empty()) {
+    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box->offset).data(), nullptr, extents(box->count).data(), nullptr);
+  }
+  // Converted here, because HDF5 gives up collective transfers when it has to convert.
+  std::vector<float> single;
+  double nothing = 0;
+  void const* source = values.empty() ? &nothing : values.data();
+  if (dtype == DType::float32 && !values.empty()) {
+    single.assign(values.begin(), values.end());
+    source = single.data();
+  }
+  if (H5Dwrite(data, dtype == DType::float64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, in_memory, on_disk,
+               impl_->transfer, source) < 0)
+    fail(impl_->at(dataset), fmt::format("can't be written ({})", reason()), "check that the disk has room");
+}
+
+void Hdf5File::make_group(std::string const& group) const
+{
+  auto const lock = library_lock();
+  if (group.empty() || impl_->exists(group))
+    return;
+  Handle const links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(links, 1);
+  Handle const made(H5Gcreate2(impl_->file, absolute(group).c_str(), links, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  if (!made.ok())
+    fail(impl_->at(group), fmt::format("can't be created ({})", reason()), "check that the disk has room");
+}
+
+void Hdf5File::write_text(std::string const& dataset, std::string const& text) const
+{
+  make_group(parent_of(dataset));
+  auto const lock = library_lock();
+  Handle const type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, text.size() + 1);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  Handle const space(H5Screate(H5S_SCALAR), H5Sclose);
+  Handle const data(
+      H5Dcreate2(impl_->file, absolute(dataset).c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+  if (impl_->ranks && impl_->ranks->rank() != 0)
+    H5Sselect_none(space);
+  if (!data.ok() || H5Dwrite(data, type, space, space, impl_->transfer, text.c_str()) < 0)
+    fail(impl_->at(dataset), fmt::format("can't be written ({})", reason()), "check that the disk has room");
+}
+
+std::string Hdf5File::read_text(std::string const& dataset) const
+{
+  auto const lock = library_lock();
+  Handle const data = impl_->open_dataset(dataset);
+  Handle const type(H5Dget_type(data), H5Tclose);
+  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0)
+    fail(impl_->at(dataset), "holds no text");
+  std::string text(H5Tget_size(type), '\0');
+  if (H5Dread(data, type, H5S_ALL, H5S_ALL, impl_->transfer, text.data()) < 0)
+    impl_->damaged(dataset, "can't be read");
+  text.resize(std::min(text.size(), text.find('\0')));
+  return text;
+}
+
+bool Hdf5File::has_attribute(std::string const& object, std::string const& name) const
+{
+  auto const lock = library_lock();
+  return H5Aexists(impl_->open_object(object), name.c_str()) > 0;
+}
+
+namespace {
+void put_attribute(hid_t object, std::string const& where, std::string const& name, hid_t disk_type, hid_t memory_type,
+                   void const* value)
+{
+  Handle const space(H5Screate(H5S_SCALAR), H5Sclose);
+  Handle const attribute(H5Acreate2(object, name.c_str(), disk_type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (!attribute.ok() || H5Awrite(attribute, memory_type, value) < 0)
+    fail(where, fmt::format("attribute '{}' can't be written ({})", name, reason()), "check that the disk has room");
+}
+
+/// Reads a scalar attribute after making sure of its kind.
+void get_attribute(hid_t object, std::string const& where, std::string const& name, H5T_class_t kind, hid_t memory_type,
+                   void* value)
+{
+  Handle const attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
+  if (!attribute.ok())
+    fail(where, fmt::format("has no attribute '{}'", name));
+  Handle const type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
+  if (H5Tget_class(type) != kind || H5Sget_simple_extent_npoints(space) != 1)
+    fail(where, fmt::format("attribute '{}' is not a single value of the expected kind", name));
+  if (H5Aread(attribute, memory_type, value) < 0)
+    fail(where, fmt::format("attribute '{}' can't be read ({})", name, reason()));
+}
+} // namespace
+
+void Hdf5File::write_attribute(std::string const& object, std::string const& name, std::string const& value) const
+{
+  auto const lock = library_lock();
+  Handle const type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, value.size() + 1);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  put_attribute(impl_->open_object(object), impl_->at(object), name, type, type, value.c_str());
+}
+
+void Hdf5File::write_attribute(std::string const& object, std::string const& name, double value) const
+{
+  auto const lock = library_lock();
+  put_attribute(impl_->open_object(object), impl_->at(object), name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+}
+
+void Hdf5File::write_attribute(std::string const& object, std::string const& name, std::int64_t value) const
+{
+  auto const lock = library_lock();
+  put_attribute(impl_->open_object(object), impl_->at(object), name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+}
+
+std::string Hdf5File::read_string_attribute(std::string const& object, std::string const& name) const
+{
+  auto const lock = library_lock();
+  Handle const owner = impl_->open_object(object);
+  if (H5Aexists(owner, name.c_str()) <= 0)
+    fail(impl_->at(object), fmt::format("has no attribute '{}'", name));
+  Handle const attribute(H5Aopen(owner, name.c_str(), H5P_DEFAULT), H5Aclose);
+  Handle const type(H5Aget_type(attribute), H5Tclose);
+  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0) {
+    Handle const memory(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(memory, H5T_VARIABLE);
+    H5Tset_cset(memory, H5Tget_cset(type));
+    char* text = nullptr;
+    get_attribute(owner, impl_->at(object), name, H5T_STRING, memory, &text);
+    std::string const result = text ? text : "";
+    H5free_memory(text);
+    return result;
+  }
+  std::string text(H5Tget_size(type) + 1, '\0');
+  get_attribute(owner, impl_->at(object), name, H5T_STRING, type, text.data());
+  text.resize(std::min(text.size(), text.find('\0')));
+  return text;
+}
+
+double Hdf5File::read_double_attribute(std::string const& object, std::string const& name) const
+{
+  auto const lock = library_lock();
+  double value = 0;
+  get_attribute(impl_->open_object(object), impl_->at(object), name, H5T_FLOAT, H5T_NATIVE_DOUBLE, &value);
+  return value;
+}
+
+std::int64_t Hdf5File::read_int_attribute(std::string const& object, std::string const& name) const
+{
+  auto const lock = library_lock();
+  std::int64_t value = 0;
+  get_attribute(impl_->open_object(object), impl_->at(object), name, H5T_INTEGER, H5T_NATIVE_INT64, &value);
+  return value;
+}
+
+} // namespace rossby::io

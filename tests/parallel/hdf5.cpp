@@ -1,0 +1,49 @@
+// ranks: 1 2 3
+// Files written by all ranks together, each its box, hold what one rank would have written.
+#include <rossby/io/hdf5.hpp>
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+namespace {
+using namespace rossby;
+using io::Hdf5File;
+
+TEST(ParallelHdf5, RanksWriteAndReadTheirRows)
+{
+  auto const world = Communicator::world();
+  index_t const rows = 7, cols = 5;
+  std::string const path =
+      (std::filesystem::temp_directory_path() / ("rossby_parallel_" + std::to_string(world.size()) + ".h5")).string();
+  // Uneven parts: none on the first of several ranks, the rest on the last.
+  auto const start = [&](int rank) { return rank == 0 ? 0 : rank == world.size() ? rows : index_t{2} * (rank - 1); };
+  index_t const first = start(world.rank()), last = start(world.rank() + 1);
+  std::vector<double> mine;
+  for (index_t i = first * cols; i < last * cols; ++i)
+    mine.push_back(0.5 * static_cast<double>(i));
+  for (DType const type : {DType::float64, DType::float32}) {
+    {
+      auto f = Hdf5File::create(path, world);
+      f.write("/field", type, {rows, cols}, mine, {{first, 0}, {last - first, cols}});
+      f.write("/same", type, {2}, {1, 2});
+      f.write_text("/note", "written together");
+      f.write_attribute("/field", "ranks", std::int64_t{world.size()});
+      f.close();
+    }
+    auto const together = Hdf5File::open_read(path, world);
+    EXPECT_EQ(together.read("/field", {{first, 0}, {last - first, cols}}), mine);
+    EXPECT_EQ(together.read("/same"), (std::vector<double>{1, 2}));
+    EXPECT_EQ(together.read_text("/note"), "written together");
+    auto const alone = Hdf5File::open_read(path);
+    auto const all = alone.read("/field");
+    ASSERT_EQ(all.size(), 35u);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      EXPECT_EQ(all[i], 0.5 * static_cast<double>(i));
+    EXPECT_EQ(alone.read_int_attribute("/field", "ranks"), world.size());
+    world.barrier();
+  }
+  if (world.rank() == 0)
+    std::filesystem::remove(path);
+}
+} // namespace
