@@ -1,0 +1,86 @@
+"""Reads every #include against the table of layers in docs/design.md, and checks who may see which library."""
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(os.environ.get("ROSSBY_SOURCE", Path(__file__).resolve().parents[2]))
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+KERNEL = re.compile(r"Kokkos::parallel_(?:for|reduce|scan)\s*\(\s*([^,]{0,120})", re.DOTALL)
+
+# header pattern -> the places (prefixes of repository paths) that may include it
+PRIVATE_HEADERS = {
+    r"mpi\.h|nccl\.h": ("src/comm/",),
+    r"(hdf5|H5\w*|netcdf\w*)\.h": ("src/io/",),
+    r"yaml-cpp/.*": ("src/core/deck",),
+    r"CLI/.*": ("src/app/",),
+    r"(KokkosBlas|KokkosKernels|KokkosSparse|KokkosBatched).*": ("src/ops/",),
+}
+# what a public header may include besides rossby/ and Kokkos
+STANDARD = re.compile(r"[a-z_0-9]+")
+COMPAT = "include/rossby/core/kokkos_compat.hpp"
+
+
+def allowed_layers():
+    """layer -> the layers that it may include, itself among them."""
+    allowed = {}
+    for name, allowance in re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", (ROOT / "docs/design.md").read_text(), re.M):
+        lower = list(allowed) if "every lower" in allowance else re.findall(r"\w+", allowance)
+        unknown = [layer for layer in lower if layer not in allowed]
+        if unknown:
+            sys.exit(f"docs/design.md: layer {name} may include {unknown}, which no row above it names")
+        allowed[name] = {name, *lower}
+    if len(allowed) < 10:
+        sys.exit(f"docs/design.md: found only {len(allowed)} rows of the table of layers")
+    return allowed
+
+
+def layer_of(path):
+    """The layer of a repository path; None for umbrella headers, which may include anything public."""
+    parts = path.split("/")
+    if parts[0] == "src":
+        return parts[1] if len(parts) > 2 else None
+    return parts[2] if len(parts) > 3 else None
+
+
+def check(path, text, allowed):
+    layer = layer_of(path)
+    public = path.startswith("include/")
+    if layer is not None and layer not in allowed:
+        yield f"{path}: folder {layer} is no layer of docs/design.md"
+        return
+    for bracket, header in INCLUDE.findall(text):
+        if header.startswith("rossby/"):
+            if not (ROOT / "include" / header).exists():
+                yield f"{path}: <{header}> does not exist"
+            target = layer_of("include/" + header)
+            if layer and target not in allowed[layer]:
+                yield f"{path}: layer {layer} may not include <{header}> of layer {target}"
+            continue
+        for pattern, places in PRIVATE_HEADERS.items():
+            if re.fullmatch(pattern, header) and not path.startswith(places):
+                yield f"{path}: <{header}> belongs to {' '.join(places)} alone"
+        if public and not (STANDARD.fullmatch(header) or re.fullmatch(r"Kokkos_\w+\.hpp", header)):
+            yield f"{path}: a public header includes only standard, Kokkos and Rossby headers, not <{header}>"
+        if bracket == '"' and "/" not in header and not (ROOT / path).with_name(header).exists():
+            yield f"{path}: \"{header}\" is not beside it"
+    if path != COMPAT:
+        for macro in sorted(set(re.findall(r"\bKOKKOS_(?:VERSION|ENABLE_)\w*", text))):
+            yield f"{path}: {macro} is read only in {COMPAT}"
+    if public and not text.startswith("#pragma once"):
+        yield f"{path}: begins without #pragma once"
+    for label in KERNEL.findall(text):
+        if not re.match(r'"rossby::\w+::', label) and not re.fullmatch(r"\s*label\s*", label):
+            yield f"{path}: a kernel's label is not \"rossby::layer::op\": {label.strip()[:60]}"
+
+
+def main():
+    allowed = allowed_layers()
+    files = sorted(p for top in ("include", "src") for p in (ROOT / top).rglob("*.[ch]pp"))
+    problems = [p for f in files for p in check(f.relative_to(ROOT).as_posix(), f.read_text(), allowed)]
+    print("\n".join(problems) or f"{len(files)} files keep to the layers")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
