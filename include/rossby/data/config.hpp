@@ -1,0 +1,79 @@
+#pragma once
+/// \file
+/// The `data:` and `validation_data:` blocks of a deck.
+
+#include <rossby/core/deck.hpp>
+#include <rossby/data/time.hpp>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rossby {
+
+enum class FieldType { prognostic, diagnostic, fixed, dynamic_forcing };
+/// As in decks: "prognostic", "diagnostic", "static", "dynamic_forcing".
+std::string name_of(FieldType);
+
+/// Variables of one field type that live in the same files.
+struct FieldGroup {
+  FieldType type = FieldType::prognostic;
+  std::vector<std::string> vars_3d, vars_2d;
+  std::string path;     ///< file name template with strftime codes and globs
+  std::string deck_key; ///< for messages: "data.source.ERA5.variables.prognostic"
+};
+
+enum class TemporalMode {
+  exact,   ///< the time must be in the file
+  persist, ///< the last time in the files not later than the wanted one
+  cyclic   ///< the files hold one year (`cycle_year`), used for every year
+};
+
+/// The solar source (`dataset_type: tisr`): incoming radiation at the top of the atmosphere, computed.
+struct SolarConfig {
+  int integration_steps = 360;
+  /// Rossby's own key: one channel for each offset, in units of the time step, relative to the state's time. [0, 1]
+  /// gives the radiation of the window that ends at the state's time and of the one that ends at the target's.
+  std::vector<int> offsets{0};
+  std::string irradiance_path;     ///< `tsi_path`: text, two columns: year and W m-2; empty: 1361 W m-2 always
+  std::vector<double> latitude, longitude; ///< from `lat_spec`, `lon_spec`; empty: the grid of the other sources
+  std::string grid_path;           ///< `latlon_grid_path`
+};
+
+struct SourceConfig {
+  std::string name;
+  enum class Kind { local, solar } kind = Kind::local;
+  std::vector<FieldGroup> groups; ///< in the order prognostic, static, dynamic_forcing, diagnostic
+  std::string level_coord = "level", time_coord = "time";
+  std::optional<std::vector<double>> levels; ///< nothing: all levels in the file
+  TemporalMode temporal_mode = TemporalMode::exact;
+  int cycle_year = 0;
+  std::optional<std::string> calendar;
+  /// Rossby's own key: the longitude (degrees) of the first column that the model sees. Files of a whole latitude
+  /// circle are rolled to it; regional files are left as they are.
+  double first_longitude = 0;
+  SolarConfig solar;
+  std::string deck_key;
+};
+
+struct DataConfig {
+  std::vector<SourceConfig> sources; ///< in deck order, which is the channel order
+  std::vector<std::pair<Time, Time>> ranges; ///< inclusive ends of the clock
+  Duration timestep = 0;
+  int history_len = 1;  ///< input frames
+  int forecast_len = 1; ///< autoregressive steps per sample, from 1
+  std::vector<int> backprop_on_timestep; ///< 1-based; empty: all
+  std::optional<std::pair<double, double>> clamp; ///< on normalised input and output
+  std::string deck_key;
+
+  /// Reads `data` or `validation_data`; the latter inherits only the sources (`training`).
+  static DataConfig read(DeckNode const&, Problems&, DataConfig const* training = nullptr);
+
+  /// Initial times of all samples, range by range: start + (history-1) steps ... end - forecast_len steps.
+  std::vector<Time> initial_times() const;
+  /// Every tick of the clock, range by range.
+  std::vector<Time> clock() const;
+};
+
+} // namespace rossby

@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// Fields of a deck's data at given times, as the model wants them, for the cells of one tile.
+
+#include <rossby/data/config.hpp>
+#include <rossby/data/grid.hpp>
+#include <rossby/data/schema.hpp>
+#include <rossby/data/transform.hpp>
+#include <rossby/dist/tiling.hpp>
+#include <rossby/models/config.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace rossby {
+
+/// All that the deck says about data, for one use.
+struct DataPlan {
+  enum class Use { training, validation, forecast };
+  DataConfig config;
+  ChannelSchema schema;
+  Grid grid;
+  Transforms transforms;
+
+  /// Opens the first files, checks grid and channel counts against the model and collects every problem.
+  static DataPlan make(Deck const&, Use, ModelConfig const&, Problems&);
+};
+
+/// Reads fields through file handles that stay open. One thread at a time; no message passing and no kernels, so a
+/// background thread may use it. Layout of every result: [rows, columns, channel] of `box`. Missing or non-finite
+/// values that no fill_values preblock replaces are refused with file, variable, time and count.
+class Dataset {
+public:
+  Dataset(DataPlan const&, Box box);
+  ~Dataset();
+  Dataset(Dataset&&) noexcept;
+
+  DataPlan const& plan() const;
+  Box const& box() const;
+  /// Samples in the clock's ranges and their initial times.
+  index_t size() const;
+  Time initial_time(index_t sample) const;
+
+  /// Normalised input of the model for the state at `t`: channels * frames, variable c and frame f at c * frames + f,
+  /// frame f being the time t - (frames - 1 - f) steps.
+  std::vector<float> input(Time t);
+  /// Normalised dynamic forcing at `t` (newest frame only), channels in the order of ChannelSchema::forcing().
+  std::vector<float> forcing(Time t);
+  /// Truth at `t` by output channel. `initial`: as the target of a sample's first step.
+  struct Target {
+    std::vector<float> normalised, physical;
+  };
+  Target target(Time t, bool initial);
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace rossby

@@ -1,0 +1,54 @@
+#pragma once
+/// \file
+/// Which variable and level each channel of the model's input and output is.
+
+#include <rossby/data/config.hpp>
+#include <rossby/models/config.hpp>
+
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// One variable of the input or the output; its channels are contiguous.
+struct SchemaEntry {
+  std::string key; ///< "{SOURCE}/{field_type}/{2d|3d}/{var}"
+  int source = 0, group = 0; ///< position in DataConfig
+  std::string variable;      ///< short name
+  FieldType type = FieldType::prognostic;
+  bool is_3d = false;
+  std::vector<double> levels; ///< coordinate values; one entry (0) for a 2-D variable
+  int first_channel = 0;
+  int n_levels() const { return static_cast<int>(levels.size()); }
+};
+
+/// Channel order of CREDIT: source by source in deck order; within a source prognostic, static, dynamic forcing for the
+/// input and prognostic, diagnostic for the output; 3-D before 2-D; deck list order; levels contiguous.
+struct ChannelSchema {
+  std::vector<SchemaEntry> input, target;
+  int n_time = 1; ///< input frames
+
+  /// Opens a file of each group whose levels the deck leaves to the file.
+  static ChannelSchema make(DataConfig const&);
+
+  int input_channels() const;  ///< without frames
+  int target_channels() const;
+  SchemaEntry const* find_input(std::string const& key) const;
+  SchemaEntry const* find_target(std::string const& key) const;
+  /// The entry of an output channel.
+  SchemaEntry const& target_of(int channel) const;
+
+  /// For each base input channel the output channel that feeds it in a rollout, -1 for static and forcing channels.
+  std::vector<int> feedback() const;
+  /// Base input channels that are dynamic forcing, in order: the channels of Batch::forcing.
+  std::vector<int> forcing() const;
+
+  /// Holds the counts against the model: one error for each that differs, with what each side has.
+  void check(ModelConfig const&, Problems&) const;
+  /// CREDIT's `channel_schema.yaml`.
+  std::string to_yaml() const;
+  /// Compares with the text of an earlier run; fails on the first difference.
+  void expect_same(std::string const& yaml, std::string const& file) const;
+};
+
+} // namespace rossby

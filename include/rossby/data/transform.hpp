@@ -1,0 +1,70 @@
+#pragma once
+/// \file
+/// The deck's preblocks and postblocks as one chain of elementwise steps per channel, so that files, host and device
+/// all apply the same thing. A chain is a value: the trainer walks `output` chains on the device, with gradients.
+
+#include <rossby/core/deck.hpp>
+#include <rossby/data/schema.hpp>
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// A rule of `fill_values`: replace values for which `value op search` holds.
+struct FillRule {
+  enum class Op { equal, not_equal, less, less_equal, greater, greater_equal } op = Op::equal;
+  double search = 0; ///< NaN: replace (or with !=, keep) NaN
+  double fill = 0;
+};
+
+/// One elementwise step.
+struct TransformStep {
+  enum class Kind {
+    affine, ///< scale * x + offset
+    log,    ///< log_b(x + eps) - log_b(eps)
+    exp,    ///< inverse of log: b^(x + log_b(eps)) - eps
+    sqrt,
+    square,
+    clamp, ///< into [low, high]
+    fill   ///< rules in order, tested on the original value, the last that holds wins
+  } kind = Kind::affine;
+  double scale = 1, offset = 0;
+  /// affine only: one value for each cell of the global grid, row-major, in place of scale and offset.
+  std::vector<double> cell_scale, cell_offset;
+  double base = 2.718281828459045, eps = 1e-8;
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  std::vector<FillRule> rules;
+};
+
+using TransformChain = std::vector<TransformStep>;
+
+/// The value after all steps; `cell` is the global cell (row * width + column).
+double apply(TransformChain const&, double value, index_t cell);
+/// Steps undone in reverse order; clamp and fill have no inverse and are left out.
+TransformChain inverse(TransformChain const&);
+/// Neighbouring affine steps joined, identities dropped (relative tolerance 1e-12).
+TransformChain simplify(TransformChain);
+
+/// All transforms of a run.
+struct Transforms {
+  /// Physical to normalised. `initial`: for the first step of a sample (phase ic_only, then per_step); `step`: later ones.
+  /// By base input channel, the same for every frame.
+  std::vector<TransformChain> input_initial, input_step;
+  /// By output channel: physical truth to what the model's raw output is compared with.
+  std::vector<TransformChain> target_initial, target_step;
+  /// By output channel: the model's raw output to physical units, clamps of tracer_fixer included.
+  std::vector<TransformChain> output;
+  /// By base input channel: the model's raw output to the next step's normalised input (output chain, then input_step);
+  /// empty where the channel is not prognostic, and where nothing changes.
+  std::vector<TransformChain> feedback;
+
+  /// Reads `preblocks` and `postblocks`, and with `inference` those of `inference:` where the deck restates them, and
+  /// the scaler files they name. Accepts chains with and without the target twin. Without `postblocks` the output chain
+  /// is the inverse of the target's. `cells`: grid cells, for spatial_variables.
+  static Transforms read(Deck const&, ChannelSchema const&, index_t cells, bool for_inference, Problems&);
+};
+
+} // namespace rossby
