@@ -1,0 +1,159 @@
+#include <rossby/core/deck.hpp>
+#include <rossby/core/suggest.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace rossby {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// The message of the Error that `f` throws.
+template <class F> std::string message_of(F&& f)
+{
+  try {
+    f();
+  } catch (Error const& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Deck, Types)
+{
+  auto const deck = Deck::parse("{i: 3, big: 1e8, x: 1e-3, b: yes, s: hello, l: [1, 2], e: ~, d: 1982-01-01}");
+  auto const root = deck.root();
+  EXPECT_EQ(root.require<int>("i"), 3);
+  EXPECT_EQ(root.require<int>("big"), 100000000);
+  EXPECT_EQ(root.require<double>("x"), 1e-3);
+  EXPECT_EQ(root.require<double>("i"), 3);
+  EXPECT_TRUE(root.require<bool>("b"));
+  EXPECT_EQ(root.require<std::string>("d"), "1982-01-01");
+  EXPECT_EQ(root.require<std::vector<int>>("l"), (std::vector<int>{1, 2}));
+  EXPECT_EQ(root.get<int>("e", 7), 7);
+  EXPECT_EQ(root.get<int>("absent", 8), 8);
+  EXPECT_FALSE(root["absent"]["below"].exists());
+  EXPECT_TRUE(root["absent"].items().empty());
+}
+
+TEST(Deck, WrongTypesNameKeyAndLine)
+{
+  auto const deck = Deck::parse("a:\n  n: many\n  q: \"5\"\n  l: [1, two]\n  m: {x: 1}\n  f: 1.5\n", "run.yml");
+  auto const a = deck["a"];
+  EXPECT_THAT(message_of([&] { a.require<int>("n"); }), HasSubstr("a.n: is 'many', but a whole number is expected (run.yml line 2)"));
+  EXPECT_THAT(message_of([&] { a.require<int>("q"); }), HasSubstr("remove the quotes"));
+  EXPECT_THAT(message_of([&] { a.require<std::vector<int>>("l"); }), HasSubstr("a.l[1]: is 'two'"));
+  EXPECT_THAT(message_of([&] { a.require<double>("m"); }), HasSubstr("is a block of keys, but a number"));
+  EXPECT_THAT(message_of([&] { a.require<int>("f"); }), HasSubstr("whole number"));
+  EXPECT_THAT(message_of([&] { a.require<int>("none"); }), HasSubstr("a.none: is missing"));
+  EXPECT_THAT(message_of([&] { a["n"]["x"].exists(); }), HasSubstr("a block of keys is expected"));
+  EXPECT_THAT(message_of([&] { a["n"].items(); }), HasSubstr("a list is expected"));
+}
+
+TEST(Deck, UnreadKeysAreErrorsWithTheNearestKey)
+{
+  auto const deck = Deck::parse("trainer:\n  learning_rat: 1\n  epochs: 2\nmodle: {x: 1}\nlist: [{a: 1, b: 2}]\n");
+  deck["trainer"].get<double>("learning_rate", 0);
+  deck["trainer"].get<int>("epochs", 0);
+  deck["model"].get<int>("x", 0);
+  for (auto const& item : deck["list"].items())
+    item.get<int>("a", 0);
+  Problems problems;
+  deck.check_all_read(problems);
+  ASSERT_EQ(problems.errors().size(), 3u);
+  EXPECT_EQ(problems.errors()[0].where(), "trainer.learning_rat");
+  EXPECT_THAT(problems.errors()[0].fix(), HasSubstr("learning_rate"));
+  EXPECT_EQ(problems.errors()[1].where(), "modle");
+  EXPECT_THAT(problems.errors()[1].fix(), HasSubstr("'model'"));
+  EXPECT_EQ(problems.errors()[2].where(), "list[0].b");
+}
+
+TEST(Deck, MarkReadSilencesABlock)
+{
+  auto const deck = Deck::parse("pbs: {a: 1, b: {c: [1, 2]}}\n");
+  deck["pbs"].mark_read();
+  Problems problems;
+  deck.check_all_read(problems);
+  EXPECT_TRUE(problems.errors().empty());
+}
+
+TEST(Deck, Overrides)
+{
+  auto const deck = Deck::parse("a: {b: 1, l: [1, 2, 3]}\nc:\n", "d",
+                                {"a.b=2", "a.new.deep=text", "a.l[1]=9", "c=[4, 5]", "a.m={x: 1.5}", "a.empty="});
+  EXPECT_EQ(deck["a"].require<int>("b"), 2);
+  EXPECT_EQ(deck["a"]["new"].require<std::string>("deep"), "text");
+  EXPECT_EQ(deck["a"].require<std::vector<int>>("l"), (std::vector<int>{1, 9, 3}));
+  EXPECT_EQ(deck.root().require<std::vector<int>>("c"), (std::vector<int>{4, 5}));
+  EXPECT_EQ(deck["a"]["m"].require<double>("x"), 1.5);
+  EXPECT_FALSE(deck["a"].has("empty"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: 1", "d", {"a.b=2"}); }), HasSubstr("single value"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: [1]", "d", {"a.1=2"}); }), HasSubstr("list of 1 items"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: 1", "d", {"justakey"}); }), HasSubstr("key=value"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: 1", "d", {"a=[1"}); }), HasSubstr("not valid YAML"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: 1", "d", {"a=x"})["a"].as<int>(); }), HasSubstr("(--set)"));
+}
+
+TEST(Deck, EnvironmentVariables)
+{
+  ::setenv("ROSSBY_TEST_PLACE", "/scratch", 1);
+  ::unsetenv("ROSSBY_TEST_NOWHERE");
+  auto const root = Deck::parse("{a: $ROSSBY_TEST_PLACE/run, b: 'x${ROSSBY_TEST_PLACE}y', c: $ROSSBY_TEST_NOWHERE, "
+                                "d: 'cost 5$ or $$ROSSBY_TEST_PLACE', e: '${open'}").root();
+  EXPECT_EQ(root.require<std::string>("a"), "/scratch/run");
+  EXPECT_EQ(root.require<std::string>("b"), "x/scratchy");
+  EXPECT_THAT(message_of([&] { root.require<std::string>("c"); }), HasSubstr("ROSSBY_TEST_NOWHERE"));
+  EXPECT_EQ(root.require<std::string>("d"), "cost 5$ or $ROSSBY_TEST_PLACE");
+  EXPECT_EQ(root.require<std::string>("e"), "${open");
+}
+
+TEST(Deck, BadTexts)
+{
+  EXPECT_THAT(message_of([] { Deck::parse("a: 1\nb: 2\na: 3\n", "d.yml"); }),
+              HasSubstr("a: is given twice: at d.yml line 1 and at d.yml line 3"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: [1, 2\nb: 3\n", "d.yml"); }), HasSubstr("d.yml: is not valid YAML at line"));
+  EXPECT_THAT(message_of([] { Deck::parse("", "d.yml"); }), HasSubstr("is empty"));
+  EXPECT_THAT(message_of([] { Deck::parse("- 1\n- 2\n", "d.yml"); }), HasSubstr("not a map"));
+  EXPECT_THAT(message_of([] { Deck::parse("? [a]\n: 1\n", "d.yml"); }), HasSubstr("must be a word"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: &x [*x]\n", "d.yml"); }), HasSubstr("nested"));
+  EXPECT_THAT(message_of([] { Deck::load("/nonexistent/deck.yml"); }), HasSubstr("can't be opened"));
+  EXPECT_THAT(message_of([] { Deck::load("/tmp"); }), HasSubstr("can't be read"));
+}
+
+TEST(Deck, AnchorsAndMerges)
+{
+  auto const deck = Deck::parse("base: &b {x: 1, y: 2}\nmore:\n  <<: *b\n  y: 3\nsame: *b\n");
+  EXPECT_EQ(deck["more"].require<int>("x"), 1);
+  EXPECT_EQ(deck["more"].require<int>("y"), 3);
+  EXPECT_EQ(deck["same"].require<int>("y"), 2);
+  Problems problems;
+  deck.check_all_read(problems);
+  EXPECT_EQ(problems.errors().size(), 2u); // base, and x of same: read independently
+}
+
+TEST(Deck, TextRoundTrip)
+{
+  auto const deck = Deck::parse("a: {s: \"5\", l: [1, [2, 3]], n: }\nb: 'x: y'\n", "d", {"a.v=0.1"});
+  auto const again = Deck::parse(deck.text());
+  EXPECT_EQ(again.text(), deck.text());
+  EXPECT_EQ(again["a"].require<std::string>("s"), "5");
+  EXPECT_THROW(again["a"].require<int>("s"), Error);
+  EXPECT_EQ(again["a"].require<double>("v"), 0.1);
+  EXPECT_EQ(again.root().require<std::string>("b"), "x: y");
+}
+
+TEST(Suggest, Nearest)
+{
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
+  EXPECT_EQ(edit_distance("ab", "ba"), 1);
+  EXPECT_EQ(nearest("learnig_rate", {"weight_decay", "learning_rate"}), "learning_rate");
+  EXPECT_EQ(nearest("xyz", {"weight_decay", "learning_rate"}), "");
+  EXPECT_EQ(nearest("x", {"y"}), "");
+}
+
+} // namespace
+} // namespace rossby
