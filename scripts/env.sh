@@ -13,3 +13,9 @@ export OMPI_MCA_btl_vader_single_copy_mechanism="${OMPI_MCA_btl_vader_single_cop
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export OMP_PROC_BIND="${OMP_PROC_BIND:-false}"
+# The Python that Debian's packages belong to (another one may come first in PATH). Only tools and tests use it.
+if [ -z "${ROSSBY_PYTHON:-}" ]; then
+  ROSSBY_PYTHON=python3
+  [ -x /usr/bin/python3 ] && ROSSBY_PYTHON=/usr/bin/python3
+fi
+export ROSSBY_PYTHON

@@ -38,7 +38,7 @@ echo "== style"
 run_tests style -j "$jobs" -R '^style\.' "$@"
 echo "== build (log in $build/build.log)"
 if ! cmake --build --preset test --parallel "$jobs" >"$build/build.log" 2>&1; then
-  grep -nE -A5 'error|FAILED' "$build/build.log" | head -n 60
+  grep -nE -A5 'error:|FAILED:' "$build/build.log" | head -n 60
   echo "$passed passed, $((failed + 1)) failed (build)"
   exit 1
 fi

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(os.environ.get("ROSSBY_SOURCE", Path(__file__).resolve().parents[2]))
 SKIP_FOLDERS = {"build", "runs", "data", ".git", ".ccache", "__pycache__"}
 CODE = {".cpp", ".hpp", ".py", ".sh", ".cmake"}
-MOST_LINES = 400
+MOST_LINES = 450
 MOST_BYTES = 4 << 20
 # Each pattern is written so that it does not match itself.
 FORBIDDEN = {
