@@ -36,9 +36,9 @@ struct SolarConfig {
   /// Rossby's own key: one channel for each offset, in units of the time step, relative to the state's time. [0, 1]
   /// gives the radiation of the window that ends at the state's time and of the one that ends at the target's.
   std::vector<int> offsets{0};
-  std::string irradiance_path;     ///< `tsi_path`: text, two columns: year and W m-2; empty: 1361 W m-2 always
+  std::string irradiance_path;             ///< `tsi_path`: text, two columns: year and W m-2; empty: 1361 W m-2 always
   std::vector<double> latitude, longitude; ///< from `lat_spec`, `lon_spec`; empty: the grid of the other sources
-  std::string grid_path;           ///< `latlon_grid_path`
+  std::string grid_path;                   ///< `latlon_grid_path`
 };
 
 struct SourceConfig {
@@ -58,12 +58,12 @@ struct SourceConfig {
 };
 
 struct DataConfig {
-  std::vector<SourceConfig> sources; ///< in deck order, which is the channel order
+  std::vector<SourceConfig> sources;         ///< in deck order, which is the channel order
   std::vector<std::pair<Time, Time>> ranges; ///< inclusive ends of the clock
   Duration timestep = 0;
-  int history_len = 1;  ///< input frames
-  int forecast_len = 1; ///< autoregressive steps per sample, from 1
-  std::vector<int> backprop_on_timestep; ///< 1-based; empty: all
+  int history_len = 1;                            ///< input frames
+  int forecast_len = 1;                           ///< autoregressive steps per sample, from 1
+  std::vector<int> backprop_on_timestep;          ///< 1-based; empty: all
   std::optional<std::pair<double, double>> clamp; ///< on normalised input and output
   std::string deck_key;
 

@@ -9,15 +9,15 @@
 
 namespace rossby {
 
-/// Deals samples to data-parallel ranks. An epoch is one global order, a function of (seed, epoch) alone, padded from its
-/// beginning to a multiple of the ranks. A global batch is the next `batch_size * ranks` samples of it, rank r having the
-/// r-th block: on one rank with the same global batch the samples come in the same order. The last batch may be smaller
-/// (alike on all ranks).
+/// Deals samples to data-parallel ranks. An epoch is one global order, a function of (seed, epoch) alone, padded from
+/// its beginning to a multiple of the ranks. A global batch is the next `batch_size * ranks` samples of it, rank r
+/// having the r-th block: on one rank with the same global batch the samples come in the same order. The last batch may
+/// be smaller (alike on all ranks).
 class Sampler {
 public:
   struct Options {
     index_t samples = 0;
-    index_t batch_size = 1; ///< per rank
+    index_t batch_size = 1;  ///< per rank
     int rank = 0, ranks = 1; ///< data coordinate only: tensor and domain peers get the same samples
     std::uint64_t seed = 42;
     bool shuffle = true;
@@ -29,8 +29,8 @@ public:
   index_t batches() const { return batches_; }
   struct Indices {
     std::vector<index_t> samples;
-    index_t real = 0; ///< the first `real` ones are no padding
-    index_t first = 0; ///< position of the first one in the global batch
+    index_t real = 0;   ///< the first `real` ones are no padding
+    index_t first = 0;  ///< position of the first one in the global batch
     index_t global = 0; ///< samples in the global batch, padding left out
   };
   Indices batch(std::uint64_t epoch, index_t number) const;

@@ -12,7 +12,7 @@ namespace rossby {
 
 /// One variable of the input or the output; its channels are contiguous.
 struct SchemaEntry {
-  std::string key; ///< "{SOURCE}/{field_type}/{2d|3d}/{var}"
+  std::string key;           ///< "{SOURCE}/{field_type}/{2d|3d}/{var}"
   int source = 0, group = 0; ///< position in DataConfig
   std::string variable;      ///< short name
   FieldType type = FieldType::prognostic;
@@ -31,7 +31,7 @@ struct ChannelSchema {
   /// Opens a file of each group whose levels the deck leaves to the file.
   static ChannelSchema make(DataConfig const&);
 
-  int input_channels() const;  ///< without frames
+  int input_channels() const; ///< without frames
   int target_channels() const;
   SchemaEntry const* find_input(std::string const& key) const;
   SchemaEntry const* find_target(std::string const& key) const;

@@ -23,7 +23,8 @@ int day_of_year(Date const&);
 
 /// "1982-01-14", "1982-01-14 14:00", "1982-01-14T14:00:00Z" and the like. `where` is the deck key or the file.
 Time parse_time(std::string const& text, std::string const& where);
-/// "6h", "730.5h", "730h30min", "1 day", "10d", "1h30min", "3600s", "2w"; a bare unit counts once. Positive, whole seconds.
+/// "6h", "730.5h", "730h30min", "1 day", "10d", "1h30min", "3600s", "2w"; a bare unit counts once. Positive, whole
+/// seconds.
 Duration parse_duration(std::string const& text, std::string const& where);
 
 /// "1982-01-14 14:00:00"

@@ -50,8 +50,8 @@ TransformChain simplify(TransformChain);
 
 /// All transforms of a run.
 struct Transforms {
-  /// Physical to normalised. `initial`: for the first step of a sample (phase ic_only, then per_step); `step`: later ones.
-  /// By base input channel, the same for every frame.
+  /// Physical to normalised. `initial`: for the first step of a sample (phase ic_only, then per_step); `step`: later
+  /// ones. By base input channel, the same for every frame.
   std::vector<TransformChain> input_initial, input_step;
   /// By output channel: physical truth to what the model's raw output is compared with.
   std::vector<TransformChain> target_initial, target_step;

@@ -1,0 +1,150 @@
+#include <rossby/core/error.hpp>
+#include <rossby/io/netcdf.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+namespace rossby::io {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string path_of(std::string const& name)
+{
+  auto const folder = std::filesystem::path(::testing::TempDir()) / "rossby_netcdf";
+  std::filesystem::create_directories(folder);
+  return (folder / name).string();
+}
+
+std::string message_of(std::string const& file)
+{
+  try {
+    NetcdfReader reader(file);
+    (void)reader.read("v");
+  } catch (Error const& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Netcdf, WritesAndReadsBoxesAndAttributes)
+{
+  std::string const file = path_of("round_trip.nc");
+  std::filesystem::remove(file);
+  {
+    NetcdfWriter w(file);
+    w.dimension("time", 0);
+    w.dimension("x", 3);
+    w.variable("v", NetcdfType::float32, {"time", "x"}, 4);
+    w.variable("n", NetcdfType::int64, {"x"});
+    w.attribute("v", "units", "m s-1");
+    w.attribute("v", "_FillValue", 1e20);
+    w.attribute("", "Conventions", "CF-1.11");
+    w.write("v", {0, 0}, {2, 3}, std::vector<double>{1, 2, 3, 4, 1e20, 6});
+    w.write("n", {7, 8, 9});
+    EXPECT_FALSE(std::filesystem::exists(file)) << "the name appears only when the file is whole";
+    w.close();
+  }
+  EXPECT_FALSE(std::filesystem::exists(file + ".tmp"));
+  NetcdfReader r(file);
+  EXPECT_EQ(r.variable("v").shape, (Shape{2, 3}));
+  EXPECT_EQ(r.variable("v").dimensions, (std::vector<std::string>{"time", "x"}));
+  EXPECT_EQ(r.text("v", "units"), "m s-1");
+  EXPECT_EQ(r.text("", "Conventions"), "CF-1.11");
+  EXPECT_EQ(r.text("v", "nothing"), std::nullopt);
+  EXPECT_EQ(r.dimension("x"), 3);
+  EXPECT_EQ(r.read("n"), (std::vector<double>{7, 8, 9}));
+  auto const box = r.read("v", {1, 1}, {1, 2});
+  EXPECT_TRUE(std::isnan(box[0]));
+  EXPECT_EQ(box[1], 6);
+  EXPECT_THROW(r.variable("w"), Error);
+}
+
+TEST(Netcdf, UnpacksIntegers)
+{
+  std::string const file = path_of("packed.nc");
+  NetcdfWriter w(file);
+  w.dimension("x", 4);
+  w.variable("v", NetcdfType::int16, {"x"});
+  w.attribute("v", "scale_factor", 0.5, NetcdfType::float64);
+  w.attribute("v", "add_offset", 100, NetcdfType::float64);
+  w.attribute("v", "missing_value", -999);
+  w.attribute("v", "valid_max", 1000);
+  w.write("v", {0, 10, -999, 2000});
+  w.close();
+  auto const v = NetcdfReader(file).read("v");
+  EXPECT_EQ(v[0], 100);
+  EXPECT_EQ(v[1], 105);
+  EXPECT_TRUE(std::isnan(v[2]));
+  EXPECT_TRUE(std::isnan(v[3]));
+}
+
+TEST(Netcdf, AnUnclosedWriterLeavesNothing)
+{
+  std::string const file = path_of("dropped.nc");
+  std::filesystem::remove(file);
+  {
+    NetcdfWriter w(file);
+    w.dimension("x", 1);
+    w.variable("v", NetcdfType::float64, {"x"});
+    w.write("v", {1});
+  }
+  EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_FALSE(std::filesystem::exists(file + ".tmp"));
+}
+
+TEST(Netcdf, SaysWhatIsWrongWithAFile)
+{
+  EXPECT_THAT(message_of(path_of("absent.nc")), HasSubstr("no such file"));
+  std::ofstream(path_of("empty.nc")).flush();
+  EXPECT_THAT(message_of(path_of("empty.nc")), HasSubstr("empty"));
+  std::ofstream(path_of("text.nc")) << "temperature,12\n";
+  EXPECT_THAT(message_of(path_of("text.nc")), HasSubstr("no netCDF file"));
+  EXPECT_THROW(NetcdfWriter(path_of("no/such/folder.nc")), Error);
+
+  std::string const whole = path_of("whole.nc"), cut = path_of("cut.nc");
+  NetcdfWriter w(whole);
+  w.dimension("x", 20000);
+  w.variable("v", NetcdfType::float64, {"x"});
+  w.write("v", std::vector<double>(20000, 1.0));
+  w.close();
+  std::filesystem::copy_file(whole, cut, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::resize_file(cut, 60000);
+  EXPECT_THAT(message_of(cut), HasSubstr("cut.nc"));
+  EXPECT_THAT(message_of(cut), HasSubstr("copy or make it again"));
+}
+
+/// A classic file made by hand: dimension x = 2, double v(x).
+std::string classic_file()
+{
+  auto const word = [](std::uint32_t n) {
+    return std::string{static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+                       static_cast<char>(n)};
+  };
+  auto const name = [&](char c) { return word(1) + std::string{c, '\0', '\0', '\0'}; };
+  std::string s = std::string("CDF\001", 4) + word(0);
+  s += word(10) + word(1) + name('x') + word(2); // dimensions
+  s += word(0) + word(0);                        // attributes
+  s += word(11) + word(1) + name('v') + word(1) + word(0) + word(0) + word(0) + word(6) + word(16);
+  s += word(static_cast<std::uint32_t>(s.size()) + 4); // where the values begin
+  s += std::string{'\x3f', '\xf0', 0, 0, 0, 0, 0, 0} + std::string{'\x40', 0, 0, 0, 0, 0, 0, 0};
+  return s;
+}
+
+TEST(Netcdf, FindsThatAClassicFileIsCutShort)
+{
+  std::string const file = path_of("classic.nc"), bytes = classic_file();
+  std::ofstream(file, std::ios::binary) << bytes;
+  EXPECT_EQ(NetcdfReader(file).read("v"), (std::vector<double>{1, 2}));
+  std::ofstream(file, std::ios::binary) << bytes.substr(0, bytes.size() - 3);
+  EXPECT_THAT(message_of(file), HasSubstr("cut short"));
+  std::ofstream(file, std::ios::binary) << bytes.substr(0, 40);
+  EXPECT_THAT(message_of(file), HasSubstr("cut short"));
+}
+
+} // namespace
+} // namespace rossby::io
