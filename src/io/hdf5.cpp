@@ -238,10 +238,12 @@ std::vector<double> Hdf5File::read(std::string const& dataset, Hyperslab const& 
     H5Sselect_none(on_disk);
     H5Sselect_none(in_memory);
   } else if (!global.empty()) {
-    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box.offset).data(), nullptr, extents(box.count).data(), nullptr);
+    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box.offset).data(), nullptr, extents(box.count).data(),
+                        nullptr);
   }
   double nothing;
-  if (H5Dread(data, H5T_NATIVE_DOUBLE, in_memory, on_disk, impl_->transfer, values.empty() ? &nothing : values.data()) < 0)
+  if (H5Dread(data, H5T_NATIVE_DOUBLE, in_memory, on_disk, impl_->transfer, values.empty() ? &nothing : values.data()) <
+      0)
     impl_->damaged(dataset, "can't be read");
   return values;
 }
@@ -284,7 +286,8 @@ void Hdf5File::write_box(std::string const& dataset, DType dtype, Shape const& g
     H5Sselect_none(on_disk);
     H5Sselect_none(in_memory);
   } else if (box && !global.empty()) {
-    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box->offset).data(), nullptr, extents(box->count).data(), nullptr);
+    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box->offset).data(), nullptr, extents(box->count).data(),
+                        nullptr);
   }
   // Converted here, because HDF5 gives up collective transfers when it has to convert.
   std::vector<float> single;

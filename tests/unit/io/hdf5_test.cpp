@@ -12,8 +12,9 @@ using io::Hdf5File;
 namespace fs = std::filesystem;
 
 struct Hdf5 : ::testing::Test {
-  fs::path folder = fs::temp_directory_path() / ("rossby_hdf5_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
-                                                 ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  fs::path folder =
+      fs::temp_directory_path() / ("rossby_hdf5_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
+                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
   std::string path = (folder / "file.h5").string();
   void SetUp() override { fs::create_directories(folder); }
   void TearDown() override { fs::remove_all(folder); }
@@ -92,16 +93,19 @@ TEST_F(Hdf5, ErrorsNameFileAndDataset)
     f.close();
   }
   auto const f = Hdf5File::open_read(path);
-  EXPECT_THAT(message_of([&] { f.read("wrong"); }), ::testing::AllOf(::testing::HasSubstr(path), ::testing::HasSubstr("/wrong")));
+  EXPECT_THAT(message_of([&] { f.read("wrong"); }),
+              ::testing::AllOf(::testing::HasSubstr(path), ::testing::HasSubstr("/wrong")));
   EXPECT_THAT(message_of([&] { f.read("data", {{3990}, {20}}); }), ::testing::HasSubstr("[4000]"));
   EXPECT_THAT(message_of([&] { Hdf5File::open_read((folder / "no.h5").string()); }), ::testing::HasSubstr("no.h5"));
-  EXPECT_THAT(message_of([&] { Hdf5File::create((folder / "no/folder.h5").string()); }), ::testing::HasSubstr("can't be created"));
+  EXPECT_THAT(message_of([&] { Hdf5File::create((folder / "no/folder.h5").string()); }),
+              ::testing::HasSubstr("can't be created"));
   std::ofstream((folder / "text.h5").string()) << "these are only words";
   EXPECT_THAT(message_of([&] { Hdf5File::open_read((folder / "text.h5").string()); }), ::testing::HasSubstr("HDF5"));
   std::ofstream((folder / "empty.h5").string());
   EXPECT_THAT(message_of([&] { Hdf5File::open_read((folder / "empty.h5").string()); }), ::testing::HasSubstr("HDF5"));
   fs::copy_file(path, folder / "cut.h5");
   fs::resize_file(folder / "cut.h5", fs::file_size(path) / 2);
-  EXPECT_THAT(message_of([&] { Hdf5File::open_read((folder / "cut.h5").string()).read("data"); }), ::testing::HasSubstr("cut.h5"));
+  EXPECT_THAT(message_of([&] { Hdf5File::open_read((folder / "cut.h5").string()).read("data"); }),
+              ::testing::HasSubstr("cut.h5"));
 }
 } // namespace
