@@ -1,0 +1,37 @@
+#pragma once
+/// \file
+/// Element by element operations and their adjoints.
+
+#include <rossby/core/array.hpp>
+
+#include <cstdint>
+
+namespace rossby::ops {
+
+enum class Activation {
+  gelu, ///< exact: x Phi(x), Phi by erf
+  silu, ///< x / (1 + exp(-x))
+  relu
+};
+
+void activation_forward(Exec const&, Activation, Array const& x, Array const& y);
+/// dx = dy f'(x).
+void activation_backward(Exec const&, Activation, Array const& x, Array const& dy, Array const& dx);
+
+/// c = a + b.
+void add(Exec const&, Array const& a, Array const& b, Array const& c);
+/// a += factor b.
+void add_scaled(Exec const&, double factor, Array const& b, Array const& a);
+
+/// to[i, to0 + c] = from[i, from0 + c] for c in [0, channels): one channel range of every cell.
+void copy_channels(Exec const&, Array const& from, index_t from0, Array const& to, index_t to0, index_t channels);
+
+/// Where the random numbers of a dropout come from: one stream per (layer, step), one number per global element.
+struct DropoutKey {
+  std::uint64_t seed, stream;
+};
+
+/// y = x mask / (1 - p), the mask at row i, channel c drawn at global index `rows(i) * channels + c`. Its own adjoint.
+void dropout(Exec const&, DropoutKey, double p, Array const& x, IndexList const& rows, Array const& y);
+
+} // namespace rossby::ops

@@ -1,0 +1,17 @@
+#pragma once
+/// \file
+/// Linear layers over tokens; 1x1 convolutions of channels-last fields are the same thing.
+
+#include <rossby/core/array.hpp>
+
+namespace rossby::ops {
+
+/// y[n, out] = scale x[n, in] w[out, in]^T + bias[out]. `bias` may be empty. `scale` is 1/sigma of spectral norm, so
+/// that the normalised weight is never stored.
+void linear_forward(Exec const&, Array const& x, Array const& w, double scale, Array const& bias, Array const& y);
+
+/// Writes `dx` and adds into `dw` and `dbias`, each unless empty. `dw` is the gradient of the scaled weight.
+void linear_backward(Exec const&, Array const& x, Array const& w, double scale, Array const& dy, Array const& dx,
+                     Array const& dw, Array const& dbias);
+
+} // namespace rossby::ops

@@ -1,0 +1,158 @@
+#include <rossby/ops/elementwise.hpp>
+
+#include <rossby/core/random.hpp>
+
+namespace rossby::ops {
+
+namespace {
+
+constexpr double sqrt_half = 0.70710678118654752440;
+constexpr double inverse_sqrt_two_pi = 0.39894228040143267794;
+
+struct Gelu {
+  template <class T> KOKKOS_INLINE_FUNCTION static T value(T x)
+  {
+    return T(0.5) * x * (T(1) + math::erf(x * T(sqrt_half)));
+  }
+  template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x)
+  {
+    return T(0.5) * (T(1) + math::erf(x * T(sqrt_half))) + x * T(inverse_sqrt_two_pi) * math::exp(T(-0.5) * x * x);
+  }
+};
+struct Silu {
+  template <class T> KOKKOS_INLINE_FUNCTION static T value(T x) { return x / (T(1) + math::exp(-x)); }
+  template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x)
+  {
+    T const s = T(1) / (T(1) + math::exp(-x));
+    return s * (T(1) + x * (T(1) - s));
+  }
+};
+struct Relu {
+  template <class T> KOKKOS_INLINE_FUNCTION static T value(T x) { return x > T(0) ? x : T(0); }
+  template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x) { return x > T(0) ? T(1) : T(0); }
+};
+
+template <class Op, class T> void forward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> y)
+{
+  Kokkos::parallel_for(
+      label, Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) { y(i) = Op::value(x(i)); });
+}
+
+template <class Op, class T> void backward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> dy, View<T, 1> dx)
+{
+  Kokkos::parallel_for(
+      label, Range(exec, 0, static_cast<index_t>(x.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { dx(i) = dy(i) * Op::slope(x(i)); });
+}
+
+template <class T> void add_views(Exec const& exec, View<T, 1> a, View<T, 1> b, View<T, 1> c)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::add", Range(exec, 0, static_cast<index_t>(a.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { c(i) = a(i) + b(i); });
+}
+
+template <class T> void add_scaled_views(Exec const& exec, T factor, View<T, 1> b, View<T, 1> a)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::add_scaled", Range(exec, 0, static_cast<index_t>(a.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { a(i) += factor * b(i); });
+}
+
+template <class T>
+void copy_columns(Exec const& exec, View<T, 2> from, index_t from0, View<T, 2> to, index_t to0, index_t channels)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::copy_channels", Range(exec, 0, static_cast<index_t>(from.extent(0))), KOKKOS_LAMBDA(index_t i) {
+        T const* source = &from(i, 0) + from0;
+        T* target = &to(i, 0) + to0;
+        for (index_t c = 0; c < channels; ++c)
+          target[c] = source[c];
+      });
+}
+
+template <class T>
+void drop(Exec const& exec, DropoutKey key, double p, View<T, 2> x, IndexList const& rows, View<T, 2> y)
+{
+  index_t const channels = static_cast<index_t>(x.extent(1));
+  auto const global = rows.view();
+  T const keep = T(1 / (1 - p));
+  Kokkos::parallel_for(
+      "rossby::ops::dropout", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
+        for (index_t c = 0; c < channels; ++c) {
+          auto const index = static_cast<std::uint64_t>(global(i) * channels + c);
+          y(i, c) = Philox::uniform(key.seed, key.stream, index) < p ? T(0) : x(i, c) * keep;
+        }
+      });
+}
+
+} // namespace
+
+void activation_forward(Exec const& exec, Activation kind, Array const& x, Array const& y)
+{
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    switch (kind) {
+    case Activation::gelu: return forward<Gelu, T>("rossby::ops::gelu", exec, x.flat<T>(), y.flat<T>());
+    case Activation::silu: return forward<Silu, T>("rossby::ops::silu", exec, x.flat<T>(), y.flat<T>());
+    case Activation::relu: return forward<Relu, T>("rossby::ops::relu", exec, x.flat<T>(), y.flat<T>());
+    }
+  });
+}
+
+void activation_backward(Exec const& exec, Activation kind, Array const& x, Array const& dy, Array const& dx)
+{
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    switch (kind) {
+    case Activation::gelu:
+      return backward<Gelu, T>("rossby::ops::gelu_adjoint", exec, x.flat<T>(), dy.flat<T>(), dx.flat<T>());
+    case Activation::silu:
+      return backward<Silu, T>("rossby::ops::silu_adjoint", exec, x.flat<T>(), dy.flat<T>(), dx.flat<T>());
+    case Activation::relu:
+      return backward<Relu, T>("rossby::ops::relu_adjoint", exec, x.flat<T>(), dy.flat<T>(), dx.flat<T>());
+    }
+  });
+}
+
+void add(Exec const& exec, Array const& a, Array const& b, Array const& c)
+{
+  ROSSBY_EXPECT(a.size() == b.size() && a.size() == c.size());
+  dispatch(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    add_views<T>(exec, a.flat<T>(), b.flat<T>(), c.flat<T>());
+  });
+}
+
+void add_scaled(Exec const& exec, double factor, Array const& b, Array const& a)
+{
+  ROSSBY_EXPECT(a.size() == b.size());
+  dispatch(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    add_scaled_views<T>(exec, static_cast<T>(factor), b.flat<T>(), a.flat<T>());
+  });
+}
+
+void copy_channels(Exec const& exec, Array const& from, index_t from0, Array const& to, index_t to0, index_t channels)
+{
+  index_t const from_width = from.shape().back(), to_width = to.shape().back();
+  index_t const n = from.size() / from_width;
+  ROSSBY_EXPECT(to.size() == n * to_width && from0 + channels <= from_width && to0 + channels <= to_width);
+  dispatch(from.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    copy_columns<T>(exec, from.reshaped({n, from_width}).view<T, 2>(), from0, to.reshaped({n, to_width}).view<T, 2>(), to0,
+                    channels);
+  });
+}
+
+void dropout(Exec const& exec, DropoutKey key, double p, Array const& x, IndexList const& rows, Array const& y)
+{
+  index_t const channels = x.shape().back(), n = x.size() / channels;
+  ROSSBY_EXPECT(rows.size() == n);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    drop<T>(exec, key, p, x.reshaped({n, channels}).view<T, 2>(), rows, y.reshaped({n, channels}).view<T, 2>());
+  });
+}
+
+} // namespace rossby::ops

@@ -1,0 +1,119 @@
+#include <rossby/ops/shuffle.hpp>
+
+#include <algorithm>
+
+namespace rossby::ops {
+
+namespace {
+
+template <class T, bool forward> void shuffle(Exec const& exec, View<T, 4> coarse, View<T, 4> fine)
+{
+  index_t const rows = static_cast<index_t>(coarse.extent(1)), cols = static_cast<index_t>(coarse.extent(2));
+  index_t const channels = static_cast<index_t>(fine.extent(3));
+  index_t const items = static_cast<index_t>(coarse.extent(0)) * rows * cols * 4;
+  Kokkos::parallel_for(
+      forward ? "rossby::ops::pixel_shuffle" : "rossby::ops::pixel_shuffle_adjoint", Range(exec, 0, items),
+      KOKKOS_LAMBDA(index_t item) {
+        index_t const part = item % 4, cell = item / 4;
+        index_t const j = cell % cols, i = cell / cols % rows, b = cell / (cols * rows);
+        T* f = &fine(b, 2 * i + part / 2, 2 * j + part % 2, 0);
+        T* c = &coarse(b, i, j, part);
+        for (index_t k = 0; k < channels; ++k)
+          if (forward)
+            f[k] = c[4 * k];
+          else
+            c[4 * k] = f[k];
+      });
+}
+
+void check_shapes(Array const& coarse, Array const& fine)
+{
+  ROSSBY_EXPECT(coarse.extent(0) == fine.extent(0) && 2 * coarse.extent(1) == fine.extent(1) &&
+                2 * coarse.extent(2) == fine.extent(2) && coarse.extent(3) == 4 * fine.extent(3));
+}
+
+using Indices = Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+template <class T>
+void multiply(Exec const& exec, Indices start, Indices column, View<double, 1> weight, View<T, 3> x, View<T, 3> y)
+{
+  index_t const rows = static_cast<index_t>(y.extent(1)), channels = static_cast<index_t>(y.extent(2));
+  Kokkos::parallel_for(
+      "rossby::ops::stencil", Range(exec, 0, static_cast<index_t>(y.extent(0)) * rows), KOKKOS_LAMBDA(index_t item) {
+        index_t const b = item / rows, row = item % rows;
+        T* to = &y(b, row, 0);
+        for (index_t c = 0; c < channels; ++c)
+          to[c] = T(0);
+        for (index_t e = start(row); e < start(row + 1); ++e) {
+          T const* from = &x(b, column(e), 0);
+          T const w = static_cast<T>(weight(e));
+          for (index_t c = 0; c < channels; ++c)
+            to[c] += w * from[c];
+        }
+      });
+}
+
+} // namespace
+
+void pixel_shuffle_forward(Exec const& exec, Array const& x, Array const& y)
+{
+  check_shapes(x, y);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    shuffle<T, true>(exec, x.view<T, 4>(), y.view<T, 4>());
+  });
+}
+
+void pixel_shuffle_backward(Exec const& exec, Array const& dy, Array const& dx)
+{
+  check_shapes(dx, dy);
+  dispatch(dx.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    shuffle<T, false>(exec, dx.view<T, 4>(), dy.view<T, 4>());
+  });
+}
+
+Stencil::Rows Stencil::rows_of(index_t rows, std::vector<Entry> entries)
+{
+  std::stable_sort(entries.begin(), entries.end(), [](Entry const& a, Entry const& b) { return a.target < b.target; });
+  std::vector<index_t> start(static_cast<std::size_t>(rows) + 1, 0), column;
+  std::vector<double> weight;
+  for (auto const& e : entries) {
+    ++start[static_cast<std::size_t>(e.target) + 1];
+    column.push_back(e.source);
+    weight.push_back(e.weight);
+  }
+  for (std::size_t r = 1; r < start.size(); ++r)
+    start[r] += start[r - 1];
+  return {IndexList(start), IndexList(column),
+          Array::from_host(DType::float64, {static_cast<index_t>(weight.size())}, weight)};
+}
+
+Stencil::Stencil(index_t targets, index_t sources, std::vector<Entry> const& entries) : targets_(targets), sources_(sources)
+{
+  forward_ = rows_of(targets, entries);
+  auto swapped = entries;
+  for (auto& e : swapped)
+    std::swap(e.target, e.source);
+  backward_ = rows_of(sources, std::move(swapped));
+}
+
+void Stencil::apply(Exec const& exec, Array const& x, Array const& y) const
+{
+  ROSSBY_EXPECT(x.extent(1) == sources_ && y.extent(1) == targets_);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    multiply<T>(exec, forward_.start.view(), forward_.column.view(), forward_.weight.flat<double>(), x.view<T, 3>(), y.view<T, 3>());
+  });
+}
+
+void Stencil::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
+{
+  ROSSBY_EXPECT(dx.extent(1) == sources_ && dy.extent(1) == targets_);
+  dispatch(dx.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    multiply<T>(exec, backward_.start.view(), backward_.column.view(), backward_.weight.flat<double>(), dy.view<T, 3>(), dx.view<T, 3>());
+  });
+}
+
+} // namespace rossby::ops
