@@ -1,19 +1,13 @@
 #include <rossby/autograd/tape.hpp>
 
+#include <rossby/ops/elementwise.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
 namespace rossby {
-
-namespace {
-template <class T> void add(Exec const& exec, View<T, 1> to, View<T, 1> from)
-{
-  Kokkos::parallel_for("rossby::autograd::accumulate", Range(exec, 0, static_cast<index_t>(to.extent(0))),
-                       KOKKOS_LAMBDA(index_t i) { to(i) += from(i); });
-}
-} // namespace
 
 Var::Var(Array value, bool needs_grad) : data_(std::make_shared<Data>(Data{std::move(value), Array(), needs_grad})) {}
 
@@ -26,16 +20,17 @@ void Var::accumulate(Exec const& exec, Array const& g) const
     data_->grad = g.reshaped(data_->value.shape());
     return;
   }
-  dispatch(g.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    add<T>(exec, data_->grad.flat<T>(), g.flat<T>());
-  });
+  if (data_->grad.shared()) // handed to several inputs of one node: adding in place would change theirs too
+    data_->grad = data_->grad.clone(exec);
+  ops::add_scaled(exec, 1, g, data_->grad);
 }
 
 Array Var::grad_to_add_to(Exec const& exec) const
 {
   if (!data_->grad)
     data_->grad = Array::zeros(exec, data_->value.dtype(), data_->value.shape());
+  else if (data_->grad.shared())
+    data_->grad = data_->grad.clone(exec);
   return data_->grad;
 }
 
@@ -66,7 +61,8 @@ std::string Tape::memory_table() const
     bytes += node.saved_bytes + node.output.value().bytes();
   }
   std::vector<std::pair<std::string, std::pair<std::size_t, std::size_t>>> sorted(rows.begin(), rows.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) { return a.second.second > b.second.second; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](auto const& a, auto const& b) { return a.second.second > b.second.second; });
   std::string table = fmt::format("{:<28}{:>8}{:>12}\n", "operation", "count", "MiB kept");
   for (auto const& [op, row] : sorted)
     table += fmt::format("{:<28}{:>8}{:>12.1f}\n", op, row.first, static_cast<double>(row.second) / 1048576.0);

@@ -16,18 +16,33 @@ struct Sizes {
   index_t inner() const { return heads * width; }
 };
 
+template <class T>
+using Scratch =
+    Kokkos::View<T**, Kokkos::LayoutRight, Exec::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
 struct Drop {
   double p;
   DropoutKey key;
+  Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>> numbers;
+  index_t total, first_sample;
+
+  /// Global number of a local window of the batch.
+  KOKKOS_INLINE_FUNCTION index_t number(index_t window) const
+  {
+    index_t const n = static_cast<index_t>(numbers.extent(0));
+    return (first_sample + window / n) * total + numbers(window % n);
+  }
 };
 
-template <class T> using Scratch = Kokkos::View<T**, Kokkos::LayoutRight, Exec::scratch_memory_space,
-                                                Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-using Indices = Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+Drop drop_of(WindowAttention const& a)
+{
+  return {a.dropout, a.key, a.windows.numbers.view(), a.windows.total, a.windows.first_sample};
+}
 
 /// to[e][token] = from[token][e] for one head's channels.
 template <class T>
-KOKKOS_INLINE_FUNCTION void turn(TeamMember const& team, T const* from, index_t stride, Sizes const& n, Scratch<T> const& to)
+KOKKOS_INLINE_FUNCTION void turn(TeamMember const& team, T const* from, index_t stride, Sizes const& n,
+                                 Scratch<T> const& to)
 {
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t t) {
     for (index_t e = 0; e < n.width; ++e)
@@ -37,7 +52,8 @@ KOKKOS_INLINE_FUNCTION void turn(TeamMember const& team, T const* from, index_t 
 
 /// row[q] = softmax over q of (scale query . keys[q] + bias[q]).
 template <class T>
-KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys, T const* bias, T scale, Sizes const& n, T* row)
+KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys, T const* bias, T scale,
+                                          Sizes const& n, T* row)
 {
   for (index_t q = 0; q < n.tokens; ++q)
     row[q] = bias[q];
@@ -61,135 +77,143 @@ KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys
 }
 
 /// The factor of dropout for entry (p, q) of one window's and head's map.
-KOKKOS_INLINE_FUNCTION double keep_factor(Drop const& d, Sizes const& n, index_t window, index_t head, index_t p, index_t q)
+KOKKOS_INLINE_FUNCTION double keep_factor(Drop const& d, Sizes const& n, index_t window, index_t head, index_t p,
+                                          index_t q)
 {
   auto const index = static_cast<std::uint64_t>(((window * n.heads + head) * n.tokens + p) * n.tokens + q);
   return Philox::uniform(d.key.seed, d.key.stream, index) < d.p ? 0.0 : 1.0 / (1.0 - d.p);
 }
 
-template <class T>
-void forward(Exec const& exec, Sizes n, Drop drop, Indices numbers, View<T, 3> qkv, View<T, 2> bias, View<T, 3> out)
+template <class T> void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3> qkv, View<T, 2> bias, View<T, 3> out)
 {
   index_t const inner = n.inner();
   T const scale = T(1) / math::sqrt(T(n.width));
-  auto const shape = [&](index_t a, index_t b) { return Scratch<T>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b)); };
+  auto const shape = [&](index_t a, index_t b) {
+    return Scratch<T>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+  };
   Team policy(exec, static_cast<int>(n.windows * n.heads), Kokkos::AUTO);
   policy.set_scratch_size(1, Kokkos::PerTeam(static_cast<int>(shape(n.width, n.tokens) + shape(n.tokens, n.tokens))));
-  Kokkos::parallel_for("rossby::ops::window_attention", policy, KOKKOS_LAMBDA(TeamMember const& team) {
-    index_t const window = team.league_rank() / n.heads, head = team.league_rank() % n.heads;
-    Scratch<T> keys(team.team_scratch(1), n.width, n.tokens), map(team.team_scratch(1), n.tokens, n.tokens);
-    T const* q0 = &qkv(window, 0, head * n.width);
-    turn<T>(team, q0 + inner, 3 * inner, n, keys);
-    team.team_barrier();
-    Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
-      T* row = &map(p, 0);
-      probabilities<T>(q0 + p * 3 * inner, keys, &bias(p, 0), scale, n, row);
-      if (drop.p > 0)
-        for (index_t q = 0; q < n.tokens; ++q)
-          row[q] *= static_cast<T>(keep_factor(drop, n, numbers(window), head, p, q));
-      T* o = &out(window, p, head * n.width);
-      for (index_t e = 0; e < n.width; ++e)
-        o[e] = 0;
-      for (index_t q = 0; q < n.tokens; ++q) {
-        T const* v = q0 + q * 3 * inner + 2 * inner;
-        for (index_t e = 0; e < n.width; ++e)
-          o[e] += row[q] * v[e];
-      }
-    });
-  });
+  Kokkos::parallel_for(
+      "rossby::ops::window_attention", policy, KOKKOS_LAMBDA(TeamMember const& team) {
+        index_t const window = team.league_rank() / n.heads, head = team.league_rank() % n.heads;
+        Scratch<T> keys(team.team_scratch(1), n.width, n.tokens), map(team.team_scratch(1), n.tokens, n.tokens);
+        T const* q0 = &qkv(window, 0, head * n.width);
+        turn<T>(team, q0 + inner, 3 * inner, n, keys);
+        team.team_barrier();
+        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
+          T* row = &map(p, 0);
+          probabilities<T>(q0 + p * 3 * inner, keys, &bias(p, 0), scale, n, row);
+          if (drop.p > 0)
+            for (index_t q = 0; q < n.tokens; ++q)
+              row[q] *= static_cast<T>(keep_factor(drop, n, drop.number(window), head, p, q));
+          T* o = &out(window, p, head * n.width);
+          for (index_t e = 0; e < n.width; ++e)
+            o[e] = 0;
+          for (index_t q = 0; q < n.tokens; ++q) {
+            T const* v = q0 + q * 3 * inner + 2 * inner;
+            for (index_t e = 0; e < n.width; ++e)
+              o[e] += row[q] * v[e];
+          }
+        });
+      });
 }
 
 template <class T>
-void backward(Exec const& exec, Sizes n, Drop drop, Indices numbers, index_t chunks, View<T, 3> qkv, View<T, 2> bias,
-              View<T, 3> dout, View<T, 3> dqkv, View<T, 3> dbias_parts)
+void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> qkv, View<T, 2> bias, View<T, 3> dout,
+              View<T, 3> dqkv, View<T, 3> dbias_parts)
 {
   index_t const inner = n.inner();
   T const scale = T(1) / math::sqrt(T(n.width));
-  auto const shape = [&](index_t a, index_t b) { return Scratch<T>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b)); };
+  auto const shape = [&](index_t a, index_t b) {
+    return Scratch<T>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+  };
   Team policy(exec, static_cast<int>(chunks * n.heads), Kokkos::AUTO);
-  policy.set_scratch_size(1, Kokkos::PerTeam(static_cast<int>(2 * shape(n.width, n.tokens) + 2 * shape(n.tokens, n.tokens))));
-  Kokkos::parallel_for("rossby::ops::window_attention_adjoint", policy, KOKKOS_LAMBDA(TeamMember const& team) {
-    index_t const chunk = team.league_rank() / n.heads, head = team.league_rank() % n.heads;
-    Scratch<T> keys(team.team_scratch(1), n.width, n.tokens), values(team.team_scratch(1), n.width, n.tokens);
-    Scratch<T> map(team.team_scratch(1), n.tokens, n.tokens), dscore(team.team_scratch(1), n.tokens, n.tokens);
-    index_t const stride = 3 * inner;
-    for (index_t window = chunk * n.windows / chunks; window < (chunk + 1) * n.windows / chunks; ++window) {
-      T const* q0 = &qkv(window, 0, head * n.width);
-      T* dq0 = &dqkv(window, 0, head * n.width);
-      turn<T>(team, q0 + inner, stride, n, keys);
-      turn<T>(team, q0 + 2 * inner, stride, n, values);
-      team.team_barrier();
-      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
-        T *row = &map(p, 0), *ds = &dscore(p, 0);
-        T const* up = &dout(window, p, head * n.width);
-        probabilities<T>(q0 + p * stride, keys, &bias(p, 0), scale, n, row);
-        for (index_t q = 0; q < n.tokens; ++q)
-          ds[q] = 0;
-        for (index_t e = 0; e < n.width; ++e) {
-          T const* v = &values(e, 0);
-          for (index_t q = 0; q < n.tokens; ++q)
-            ds[q] += up[e] * v[q];
-        }
-        if (drop.p > 0)
-          for (index_t q = 0; q < n.tokens; ++q)
-            ds[q] *= static_cast<T>(keep_factor(drop, n, numbers(window), head, p, q));
-        T mean = 0;
-        for (index_t q = 0; q < n.tokens; ++q)
-          mean += row[q] * ds[q];
-        T* table = &dbias_parts(team.league_rank(), p, 0);
-        for (index_t q = 0; q < n.tokens; ++q) {
-          ds[q] = row[q] * (ds[q] - mean);
-          table[q] += ds[q];
-        }
-        if (drop.p > 0) // the values saw the dropped map
-          for (index_t q = 0; q < n.tokens; ++q)
-            row[q] *= static_cast<T>(keep_factor(drop, n, numbers(window), head, p, q));
-        T* dq = dq0 + p * stride;
-        for (index_t e = 0; e < n.width; ++e)
-          dq[e] = 0;
-        for (index_t q = 0; q < n.tokens; ++q) {
-          T const a = scale * ds[q];
-          T const* k = q0 + q * stride + inner;
-          for (index_t e = 0; e < n.width; ++e)
-            dq[e] += a * k[e];
+  policy.set_scratch_size(
+      1, Kokkos::PerTeam(static_cast<int>(2 * shape(n.width, n.tokens) + 2 * shape(n.tokens, n.tokens))));
+  Kokkos::parallel_for(
+      "rossby::ops::window_attention_adjoint", policy, KOKKOS_LAMBDA(TeamMember const& team) {
+        index_t const chunk = team.league_rank() / n.heads, head = team.league_rank() % n.heads;
+        Scratch<T> keys(team.team_scratch(1), n.width, n.tokens), values(team.team_scratch(1), n.width, n.tokens);
+        Scratch<T> map(team.team_scratch(1), n.tokens, n.tokens), dscore(team.team_scratch(1), n.tokens, n.tokens);
+        index_t const stride = 3 * inner;
+        for (index_t window = chunk * n.windows / chunks; window < (chunk + 1) * n.windows / chunks; ++window) {
+          T const* q0 = &qkv(window, 0, head * n.width);
+          T* dq0 = &dqkv(window, 0, head * n.width);
+          turn<T>(team, q0 + inner, stride, n, keys);
+          turn<T>(team, q0 + 2 * inner, stride, n, values);
+          team.team_barrier();
+          Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
+            T *row = &map(p, 0), *ds = &dscore(p, 0);
+            T const* up = &dout(window, p, head * n.width);
+            probabilities<T>(q0 + p * stride, keys, &bias(p, 0), scale, n, row);
+            for (index_t q = 0; q < n.tokens; ++q)
+              ds[q] = 0;
+            for (index_t e = 0; e < n.width; ++e) {
+              T const* v = &values(e, 0);
+              for (index_t q = 0; q < n.tokens; ++q)
+                ds[q] += up[e] * v[q];
+            }
+            if (drop.p > 0)
+              for (index_t q = 0; q < n.tokens; ++q)
+                ds[q] *= static_cast<T>(keep_factor(drop, n, drop.number(window), head, p, q));
+            T mean = 0;
+            for (index_t q = 0; q < n.tokens; ++q)
+              mean += row[q] * ds[q];
+            T* table = &dbias_parts(team.league_rank(), p, 0);
+            for (index_t q = 0; q < n.tokens; ++q) {
+              ds[q] = row[q] * (ds[q] - mean);
+              table[q] += ds[q];
+            }
+            if (drop.p > 0) // the values saw the dropped map
+              for (index_t q = 0; q < n.tokens; ++q)
+                row[q] *= static_cast<T>(keep_factor(drop, n, drop.number(window), head, p, q));
+            T* dq = dq0 + p * stride;
+            for (index_t e = 0; e < n.width; ++e)
+              dq[e] = 0;
+            for (index_t q = 0; q < n.tokens; ++q) {
+              T const a = scale * ds[q];
+              T const* k = q0 + q * stride + inner;
+              for (index_t e = 0; e < n.width; ++e)
+                dq[e] += a * k[e];
+            }
+          });
+          team.team_barrier();
+          Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t q) {
+            T *dk = dq0 + q * stride + inner, *dv = dq0 + q * stride + 2 * inner;
+            for (index_t e = 0; e < n.width; ++e)
+              dk[e] = dv[e] = 0;
+            for (index_t p = 0; p < n.tokens; ++p) {
+              T const a = scale * dscore(p, q), b = map(p, q);
+              T const *query = q0 + p * stride, *up = &dout(window, p, head * n.width);
+              for (index_t e = 0; e < n.width; ++e) {
+                dk[e] += a * query[e];
+                dv[e] += b * up[e];
+              }
+            }
+          });
+          team.team_barrier();
         }
       });
-      team.team_barrier();
-      Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t q) {
-        T *dk = dq0 + q * stride + inner, *dv = dq0 + q * stride + 2 * inner;
-        for (index_t e = 0; e < n.width; ++e)
-          dk[e] = dv[e] = 0;
-        for (index_t p = 0; p < n.tokens; ++p) {
-          T const a = scale * dscore(p, q), b = map(p, q);
-          T const *query = q0 + p * stride, *up = &dout(window, p, head * n.width);
-          for (index_t e = 0; e < n.width; ++e) {
-            dk[e] += a * query[e];
-            dv[e] += b * up[e];
-          }
-        }
-      });
-      team.team_barrier();
-    }
-  });
 }
 
 Sizes sizes_of(WindowAttention const& a, Array const& qkv)
 {
   ROSSBY_EXPECT(qkv.extent(1) == a.tokens && qkv.extent(2) == 3 * a.heads * a.dim_head);
-  ROSSBY_EXPECT(a.dropout == 0 || a.window_numbers.size() == qkv.extent(0));
+  ROSSBY_EXPECT(a.dropout == 0 || (a.windows.numbers.size() > 0 && qkv.extent(0) % a.windows.numbers.size() == 0));
   return {qkv.extent(0), a.tokens, a.heads, a.dim_head};
 }
 
 } // namespace
 
-void window_attention_forward(Exec const& exec, WindowAttention const& a, Array const& qkv, Array const& bias, Array const& out)
+void window_attention_forward(Exec const& exec, WindowAttention const& a, Array const& qkv, Array const& bias,
+                              Array const& out)
 {
   Sizes const n = sizes_of(a, qkv);
   if (n.windows == 0)
     return;
   dispatch(qkv.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    forward<T>(exec, n, {a.dropout, a.key}, a.window_numbers.view(), qkv.view<T, 3>(), bias.view<T, 2>(), out.view<T, 3>());
+    forward<T>(exec, n, drop_of(a), qkv.view<T, 3>(), bias.view<T, 2>(), out.view<T, 3>());
   });
 }
 
@@ -205,8 +229,8 @@ void window_attention_backward(Exec const& exec, WindowAttention const& a, Array
   dispatch(qkv.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     Array const parts = Array::zeros(exec, qkv.dtype(), {chunks * n.heads, n.tokens, n.tokens});
-    backward<T>(exec, n, {a.dropout, a.key}, a.window_numbers.view(), chunks, qkv.view<T, 3>(), bias.view<T, 2>(),
-                dout.view<T, 3>(), dqkv.view<T, 3>(), parts.view<T, 3>());
+    backward<T>(exec, n, drop_of(a), chunks, qkv.view<T, 3>(), bias.view<T, 2>(), dout.view<T, 3>(), dqkv.view<T, 3>(),
+                parts.view<T, 3>());
     column_sums<T>(exec, parts.reshaped({chunks * n.heads, table}).view<T, 2>(), 1, dbias.flat<T>());
   });
 }

@@ -7,8 +7,7 @@ namespace rossby::ops {
 
 namespace {
 
-template <class T>
-void forward(Exec const& exec, View<T, 2> x, View<T, 1> gain, View<T, 1> bias, T eps, View<T, 2> y)
+template <class T> void forward(Exec const& exec, View<T, 2> x, View<T, 1> gain, View<T, 1> bias, T eps, View<T, 2> y)
 {
   index_t const channels = static_cast<index_t>(x.extent(1));
   Kokkos::parallel_for(
@@ -29,8 +28,7 @@ void backward(Exec const& exec, View<T, 2> x, View<T, 1> gain, T eps, View<T, 2>
 {
   index_t const channels = static_cast<index_t>(x.extent(1));
   Kokkos::parallel_for(
-      "rossby::ops::channel_norm_adjoint", Range(exec, 0, static_cast<index_t>(x.extent(0))),
-      KOKKOS_LAMBDA(index_t i) {
+      "rossby::ops::channel_norm_adjoint", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
         T const *in = &x(i, 0), *up = &dy(i, 0), *g = gain.data();
         T *out = &dx(i, 0), *prod = &product(i, 0);
         T const n = T(channels);
@@ -51,7 +49,8 @@ void backward(Exec const& exec, View<T, 2> x, View<T, 1> gain, T eps, View<T, 2>
 
 } // namespace
 
-void channel_norm_forward(Exec const& exec, Array const& x, Array const& gain, Array const& bias, double eps, Array const& y)
+void channel_norm_forward(Exec const& exec, Array const& x, Array const& gain, Array const& bias, double eps,
+                          Array const& y)
 {
   index_t const channels = gain.size(), n = x.size() / channels;
   dispatch(x.dtype(), [&](auto tag) {
@@ -61,8 +60,8 @@ void channel_norm_forward(Exec const& exec, Array const& x, Array const& gain, A
   });
 }
 
-void channel_norm_backward(Exec const& exec, Array const& x, Array const& gain, double eps, Array const& dy, Array const& dx,
-                           Array const& dgain, Array const& dbias)
+void channel_norm_backward(Exec const& exec, Array const& x, Array const& gain, double eps, Array const& dy,
+                           Array const& dx, Array const& dgain, Array const& dbias)
 {
   index_t const channels = gain.size(), n = x.size() / channels;
   Array const product = Array::empty(x.dtype(), {n, channels});

@@ -53,7 +53,8 @@ void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t l
 
 /// Adds the gradients of patches back onto the cells they came from; each input cell is one work item: no atomics.
 template <class T>
-void scatter_patches(Exec const& exec, Geometry const& g, View<T, 2> patches, index_t line0, index_t lines, View<T, 4> dx)
+void scatter_patches(Exec const& exec, Geometry const& g, View<T, 2> patches, index_t line0, index_t lines,
+                     View<T, 4> dx)
 {
   // Input rows that the output rows [line0, line0 + lines) reach, counted through the rows of all samples.
   index_t const b0 = line0 / g.out_height, b1 = (line0 + lines - 1) / g.out_height;
@@ -86,7 +87,8 @@ template <class T> View<T, 2> block_of(Array const& y, index_t row0, index_t row
 {
   index_t const total = y.extent(3);
   auto const matrix = y.reshaped({y.size() / total, total}).view<T, 2>();
-  return Kokkos::subview(matrix, Kokkos::make_pair(row0, row0 + rows), Kokkos::make_pair(channel0, channel0 + channels));
+  return Kokkos::subview(matrix, Kokkos::make_pair(row0, row0 + rows),
+                         Kokkos::make_pair(channel0, channel0 + channels));
 }
 
 } // namespace

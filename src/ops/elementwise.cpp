@@ -38,7 +38,8 @@ template <class Op, class T> void forward(char const* label, Exec const& exec, V
       label, Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) { y(i) = Op::value(x(i)); });
 }
 
-template <class Op, class T> void backward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> dy, View<T, 1> dx)
+template <class Op, class T>
+void backward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> dy, View<T, 1> dx)
 {
   Kokkos::parallel_for(
       label, Range(exec, 0, static_cast<index_t>(x.extent(0))),
@@ -72,16 +73,19 @@ void copy_columns(Exec const& exec, View<T, 2> from, index_t from0, View<T, 2> t
 }
 
 template <class T>
-void drop(Exec const& exec, DropoutKey key, double p, View<T, 2> x, IndexList const& rows, View<T, 2> y)
+void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, View<T, 3> x, View<T, 3> y)
 {
-  index_t const channels = static_cast<index_t>(x.extent(1));
-  auto const global = rows.view();
+  index_t const n = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
+  auto const numbers = cells.numbers.view();
+  index_t const total = cells.total, first = cells.first_sample;
   T const keep = T(1 / (1 - p));
   Kokkos::parallel_for(
-      "rossby::ops::dropout", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
+      "rossby::ops::dropout", Range(exec, 0, static_cast<index_t>(x.extent(0)) * n), KOKKOS_LAMBDA(index_t item) {
+        index_t const b = item / n, i = item % n;
+        index_t const row = (first + b) * total + numbers(i);
         for (index_t c = 0; c < channels; ++c) {
-          auto const index = static_cast<std::uint64_t>(global(i) * channels + c);
-          y(i, c) = Philox::uniform(key.seed, key.stream, index) < p ? T(0) : x(i, c) * keep;
+          auto const index = static_cast<std::uint64_t>(row * channels + c);
+          y(b, i, c) = Philox::uniform(key.seed, key.stream, index) < p ? T(0) : x(b, i, c) * keep;
         }
       });
 }
@@ -93,9 +97,12 @@ void activation_forward(Exec const& exec, Activation kind, Array const& x, Array
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (kind) {
-    case Activation::gelu: return forward<Gelu, T>("rossby::ops::gelu", exec, x.flat<T>(), y.flat<T>());
-    case Activation::silu: return forward<Silu, T>("rossby::ops::silu", exec, x.flat<T>(), y.flat<T>());
-    case Activation::relu: return forward<Relu, T>("rossby::ops::relu", exec, x.flat<T>(), y.flat<T>());
+    case Activation::gelu:
+      return forward<Gelu, T>("rossby::ops::gelu", exec, x.flat<T>(), y.flat<T>());
+    case Activation::silu:
+      return forward<Silu, T>("rossby::ops::silu", exec, x.flat<T>(), y.flat<T>());
+    case Activation::relu:
+      return forward<Relu, T>("rossby::ops::relu", exec, x.flat<T>(), y.flat<T>());
     }
   });
 }
@@ -140,18 +147,17 @@ void copy_channels(Exec const& exec, Array const& from, index_t from0, Array con
   ROSSBY_EXPECT(to.size() == n * to_width && from0 + channels <= from_width && to0 + channels <= to_width);
   dispatch(from.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    copy_columns<T>(exec, from.reshaped({n, from_width}).view<T, 2>(), from0, to.reshaped({n, to_width}).view<T, 2>(), to0,
-                    channels);
+    copy_columns<T>(exec, from.reshaped({n, from_width}).view<T, 2>(), from0, to.reshaped({n, to_width}).view<T, 2>(),
+                    to0, channels);
   });
 }
 
-void dropout(Exec const& exec, DropoutKey key, double p, Array const& x, IndexList const& rows, Array const& y)
+void dropout(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, Array const& x, Array const& y)
 {
-  index_t const channels = x.shape().back(), n = x.size() / channels;
-  ROSSBY_EXPECT(rows.size() == n);
+  ROSSBY_EXPECT(x.rank() == 3 && cells.numbers.size() == x.extent(1));
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    drop<T>(exec, key, p, x.reshaped({n, channels}).view<T, 2>(), rows, y.reshaped({n, channels}).view<T, 2>());
+    drop<T>(exec, key, p, cells, x.view<T, 3>(), y.view<T, 3>());
   });
 }
 

@@ -18,8 +18,8 @@ template <class T> void scale(Exec const& exec, double beta, View<T, 2> c)
 
 // Kokkos Kernels takes an execution space instance since 3.7; older ones have only host spaces, where order is implied.
 template <class T, class V>
-auto call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c, int)
-    -> decltype(KokkosBlas::gemm(exec, ta, tb, alpha, a, b, beta, c))
+auto call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c,
+               int) -> decltype(KokkosBlas::gemm(exec, ta, tb, alpha, a, b, beta, c))
 {
   KokkosBlas::gemm(exec, ta, tb, alpha, a, b, beta, c);
 }

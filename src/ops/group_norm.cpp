@@ -31,45 +31,52 @@ template <class T> void squared_deviations(Exec const& exec, View<T, 2> x, View<
       });
 }
 
-template <class T, class F> void for_each_row(char const* label, Exec const& exec, View<T, 3> x, index_t groups, F const& f)
+template <class T, class F>
+void for_each_row(char const* label, Exec const& exec, View<T, 3> x, index_t groups, F const& f)
 {
   index_t const n = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
   index_t const width = channels / groups;
-  Kokkos::parallel_for(label, Range(exec, 0, static_cast<index_t>(x.extent(0)) * n), KOKKOS_LAMBDA(index_t item) {
-    index_t const b = item / n, i = item % n;
-    for (index_t g = 0; g < groups; ++g)
-      for (index_t c = g * width; c < (g + 1) * width; ++c)
-        f(b, i, g, c);
-  });
+  Kokkos::parallel_for(
+      label, Range(exec, 0, static_cast<index_t>(x.extent(0)) * n), KOKKOS_LAMBDA(index_t item) {
+        index_t const b = item / n, i = item % n;
+        for (index_t g = 0; g < groups; ++g)
+          for (index_t c = g * width; c < (g + 1) * width; ++c)
+            f(b, i, g, c);
+      });
 }
 
 template <class T>
-void apply(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 1> gain, View<T, 1> bias, View<T, 3> y)
+void apply(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 1> gain, View<T, 1> bias,
+           View<T, 3> y)
 {
-  for_each_row<T>("rossby::ops::group_norm", exec, x, static_cast<index_t>(mean.extent(1)),
-                  KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-                    y(b, i, c) = (x(b, i, c) - mean(b, g)) * rstd(b, g) * gain(c) + bias(c);
-                  });
+  for_each_row<T>(
+      "rossby::ops::group_norm", exec, x, static_cast<index_t>(mean.extent(1)),
+      KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
+        y(b, i, c) = (x(b, i, c) - mean(b, g)) * rstd(b, g) * gain(c) + bias(c);
+      });
 }
 
 template <class T>
-void product_with_xhat(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 3> dy, View<T, 3> result)
+void product_with_xhat(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 3> dy,
+                       View<T, 3> result)
 {
-  for_each_row<T>("rossby::ops::group_norm_product", exec, x, static_cast<index_t>(mean.extent(1)),
-                  KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-                    result(b, i, c) = dy(b, i, c) * (x(b, i, c) - mean(b, g)) * rstd(b, g);
-                  });
+  for_each_row<T>(
+      "rossby::ops::group_norm_product", exec, x, static_cast<index_t>(mean.extent(1)),
+      KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
+        result(b, i, c) = dy(b, i, c) * (x(b, i, c) - mean(b, g)) * rstd(b, g);
+      });
 }
 
 template <class T>
 void input_gradient(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 1> gain, View<T, 3> dy,
                     View<T, 2> m1, View<T, 2> m2, View<T, 3> dx)
 {
-  for_each_row<T>("rossby::ops::group_norm_adjoint", exec, x, static_cast<index_t>(mean.extent(1)),
-                  KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-                    T const xhat = (x(b, i, c) - mean(b, g)) * rstd(b, g);
-                    dx(b, i, c) = (gain(c) * dy(b, i, c) - m1(b, g) - xhat * m2(b, g)) * rstd(b, g);
-                  });
+  for_each_row<T>(
+      "rossby::ops::group_norm_adjoint", exec, x, static_cast<index_t>(mean.extent(1)),
+      KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
+        T const xhat = (x(b, i, c) - mean(b, g)) * rstd(b, g);
+        dx(b, i, c) = (gain(c) * dy(b, i, c) - m1(b, g) - xhat * m2(b, g)) * rstd(b, g);
+      });
 }
 
 } // namespace
@@ -99,7 +106,8 @@ std::vector<Moments> group_moments(Exec const& exec, Array const& x, index_t gro
       auto const squares_host = squares.rows(b, 1).to_host(exec);
       for (index_t c = 0; c < channels; ++c) {
         auto const i = static_cast<std::size_t>(c);
-        result[static_cast<std::size_t>(b * groups + c / width)].merge({static_cast<double>(n), means_host[i], squares_host[i]});
+        result[static_cast<std::size_t>(b * groups + c / width)].merge(
+            {static_cast<double>(n), means_host[i], squares_host[i]});
       }
     }
   });
@@ -111,7 +119,8 @@ void group_norm_apply(Exec const& exec, Array const& x, Array const& mean, Array
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    apply<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), gain.flat<T>(), bias.flat<T>(), y.view<T, 3>());
+    apply<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), gain.flat<T>(), bias.flat<T>(),
+             y.view<T, 3>());
   });
 }
 
@@ -122,16 +131,18 @@ void group_norm_sums(Exec const& exec, Array const& x, Array const& mean, Array 
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     Array const product = Array::empty(x.dtype(), x.shape());
-    product_with_xhat<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), dy.view<T, 3>(), product.view<T, 3>());
+    product_with_xhat<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), dy.view<T, 3>(),
+                         product.view<T, 3>());
     for (index_t b = 0; b < x.extent(0); ++b) {
       column_sums<T>(exec, dy.rows(b, 1).reshaped({n, channels}).view<T, 2>(), 0, sum_dy.rows(b, 1).flat<T>());
-      column_sums<T>(exec, product.rows(b, 1).reshaped({n, channels}).view<T, 2>(), 0, sum_dy_xhat.rows(b, 1).flat<T>());
+      column_sums<T>(exec, product.rows(b, 1).reshaped({n, channels}).view<T, 2>(), 0,
+                     sum_dy_xhat.rows(b, 1).flat<T>());
     }
   });
 }
 
-void group_norm_input_gradient(Exec const& exec, Array const& x, Array const& mean, Array const& rstd, Array const& gain,
-                               Array const& dy, Array const& m1, Array const& m2, Array const& dx)
+void group_norm_input_gradient(Exec const& exec, Array const& x, Array const& mean, Array const& rstd,
+                               Array const& gain, Array const& dy, Array const& m1, Array const& m2, Array const& dx)
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -13,7 +13,8 @@ void linear_forward(Exec const& exec, Array const& x, Array const& w, double sca
     auto const result = y.reshaped({n, out}).view<T, 2>();
     if (bias)
       spread_bias<T>(exec, bias.flat<T>(), result);
-    gemm<T>(exec, 'N', 'T', scale, x.reshaped({n, in}).view<T, 2>(), w.reshaped({out, in}).view<T, 2>(), bias ? 1 : 0, result);
+    gemm<T>(exec, 'N', 'T', scale, x.reshaped({n, in}).view<T, 2>(), w.reshaped({out, in}).view<T, 2>(), bias ? 1 : 0,
+            result);
   });
 }
 

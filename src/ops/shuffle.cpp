@@ -89,7 +89,8 @@ Stencil::Rows Stencil::rows_of(index_t rows, std::vector<Entry> entries)
           Array::from_host(DType::float64, {static_cast<index_t>(weight.size())}, weight)};
 }
 
-Stencil::Stencil(index_t targets, index_t sources, std::vector<Entry> const& entries) : targets_(targets), sources_(sources)
+Stencil::Stencil(index_t targets, index_t sources, std::vector<Entry> const& entries)
+    : targets_(targets), sources_(sources)
 {
   forward_ = rows_of(targets, entries);
   auto swapped = entries;
@@ -103,7 +104,8 @@ void Stencil::apply(Exec const& exec, Array const& x, Array const& y) const
   ROSSBY_EXPECT(x.extent(1) == sources_ && y.extent(1) == targets_);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    multiply<T>(exec, forward_.start.view(), forward_.column.view(), forward_.weight.flat<double>(), x.view<T, 3>(), y.view<T, 3>());
+    multiply<T>(exec, forward_.start.view(), forward_.column.view(), forward_.weight.flat<double>(), x.view<T, 3>(),
+                y.view<T, 3>());
   });
 }
 
@@ -112,7 +114,8 @@ void Stencil::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
   ROSSBY_EXPECT(dx.extent(1) == sources_ && dy.extent(1) == targets_);
   dispatch(dx.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    multiply<T>(exec, backward_.start.view(), backward_.column.view(), backward_.weight.flat<double>(), dy.view<T, 3>(), dx.view<T, 3>());
+    multiply<T>(exec, backward_.start.view(), backward_.column.view(), backward_.weight.flat<double>(), dy.view<T, 3>(),
+                dx.view<T, 3>());
   });
 }
 

@@ -80,7 +80,8 @@ void spectral_sigma(Exec const& exec, Array const& m, bool iterate, Array const&
   });
 }
 
-void spectral_backward(Exec const& exec, Array const& m, Array const& u, Array const& v, double sigma, Array const& g, Array const& dm)
+void spectral_backward(Exec const& exec, Array const& m, Array const& u, Array const& v, double sigma, Array const& g,
+                       Array const& dm)
 {
   index_t const out = u.size(), in = v.size();
   dispatch(m.dtype(), [&](auto tag) {

@@ -66,11 +66,11 @@ private:
 /// What a forward pass runs under.
 struct Context {
   Exec exec;
-  Tape* tape = nullptr;        ///< null: record nothing (forecasts)
-  bool training = false;       ///< power iterations and dropout happen only in training
-  std::uint64_t seed = 42;     ///< of dropout
-  std::uint64_t step = 0;      ///< forward passes so far: the second coordinate of dropout
-  index_t first_sample = 0;    ///< position of this rank's first sample in the global batch: the third
+  Tape* tape = nullptr;     ///< null: record nothing (forecasts)
+  bool training = false;    ///< power iterations and dropout happen only in training
+  std::uint64_t seed = 42;  ///< of dropout
+  std::uint64_t step = 0;   ///< forward passes so far: the second coordinate of dropout
+  index_t first_sample = 0; ///< position of this rank's first sample in the global batch: the third
 
   bool recording(Var const& a) const { return tape && a.needs_grad(); }
 };

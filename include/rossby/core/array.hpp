@@ -71,6 +71,8 @@ public:
     return View<T, 1>(static_cast<T*>(data_), static_cast<std::size_t>(size_));
   }
   void* data() const { return data_; }
+  /// True when another array (or slice) uses the same memory.
+  bool shared() const { return block_.use_count() > 1; }
 
   /// A copy on the host, converted to float64. Waits for the kernels that produce it.
   std::vector<double> to_host(Exec const& = Exec()) const;

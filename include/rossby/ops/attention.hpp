@@ -9,20 +9,20 @@ namespace rossby::ops {
 /// Softmax attention of each window and head:
 ///   S[p,q] = dim_head^-1/2 Q[p].K[q] + bias[p,q],  P = softmax_q(S),  out[p] = sum_q dropout(P)[p,q] V[q].
 struct WindowAttention {
-  index_t tokens;   ///< per window
+  index_t tokens; ///< per window
   index_t heads, dim_head;
-  double dropout = 0;         ///< probability of dropping an entry of P
-  DropoutKey key{0, 0};       ///< used when dropout > 0
-  /// Global number of every window (batch included), for the coordinates of dropout; needed when dropout > 0.
-  IndexList window_numbers{};
+  double dropout = 0;      ///< probability of dropping an entry of P
+  DropoutKey key{};        ///< used when dropout > 0
+  GlobalNumbers windows{}; ///< of the windows of one sample; needed when dropout > 0
 };
 
-/// qkv: [windows, tokens, 3 heads dim_head], thirds q, k, v, head-major inside each; bias: [tokens, tokens], one table
-/// for all heads; out: [windows, tokens, heads dim_head].
-void window_attention_forward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias, Array const& out);
+/// qkv: [batch * windows, tokens, 3 heads dim_head], thirds q, k, v, head-major inside each; bias: [tokens, tokens],
+/// one table for all heads; out: [batch * windows, tokens, heads dim_head].
+void window_attention_forward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias,
+                              Array const& out);
 
 /// Writes dqkv and adds into dbias. The probabilities are computed again from qkv: no map of them is ever stored.
-void window_attention_backward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias, Array const& dout,
-                               Array const& dqkv, Array const& dbias);
+void window_attention_backward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias,
+                               Array const& dout, Array const& dqkv, Array const& dbias);
 
 } // namespace rossby::ops

@@ -26,12 +26,19 @@ void add_scaled(Exec const&, double factor, Array const& b, Array const& a);
 /// to[i, to0 + c] = from[i, from0 + c] for c in [0, channels): one channel range of every cell.
 void copy_channels(Exec const&, Array const& from, index_t from0, Array const& to, index_t to0, index_t channels);
 
-/// Where the random numbers of a dropout come from: one stream per (layer, step), one number per global element.
-struct DropoutKey {
-  std::uint64_t seed, stream;
+/// Global numbers of local items (cells, windows), so that random numbers do not depend on the mesh: local item i of
+/// local sample b has number (first_sample + b) * total + numbers[i].
+struct GlobalNumbers {
+  IndexList numbers{};
+  index_t total = 0, first_sample = 0;
 };
 
-/// y = x mask / (1 - p), the mask at row i, channel c drawn at global index `rows(i) * channels + c`. Its own adjoint.
-void dropout(Exec const&, DropoutKey, double p, Array const& x, IndexList const& rows, Array const& y);
+/// Where the random numbers of a dropout come from: one stream per (layer, step), one number per global element.
+struct DropoutKey {
+  std::uint64_t seed = 0, stream = 0;
+};
+
+/// y = x mask / (1 - p) for x [B, n, C], with the mask of channel c drawn at global number * C + c. Its own adjoint.
+void dropout(Exec const&, DropoutKey, double p, GlobalNumbers const& cells, Array const& x, Array const& y);
 
 } // namespace rossby::ops

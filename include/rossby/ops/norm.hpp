@@ -10,7 +10,8 @@ namespace rossby::ops {
 
 /// Channel norm (CREDIT's LayerNorm): over the last axis of every cell, y = (x - mean)/sqrt(var + eps) gain + bias with
 /// the biased variance. x, y: [..., C].
-void channel_norm_forward(Exec const&, Array const& x, Array const& gain, Array const& bias, double eps, Array const& y);
+void channel_norm_forward(Exec const&, Array const& x, Array const& gain, Array const& bias, double eps,
+                          Array const& y);
 /// Writes dx unless empty; adds into dgain and dbias unless empty.
 void channel_norm_backward(Exec const&, Array const& x, Array const& gain, double eps, Array const& dy, Array const& dx,
                            Array const& dgain, Array const& dbias);

@@ -11,6 +11,7 @@ namespace rossby::ops {
 void spectral_sigma(Exec const&, Array const& m, bool iterate, Array const& u, Array const& v, Array const& sigma);
 
 /// Gradient of m from the gradient g of w = m / sigma with u and v constant: dm += (g - <g, w> u v^T) / sigma.
-void spectral_backward(Exec const&, Array const& m, Array const& u, Array const& v, double sigma, Array const& g, Array const& dm);
+void spectral_backward(Exec const&, Array const& m, Array const& u, Array const& v, double sigma, Array const& g,
+                       Array const& dm);
 
 } // namespace rossby::ops

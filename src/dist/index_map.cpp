@@ -1,0 +1,251 @@
+#include <rossby/dist/index_map.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace rossby {
+
+namespace {
+
+using Indices = Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+/// buffer[k, b, :] = x[b, cells[k], :].
+template <class T> void pack(Exec const& exec, Indices cells, View<T, 3> x, View<T, 3> buffer)
+{
+  index_t const batch = static_cast<index_t>(x.extent(0)), channels = static_cast<index_t>(x.extent(2));
+  Kokkos::parallel_for(
+      "rossby::dist::pack", Range(exec, 0, static_cast<index_t>(cells.extent(0)) * batch), KOKKOS_LAMBDA(index_t item) {
+        index_t const k = item / batch, b = item % batch;
+        T const* from = &x(b, cells(k), 0);
+        T* to = &buffer(k, b, 0);
+        for (index_t c = 0; c < channels; ++c)
+          to[c] = from[c];
+      });
+}
+
+/// Targets whose source lies on this rank, and those that have none.
+template <class T> void move_local(Exec const& exec, Indices from, index_t sources, View<T, 3> x, View<T, 3> y)
+{
+  index_t const targets = static_cast<index_t>(y.extent(1)), channels = static_cast<index_t>(y.extent(2));
+  Kokkos::parallel_for(
+      "rossby::dist::move_local", Range(exec, 0, static_cast<index_t>(y.extent(0)) * targets),
+      KOKKOS_LAMBDA(index_t item) {
+        index_t const b = item / targets, t = item % targets, s = from(t);
+        T* to = &y(b, t, 0);
+        if (s < 0) {
+          for (index_t c = 0; c < channels; ++c)
+            to[c] = T(0);
+        } else if (s < sources) {
+          T const* source = &x(b, s, 0);
+          for (index_t c = 0; c < channels; ++c)
+            to[c] = source[c];
+        }
+      });
+}
+
+template <class T>
+void unpack(Exec const& exec, Indices remote, Indices from, index_t sources, View<T, 3> buffer, View<T, 3> y)
+{
+  index_t const batch = static_cast<index_t>(y.extent(0)), channels = static_cast<index_t>(y.extent(2));
+  Kokkos::parallel_for(
+      "rossby::dist::unpack", Range(exec, 0, static_cast<index_t>(remote.extent(0)) * batch),
+      KOKKOS_LAMBDA(index_t item) {
+        index_t const t = remote(item / batch), b = item % batch;
+        T const* source = &buffer(from(t) - sources, b, 0);
+        T* to = &y(b, t, 0);
+        for (index_t c = 0; c < channels; ++c)
+          to[c] = source[c];
+      });
+}
+
+/// sum[row] = sum of dy over the row's targets, for row-major ([b, row]) or buffer ([row, b]) results.
+template <class T, bool buffer>
+void sum_targets(Exec const& exec, Indices start, Indices position, View<T, 3> dy, View<T, 3> sum)
+{
+  index_t const batch = static_cast<index_t>(dy.extent(0)), channels = static_cast<index_t>(dy.extent(2));
+  index_t const rows = static_cast<index_t>(start.extent(0)) - 1;
+  Kokkos::parallel_for(
+      "rossby::dist::sum_targets", Range(exec, 0, rows * batch), KOKKOS_LAMBDA(index_t item) {
+        index_t const row = buffer ? item / batch : item % rows, b = buffer ? item % batch : item / rows;
+        T* to = buffer ? &sum(row, b, 0) : &sum(b, row, 0);
+        index_t const first = start(row), last = start(row + 1);
+        if (first == last) {
+          for (index_t c = 0; c < channels; ++c)
+            to[c] = T(0);
+          return;
+        }
+        T const* one = &dy(b, position(first), 0);
+        for (index_t c = 0; c < channels; ++c)
+          to[c] = one[c];
+        for (index_t e = first + 1; e < last; ++e) {
+          T const* more = &dy(b, position(e), 0);
+          for (index_t c = 0; c < channels; ++c)
+            to[c] += more[c];
+        }
+      });
+}
+
+/// dx[source] += what came back for it, in the order of the neighbours.
+template <class T>
+void add_returned(Exec const& exec, Indices start, Indices position, View<T, 3> buffer, View<T, 3> dx)
+{
+  index_t const batch = static_cast<index_t>(dx.extent(0)), channels = static_cast<index_t>(dx.extent(2));
+  index_t const rows = static_cast<index_t>(start.extent(0)) - 1;
+  Kokkos::parallel_for(
+      "rossby::dist::add_returned", Range(exec, 0, rows * batch), KOKKOS_LAMBDA(index_t item) {
+        index_t const b = item / rows, row = item % rows;
+        T* to = &dx(b, row, 0);
+        for (index_t e = start(row); e < start(row + 1); ++e) {
+          T const* from = &buffer(position(e), b, 0);
+          for (index_t c = 0; c < channels; ++c)
+            to[c] += from[c];
+        }
+      });
+}
+
+} // namespace
+
+IndexMap::Lists IndexMap::lists_of(index_t rows, std::vector<std::vector<index_t>> const& members)
+{
+  std::vector<index_t> start{0}, position;
+  for (index_t r = 0; r < rows; ++r) {
+    auto const& m = members[static_cast<std::size_t>(r)];
+    position.insert(position.end(), m.begin(), m.end());
+    start.push_back(static_cast<index_t>(position.size()));
+  }
+  return {IndexList(start), IndexList(position)};
+}
+
+IndexMap::IndexMap(Communicator const& group, Tiling const& source, std::vector<index_t> const& wanted) : group_(group)
+{
+  ROSSBY_EXPECT(source.ranks() == group.size());
+  int const me = group.rank();
+  Box const mine = source.box(me);
+  sources_ = mine.cells();
+  targets_ = static_cast<index_t>(wanted.size());
+
+  // What I want of whom: every cell once, sorted.
+  std::vector<std::vector<index_t>> requests(static_cast<std::size_t>(group.size()));
+  std::vector<int> owner(wanted.size(), me);
+  for (std::size_t t = 0; t < wanted.size(); ++t) {
+    if (wanted[t] == nothing)
+      continue;
+    index_t const row = wanted[t] / source.width(), col = wanted[t] % source.width();
+    owner[t] = source.owner(row, col);
+    if (owner[t] != me)
+      requests[static_cast<std::size_t>(owner[t])].push_back(wanted[t]);
+  }
+  for (int r = 0; r < group.size(); ++r) {
+    auto& list = requests[static_cast<std::size_t>(r)];
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+    if (!list.empty())
+      receive_from_.push_back({r, received_, static_cast<index_t>(list.size())});
+    received_ += static_cast<index_t>(list.size());
+  }
+
+  std::vector<index_t> from(wanted.size(), nothing), remote;
+  std::vector<std::vector<index_t>> of_source(static_cast<std::size_t>(sources_)),
+      of_received(static_cast<std::size_t>(received_));
+  std::vector<index_t> begin_of(static_cast<std::size_t>(group.size()), 0);
+  for (auto const& n : receive_from_)
+    begin_of[static_cast<std::size_t>(n.rank)] = n.begin;
+  for (std::size_t t = 0; t < wanted.size(); ++t) {
+    if (wanted[t] == nothing)
+      continue;
+    index_t const row = wanted[t] / source.width(), col = wanted[t] % source.width();
+    if (owner[t] == me) {
+      from[t] = source.local(me, row, col);
+      of_source[static_cast<std::size_t>(from[t])].push_back(static_cast<index_t>(t));
+      continue;
+    }
+    auto const& list = requests[static_cast<std::size_t>(owner[t])];
+    index_t const position = begin_of[static_cast<std::size_t>(owner[t])] +
+                             (std::lower_bound(list.begin(), list.end(), wanted[t]) - list.begin());
+    from[t] = sources_ + position;
+    remote.push_back(static_cast<index_t>(t));
+    of_received[static_cast<std::size_t>(position)].push_back(static_cast<index_t>(t));
+  }
+
+  // What others want of me.
+  auto const asked = group.all_to_all(requests);
+  std::vector<index_t> send;
+  std::vector<std::vector<index_t>> sends_of(static_cast<std::size_t>(sources_));
+  for (int r = 0; r < group.size(); ++r) {
+    auto const& list = asked[static_cast<std::size_t>(r)];
+    if (r == me || list.empty())
+      continue;
+    send_to_.push_back({r, sent_, static_cast<index_t>(list.size())});
+    for (index_t const cell : list) {
+      index_t const local = source.local(me, cell / source.width(), cell % source.width());
+      sends_of[static_cast<std::size_t>(local)].push_back(sent_++);
+      send.push_back(local);
+    }
+  }
+
+  from_ = IndexList(from);
+  remote_targets_ = IndexList(remote);
+  send_list_ = IndexList(send);
+  targets_of_source_ = lists_of(sources_, of_source);
+  targets_of_received_ = lists_of(received_, of_received);
+  sends_of_source_ = lists_of(sources_, sends_of);
+}
+
+std::vector<Communicator::Message> IndexMap::messages(std::vector<Neighbour> const& neighbours, Array const& buffer,
+                                                      index_t batch, index_t channels) const
+{
+  std::vector<Communicator::Message> list;
+  std::size_t const row = static_cast<std::size_t>(batch * channels) * size_of(buffer.dtype());
+  for (auto const& n : neighbours)
+    list.push_back({n.rank, static_cast<char*>(buffer.data()) + static_cast<std::size_t>(n.begin) * row,
+                    static_cast<std::size_t>(n.count) * row});
+  return list;
+}
+
+void IndexMap::apply(Exec const& exec, Array const& x, Array const& y) const
+{
+  index_t const batch = x.extent(0), channels = x.shape().back();
+  Array const in = x.reshaped({batch, sources_, channels}), out = y.reshaped({batch, targets_, channels});
+  Array const sending = Array::empty(x.dtype(), {sent_, batch, channels});
+  Array const received = Array::empty(x.dtype(), {received_, batch, channels});
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (sent_ > 0)
+      pack<T>(exec, send_list_.view(), in.view<T, 3>(), sending.view<T, 3>());
+    auto exchange = group_.start(exec, messages(send_to_, sending, batch, channels),
+                                 messages(receive_from_, received, batch, channels));
+    move_local<T>(exec, from_.view(), sources_, in.view<T, 3>(), out.view<T, 3>());
+    exchange.wait();
+    if (received_ > 0)
+      unpack<T>(exec, remote_targets_.view(), from_.view(), sources_, received.view<T, 3>(), out.view<T, 3>());
+  });
+}
+
+void IndexMap::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
+{
+  index_t const batch = dy.extent(0), channels = dy.shape().back();
+  Array const up = dy.reshaped({batch, targets_, channels}), down = dx.reshaped({batch, sources_, channels});
+  Array const sending = Array::empty(dy.dtype(), {received_, batch, channels});
+  Array const returned = Array::empty(dy.dtype(), {sent_, batch, channels});
+  dispatch(dy.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (received_ > 0)
+      sum_targets<T, true>(exec, targets_of_received_.start.view(), targets_of_received_.position.view(),
+                           up.view<T, 3>(), sending.view<T, 3>());
+    auto exchange = group_.start(exec, messages(receive_from_, sending, batch, channels),
+                                 messages(send_to_, returned, batch, channels));
+    sum_targets<T, false>(exec, targets_of_source_.start.view(), targets_of_source_.position.view(), up.view<T, 3>(),
+                          down.view<T, 3>());
+    exchange.wait();
+    if (sent_ > 0)
+      add_returned<T>(exec, sends_of_source_.start.view(), sends_of_source_.position.view(), returned.view<T, 3>(),
+                      down.view<T, 3>());
+  });
+}
+
+std::size_t IndexMap::bytes_sent(index_t channels, DType dtype) const
+{
+  return static_cast<std::size_t>(sent_ * channels) * size_of(dtype);
+}
+
+} // namespace rossby
