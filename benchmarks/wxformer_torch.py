@@ -10,16 +10,6 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import spectral_norm
 
-# The one-degree deck: 18 levels of 4 variables, 80 channels in, 84 out, 10.3 million parameters.
-ONE_DEGREE = dict(
-    image_height=181, image_width=360, frames=1, channels=4, levels=18, surface_channels=4, input_only_channels=4,
-    output_only_channels=8, dim=(32, 64, 128, 256), depth=(2, 2, 8, 2), dim_head=32, global_window_size=(8, 4, 2, 1),
-    local_window_size=4, cross_embed_kernel_sizes=((4, 8, 16, 32), (2, 4), (2, 4), (2, 4)),
-    cross_embed_strides=(2, 2, 2, 2), use_spectral_norm=True, interp=True,
-    padding_conf=dict(activate=True, mode="earth", pad_lat=(37, 38), pad_lon=(12, 12)),
-)
-
-
 class ChannelNorm(nn.Module):
     def __init__(self, dim):
         super().__init__()
