@@ -1,0 +1,85 @@
+#include <rossby/train/config.hpp>
+
+#include <rossby/core/deck_block.hpp>
+
+#include <fmt/format.h>
+
+namespace rossby {
+
+namespace {
+/// What the blocks must say alike.
+void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
+{
+  if (!c.data.sources.empty() && c.data.history_len != c.model.frames)
+    problems.error("model.frames",
+                   fmt::format("is {}, but data.history_len is {}: the model takes as many frames as a sample has",
+                               c.model.frames, c.data.history_len),
+                   "make them equal");
+  if (c.model.output_frames != 1)
+    problems.error("model.output_frames", fmt::format("is {}; training and forecasts take one step at a time",
+                                                      c.model.output_frames), "set it to 1");
+  if (c.has_validation && c.validation_data.history_len != c.data.history_len)
+    problems.error("validation_data.history_len",
+                   fmt::format("is {}, but data.history_len is {}", c.validation_data.history_len, c.data.history_len),
+                   "make them equal");
+  for (int const step : c.trainer.backprop_on_timestep)
+    if (step > c.data.forecast_len)
+      problems.error("trainer.backprop_on_timestep",
+                     fmt::format("holds {}, but data.forecast_len is {}", step, c.data.forecast_len),
+                     "name steps from 1 to forecast_len");
+  auto const& metric = c.trainer.training_metric;
+  if (deck["trainer"].exists() && !c.trainer.skip_validation && !c.has_validation)
+    problems.error("validation_data", "is missing, and trainer.skip_validation is false",
+                   "add the block, or set trainer.skip_validation: true");
+  if (deck["trainer"].exists() && c.trainer.skip_validation && metric.rfind("valid_", 0) == 0)
+    problems.error("trainer.training_metric", fmt::format("is {}, but validation is skipped", metric), "use train_loss");
+  if (c.inference && c.data.timestep > 0) {
+    auto const multiple = [&](char const* key, Duration d) {
+      if (d > 0 && d % c.data.timestep != 0)
+        problems.error(std::string("inference.") + key,
+                       fmt::format("{} is no multiple of data.timestep ({})", format_duration(d),
+                                   format_duration(c.data.timestep)));
+    };
+    multiple(c.inference->single ? "single_forecast.forecast_length" : "batch_forecast.forecast_length",
+             c.inference->forecast_length);
+    multiple("output.output_interval", c.inference->output.output_interval);
+  }
+}
+} // namespace
+
+RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
+{
+  RunConfig c;
+  DeckBlock const root(deck.root(), problems);
+  root.require("save_loc", c.save_loc, "name the folder of the run");
+  root.in_range("seed", c.seed, 0, std::numeric_limits<int>::max(), "0 or more");
+  c.model = ModelConfig::read(deck["model"], problems);
+
+  if (!root.has("data"))
+    problems.error("data", "the block is missing", "add a data: block with source, timestep, forecast_len");
+  else
+    root.attempt([&] { c.data = DataConfig::read(deck["data"], problems); });
+  if (root.has("validation_data") && root.has("data_valid"))
+    problems.error("data_valid", "is the old name of validation_data, which is there too", "keep validation_data");
+  auto const validation = root.has("validation_data") ? deck["validation_data"] : deck["data_valid"];
+  c.has_validation = validation.exists();
+  if (c.has_validation)
+    root.attempt([&] { c.validation_data = DataConfig::read(validation, problems, &c.data); });
+
+  c.trainer = TrainerConfig::read(deck["trainer"], problems, purpose != Purpose::forecast);
+  if (purpose != Purpose::forecast || root.has("loss"))
+    c.loss = LossConfig::read(deck["loss"], problems);
+  c.metrics = MetricsConfig::read(deck["metrics"], problems);
+  if (root.has("inference") || purpose == Purpose::forecast)
+    c.inference = InferenceConfig::read(deck["inference"], problems);
+
+  root.refuse("custom_objects", "Python classes can't be loaded here", "remove the block");
+  root.ignore("pbs", "submit jobs with your scheduler");
+  root.ignore("slurm", "submit jobs with your scheduler");
+  root.ignore("predict", "forecasts are set up in the inference block");
+  if (problems.errors().empty())
+    check_agreement(c, deck, problems);
+  return c;
+}
+
+} // namespace rossby

@@ -1,0 +1,198 @@
+#include <rossby/train/config.hpp>
+
+#include <rossby/core/deck_block.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace rossby {
+
+namespace {
+using LossKind = ElementLoss::Kind;
+
+std::vector<std::pair<std::string, LossConfig::Weighting>> const& weightings()
+{
+  static std::vector<std::pair<std::string, LossConfig::Weighting>> const list{
+      {"none", LossConfig::Weighting::none},
+      {"manual", LossConfig::Weighting::manual},
+      {"inverse_variance", LossConfig::Weighting::inverse_variance}};
+  return list;
+}
+
+/// Reads the name at `key` and, below `parameters`, its settings.
+void read_element_loss(DeckBlock const& block, std::string const& key, std::string const& parameters, ElementLoss& loss)
+{
+  block.choice(key, loss.kind,
+               {{"mse", LossKind::mse}, {"mae", LossKind::mae}, {"huber", LossKind::huber}});
+  if (!block.has(parameters))
+    return;
+  auto const settings = block.block(parameters);
+  settings.in_range("delta", loss.delta, 1e-300, 1e300, "more than 0");
+}
+
+/// A positive or zero weight, which must be finite.
+double weight_of(DeckNode const& node)
+{
+  double const w = node.as<double>();
+  if (!std::isfinite(w) || w < 0)
+    node.reject("is no weight", "give a number of 0 or more");
+  return w;
+}
+
+void read_latitude_weights(DeckBlock const& block, bool& use, std::string& file)
+{
+  block("use_latitude_weights", use);
+  block("latitude_weights", file);
+}
+
+void read_base(DeckBlock const& args, LossConfig& c)
+{
+  read_element_loss(args, "training_loss", "base_loss_parameters", c.training);
+  c.validation = c.training;
+  read_element_loss(args, "validation_loss", "validation_loss_parameters", c.validation);
+  args.attempt([&] {
+    for (auto const& [key, node] : args.child("base_loss_overrides").entries()) {
+      ElementLoss loss = c.training;
+      read_element_loss(DeckBlock(node, args.problems()), "loss", "parameters", loss);
+      c.overrides.emplace_back(key, loss);
+    }
+  });
+  args.choice("var_weighting", c.weighting, weightings());
+  args("scaler_path", c.scaler_path);
+  args.attempt([&] {
+    for (auto const& [key, node] : args.child("variable_weights").entries())
+      args.attempt([&, &name = key, &value = node] { c.variable_weights.emplace_back(name, std::vector<double>{weight_of(value)}); });
+  });
+  args("normalize_weights", c.normalize_weights);
+  args.ignore("include_computed_diagnostics", "no postblock here computes diagnostics");
+  read_latitude_weights(args, c.use_latitude_weights, c.latitude_weights);
+  if (c.weighting == LossConfig::Weighting::inverse_variance && c.scaler_path.empty())
+    args.problems().error(args.path("scaler_path"), "is missing; var_weighting: inverse_variance takes variances from it",
+                          "name the scaler file, or set var_weighting: none");
+  if (c.weighting == LossConfig::Weighting::manual && c.variable_weights.empty())
+    args.problems().error(args.path("variable_weights"), "is empty, but var_weighting is manual",
+                          "give a number for each variable key");
+}
+
+void refuse_if_true(DeckBlock const& block, std::string const& key, std::string const& what)
+{
+  bool on = false;
+  if (block(key, on) && on)
+    block.problems().error(block.path(key), what + " is not offered", "set it to false");
+}
+
+void read_flat(DeckBlock const& block, LossConfig& c)
+{
+  if (!block.has("training_loss"))
+    block.problems().error(block.path("training_loss"), "is missing", "choose mse, mae or huber");
+  read_element_loss(block, "training_loss", "training_loss_parameters", c.training);
+  c.validation = {LossKind::mae, 1};
+  read_element_loss(block, "validation_loss", "validation_loss_parameters", c.validation);
+  read_latitude_weights(block, c.use_latitude_weights, c.latitude_weights);
+  block("use_variable_weights", c.use_variable_weights);
+  block.attempt([&] {
+    for (auto const& [key, node] : block.child("variable_weights").entries())
+      block.attempt([&, &name = key, &value = node] {
+        std::vector<double> weights;
+        if (value.is_list())
+          for (auto const& item : value.items())
+            weights.push_back(weight_of(item));
+        else
+          weights.push_back(weight_of(value));
+        c.variable_weights.emplace_back(name, std::move(weights));
+      });
+  });
+  if (c.use_variable_weights && c.variable_weights.empty())
+    block.problems().error(block.path("variable_weights"), "is empty, but use_variable_weights is true",
+                           "give a number, or one for each level, for each variable in channel order");
+  refuse_if_true(block, "use_power_loss", "the power spectrum loss");
+  refuse_if_true(block, "use_spectral_loss", "the spectral loss");
+  for (char const* key : {"spectral_lambda_reg", "spectral_wavenum_init"}) // settings of the two above
+    block.child(key).mark_read();
+}
+
+using MetricNames = std::vector<std::pair<std::string, MetricKind>>;
+MetricNames const& metric_names()
+{
+  static MetricNames const names{{"rmse", MetricKind::rmse}, {"mse", MetricKind::mse},         {"mae", MetricKind::mae},
+                                 {"bias", MetricKind::bias}, {"r2score", MetricKind::r2score}, {"acc", MetricKind::acc}};
+  return names;
+}
+} // namespace
+
+LossConfig LossConfig::read(DeckNode const& node, Problems& problems)
+{
+  LossConfig c;
+  DeckBlock const block(node, problems);
+  if (!node.exists()) {
+    problems.error(node.path(), "the block is missing", "add loss: {training_loss: mse}");
+    return c;
+  }
+  std::string type = "flat";
+  if (block("type", type) && type != "base") {
+    problems.error(block.path("type"), fmt::format("unknown value '{}'", type),
+                   "use base, or leave type out for a loss on normalised values");
+    return c;
+  }
+  if (type == "base") {
+    c.form = Form::base;
+    read_base(block.block("args"), c);
+  } else {
+    read_flat(block, c);
+  }
+  return c;
+}
+
+std::string name_of(MetricKind kind)
+{
+  for (auto const& [name, k] : metric_names())
+    if (k == kind)
+      return name;
+  return {};
+}
+
+MetricsConfig MetricsConfig::read(DeckNode const& node, Problems& problems)
+{
+  MetricsConfig c;
+  if (!node.exists())
+    return c;
+  DeckBlock const block(node, problems);
+  bool combined = true;
+  block.choice("type", combined, {{"combined", true}});
+  auto const args = block.block("args");
+  if (args.has("metrics")) {
+    c.metrics.clear();
+    args.attempt([&] {
+      for (auto const& [name, settings] : args.child("metrics").entries()) {
+        auto const known = std::find_if(metric_names().begin(), metric_names().end(),
+                                        [&, &n = name](auto const& m) { return m.first == n; });
+        if (known == metric_names().end()) {
+          settings.mark_read();
+          problems.error(settings.path(), "there is no such score", "known: rmse, mse, mae, bias, r2score, acc");
+          continue;
+        }
+        Metric metric{known->second, {}};
+        if (metric.kind == MetricKind::acc)
+          DeckBlock(settings, problems)("climatology_path", metric.climatology_path);
+        settings.entries(); // an empty block is read; settings that nobody knows are not
+        c.metrics.push_back(metric);
+      }
+    });
+  }
+  args.choice("var_weighting", c.weighting, weightings());
+  args("scaler_path", c.scaler_path);
+  args.attempt([&] {
+    for (auto const& [key, value] : args.child("variable_weights").entries())
+      args.attempt([&, &name = key, &v = value] { c.variable_weights.emplace_back(name, weight_of(v)); });
+  });
+  args("normalize_weights", c.normalize_weights);
+  read_latitude_weights(args, c.use_latitude_weights, c.latitude_weights);
+  if (c.weighting == LossConfig::Weighting::inverse_variance && c.scaler_path.empty())
+    problems.error(args.path("scaler_path"), "is missing; var_weighting: inverse_variance takes variances from it",
+                   "name the scaler file, or set var_weighting: none");
+  return c;
+}
+
+} // namespace rossby
