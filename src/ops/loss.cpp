@@ -47,8 +47,7 @@ void add_blocks(Exec const& exec, View<double const, 2> partial, View<double, 1>
 
 template <class T>
 void partial_errors(Exec const& exec, View<T const, 2> p, View<T const, 2> t, View<double const, 1> cell_weight,
-                    View<double const, 1> channel_weight, Kinds kind, View<double const, 1> delta, index_t rows,
-                    View<double, 2> partial)
+                    Kinds kind, View<double const, 1> delta, index_t rows, View<double, 2> partial)
 {
   index_t const channels = static_cast<index_t>(p.extent(1)), cells = static_cast<index_t>(cell_weight.extent(0));
   Kokkos::parallel_for(
@@ -58,21 +57,21 @@ void partial_errors(Exec const& exec, View<T const, 2> p, View<T const, 2> t, Vi
         double sum = 0;
         for (index_t r = begin; r < end; ++r)
           sum += cell_weight(r % cells) * static_cast<double>(error<T>(kind(c), T(delta(c)), t(r, c) - p(r, c)));
-        partial(block, c) = sum * channel_weight(c);
+        partial(block, c) = sum;
       });
 }
 
 template <class T>
 void error_gradient(Exec const& exec, View<T const, 2> p, View<T const, 2> t, View<double const, 1> cell_weight,
-                    View<double const, 1> channel_weight, Kinds kind, View<double const, 1> delta, index_t rows,
-                    View<double const, 1> dsums, View<T, 2> gradient)
+                    Kinds kind, View<double const, 1> delta, index_t rows, View<double const, 1> dsums,
+                    View<T, 2> gradient)
 {
   index_t const channels = static_cast<index_t>(p.extent(1)), cells = static_cast<index_t>(cell_weight.extent(0));
   Kokkos::parallel_for(
       "rossby::ops::error_sums_backward", Range(exec, 0, static_cast<index_t>(p.extent(0))), KOKKOS_LAMBDA(index_t r) {
         for (index_t c = 0; c < channels; ++c) {
           T const slope = error_slope<T>(kind(c), T(delta(c)), t(r, c) - p(r, c));
-          gradient(r, c) = r < rows ? T(-dsums(c) * cell_weight(r % cells) * channel_weight(c)) * slope : T(0);
+          gradient(r, c) = r < rows ? T(-dsums(c) * cell_weight(r % cells)) * slope : T(0);
         }
       });
 }
@@ -123,9 +122,8 @@ void error_sums(Exec const& exec, ErrorTerms const& terms, Array const& predicti
   Array const partial = Array::empty(DType::float64, {blocks_of(rows), p.extent(1)});
   dispatch(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    partial_errors<T>(exec, p.view<T, 2>(), t.view<T, 2>(), terms.cell_weight.view<double, 1>(),
-                      terms.channel_weight.view<double, 1>(), terms.kind.view(), terms.delta.view<double, 1>(), rows,
-                      partial.view<double, 2>());
+    partial_errors<T>(exec, p.view<T, 2>(), t.view<T, 2>(), terms.cell_weight.view<double, 1>(), terms.kind.view(),
+                      terms.delta.view<double, 1>(), rows, partial.view<double, 2>());
   });
   add_blocks(exec, partial.view<double, 2>(), sums.view<double, 1>());
 }
@@ -137,9 +135,9 @@ void error_sums_backward(Exec const& exec, ErrorTerms const& terms, Array const&
   Array const g = gradient.reshaped(p.shape());
   dispatch(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    error_gradient<T>(exec, p.view<T, 2>(), t.view<T, 2>(), terms.cell_weight.view<double, 1>(),
-                      terms.channel_weight.view<double, 1>(), terms.kind.view(), terms.delta.view<double, 1>(),
-                      samples * terms.cell_weight.size(), dsums.view<double, 1>(), g.view<T, 2>());
+    error_gradient<T>(exec, p.view<T, 2>(), t.view<T, 2>(), terms.cell_weight.view<double, 1>(), terms.kind.view(),
+                      terms.delta.view<double, 1>(), samples * terms.cell_weight.size(), dsums.view<double, 1>(),
+                      g.view<T, 2>());
   });
 }
 

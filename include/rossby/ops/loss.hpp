@@ -15,12 +15,11 @@ enum class ErrorKind {
   huber     ///< e^2 / 2 within delta, delta (|e| - delta / 2) beyond
 };
 
-/// What is summed: cell_weight[cell] * channel_weight[c] * l(e) with e = target - prediction and l by channel.
+/// What is summed: cell_weight[cell] * l(e) with e = target - prediction and l by channel.
 struct ErrorTerms {
-  Array cell_weight;    ///< float64 [cells]
-  Array channel_weight; ///< float64 [C]
-  IndexList kind;       ///< ErrorKind by channel
-  Array delta;          ///< float64 [C], used by huber
+  Array cell_weight; ///< float64 [cells]
+  IndexList kind;    ///< ErrorKind by channel
+  Array delta;       ///< float64 [C], used by huber
 };
 
 /// sums[c] (float64 [C]): over samples and cells, in a fixed order.

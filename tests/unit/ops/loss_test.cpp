@@ -10,7 +10,7 @@ using ops::ErrorKind;
 
 struct Case {
   index_t samples = 3, cells = 70, channels = 3, counted = 2;
-  std::vector<double> p, t, cell, channel{0.5, 2, 1.25}, delta{1, 1, 0.7};
+  std::vector<double> p, t, cell, delta{1, 1, 0.7};
   ops::ErrorTerms terms;
 
   Case()
@@ -21,7 +21,7 @@ struct Case {
     }
     for (index_t i = 0; i < cells; ++i)
       cell.push_back(1 + 0.01 * static_cast<double>(i % 7));
-    terms = {Array::from_host(DType::float64, {cells}, cell), Array::from_host(DType::float64, {channels}, channel),
+    terms = {Array::from_host(DType::float64, {cells}, cell),
              IndexList({static_cast<index_t>(ErrorKind::squared), static_cast<index_t>(ErrorKind::absolute),
                         static_cast<index_t>(ErrorKind::huber)}),
              Array::from_host(DType::float64, {channels}, delta)};
@@ -38,7 +38,7 @@ struct Case {
         std::size_t const i = static_cast<std::size_t>(r) * 3 + c;
         double const e = t[i] - p[i], a = std::fabs(e), d = delta[c];
         double const l = c == 0 ? e * e : c == 1 ? a : a <= d ? e * e / 2 : d * (a - d / 2);
-        sums[c] += cell[static_cast<std::size_t>(r % cells)] * channel[c] * l;
+        sums[c] += cell[static_cast<std::size_t>(r % cells)] * l;
       }
     return sums;
   }

@@ -1,0 +1,72 @@
+#pragma once
+/// \file
+/// The `loss:` block at work: one number for the whole batch, whatever the ranks and tiles.
+
+#include <rossby/autograd/tape.hpp>
+#include <rossby/data/schema.hpp>
+#include <rossby/dist/tiling.hpp>
+#include <rossby/ops/loss.hpp>
+#include <rossby/train/config.hpp>
+#include <rossby/train/device_chain.hpp>
+
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// Weights by row of the global grid, of mean 1: cos(latitude) / mean(cos(latitude)), or ones when not wanted.
+/// `file` (may be empty) is a netCDF file whose `latitude` replaces that of the grid.
+std::vector<double> latitude_weights(bool wanted, std::vector<double> const& latitude, std::string const& file,
+                                     std::string const& where);
+/// The weights of a tile's cells, as float64 on the device.
+Array cell_weights(std::vector<double> const& by_row, Box const& tile);
+
+/// `count` output channels without names, for fields that come without a data block.
+std::vector<SchemaEntry> unnamed_variables(int count);
+
+/// What the loss is taken over.
+struct LossDomain {
+  std::vector<SchemaEntry> variables; ///< of the output
+  std::vector<TransformChain> output; ///< raw output to physical units by channel; empty: nothing to do
+  std::vector<double> latitude;       ///< degrees, by row of the global grid
+  index_t width = 1;                  ///< columns of the global grid
+  Box tile;                           ///< this rank's part
+};
+
+/// loss = sum over channels of weight[c] * (sum over samples and cells of w(row) l(target - prediction)) / (samples *
+/// cells). Flat form: on normalised values, weight = variable weight / channels. Base form: on physical values, weight
+/// = w_v / (variables * levels of v).
+class Loss {
+public:
+  enum class Use { training, validation };
+  Loss(LossConfig const&, Use, LossDomain const&);
+
+  /// True when sums() wants its target in physical units.
+  bool physical() const { return physical_; }
+
+  /// This rank's part of the sums by channel, float64 [C]. `output` and `target` are [samples, rows, columns, C] on the
+  /// tile; the first `samples` count.
+  Var sums(Context&, Var const& output, Array const& target, index_t samples) const;
+  /// d loss / d sums, times `factor`: what the backward pass starts from on every rank.
+  Array seed(index_t global_samples, double factor = 1) const;
+
+  struct Value {
+    double total = 0;
+    std::vector<double> by_variable; ///< the variable's own mean, before variable weights
+  };
+  /// From sums that have been added up over all ranks.
+  Value value(std::vector<double> const& global_sums, index_t global_samples) const;
+
+private:
+  void set_flat_weights(LossConfig const&, std::vector<SchemaEntry> const&);
+  void set_base_weights(LossConfig const&, std::vector<SchemaEntry> const&);
+
+  bool physical_;
+  double cells_;
+  std::vector<std::pair<int, int>> variables_; ///< first channel and number of channels
+  std::vector<double> weight_;                 ///< by channel
+  ops::ErrorTerms terms_;
+  DeviceChains to_physical_;
+};
+
+} // namespace rossby

@@ -1,0 +1,111 @@
+#include <rossby/train/metrics.hpp>
+
+#include <rossby/data/scaler.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace rossby {
+
+namespace {
+/// The power of a variable's standard deviation that a metric scales with.
+int scale_power(MetricKind kind)
+{
+  switch (kind) {
+  case MetricKind::mse:
+    return 2;
+  case MetricKind::r2score:
+  case MetricKind::acc:
+    return 0;
+  default:
+    return 1;
+  }
+}
+} // namespace
+
+double score(MetricKind kind, double const* sums, double count)
+{
+  using namespace ops;
+  double const mean_p = sums[sum_p] / count, mean_t = sums[sum_t] / count;
+  double const var_p = std::max(0.0, sums[sum_pp] / count - mean_p * mean_p);
+  double const var_t = std::max(0.0, sums[sum_tt] / count - mean_t * mean_t);
+  switch (kind) {
+  case MetricKind::mse:
+    return sums[sum_square] / count;
+  case MetricKind::rmse:
+    return std::sqrt(sums[sum_square] / count);
+  case MetricKind::mae:
+    return sums[sum_absolute] / count;
+  case MetricKind::bias:
+    return sums[sum_difference] / count;
+  case MetricKind::r2score:
+    return 1 - sums[sum_square] / (var_t * count + 1e-12);
+  case MetricKind::acc:
+    return (sums[sum_pt] / count - mean_p * mean_t) / (std::sqrt(var_p + 1e-12) * std::sqrt(var_t + 1e-12));
+  }
+  return 0;
+}
+
+Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain)
+    : cells_(static_cast<double>(domain.latitude.size()) * static_cast<double>(domain.width))
+{
+  cell_weight_ = cell_weights(latitude_weights(config.use_latitude_weights, domain.latitude, config.latitude_weights,
+                                               "metrics.args.latitude_weights"),
+                              domain.tile);
+  for (auto const& v : domain.variables)
+    variables_.emplace_back(v.first_channel, v.n_levels());
+
+  std::vector<double> manual(variables_.size(), 1.0), deviation(variables_.size(), 1.0);
+  for (std::size_t i = 0; i < variables_.size(); ++i)
+    for (auto const& [key, weight] : config.variable_weights)
+      if (key == domain.variables[i].key || key == domain.variables[i].variable)
+        manual[i] = weight;
+  if (config.weighting == LossConfig::Weighting::inverse_variance) {
+    auto const scalers = ScalerFile::load(config.scaler_path);
+    for (std::size_t i = 0; i < variables_.size(); ++i) {
+      auto const& variance = scalers.get("target", domain.variables[i].key).variance;
+      deviation[i] = std::sqrt(std::max(1e-12, std::accumulate(variance.begin(), variance.end(), 0.0) /
+                                                   static_cast<double>(variance.size())));
+    }
+  }
+  for (auto const& metric : config.metrics) {
+    kinds_.push_back(metric.kind);
+    std::vector<double> weights;
+    for (std::size_t i = 0; i < variables_.size(); ++i)
+      weights.push_back((config.weighting == LossConfig::Weighting::none ? 1.0 : manual[i]) /
+                        std::pow(deviation[i], scale_power(metric.kind)));
+    double const mean = std::accumulate(weights.begin(), weights.end(), 0.0) / static_cast<double>(weights.size());
+    if (config.normalize_weights)
+      for (auto& w : weights)
+        w /= mean;
+    weight_.push_back(weights);
+  }
+}
+
+Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Array const& target, index_t samples,
+                                 index_t global_samples, Communicator const& ranks) const
+{
+  constexpr std::size_t terms = ops::pair_sum_count;
+  Array const device = Array::empty(DType::float64, {prediction.extent(prediction.rank() - 1), ops::pair_sum_count});
+  ops::pair_sums(exec, cell_weight_, prediction, target, samples, device);
+  auto sums = device.to_host(exec);
+  ranks.all_reduce_sum(sums.data(), sums.size());
+
+  Values values;
+  values.by_variable.resize(kinds_.size());
+  for (auto const& [first, channels] : variables_) {
+    std::vector<double> total(terms, 0);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(channels) * terms; ++i)
+      total[i % terms] += sums[static_cast<std::size_t>(first) * terms + i];
+    double const count = static_cast<double>(global_samples) * cells_ * channels;
+    for (std::size_t m = 0; m < kinds_.size(); ++m)
+      values.by_variable[m].push_back(score(kinds_[m], total.data(), count));
+  }
+  for (std::size_t m = 0; m < kinds_.size(); ++m)
+    values.mean.push_back(std::inner_product(weight_[m].begin(), weight_[m].end(), values.by_variable[m].begin(), 0.0) /
+                          static_cast<double>(variables_.size()));
+  return values;
+}
+
+} // namespace rossby
