@@ -10,7 +10,7 @@ run_packages=(
   libtrilinos-kokkos-dev libtrilinos-kokkos-kernels-dev libopenblas-dev
   libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libnetcdf-mpi-dev
   libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev
-  python3-numpy python3-netcdf4 python3-matplotlib python-cartopy-data
+  python3-numpy python3-netcdf4 python3-matplotlib python3-yaml python-cartopy-data
 )
 test_packages=(libgtest-dev libgmock-dev hdf5-tools netcdf-bin python3-h5py clang-format)
 case "$kind" in
