@@ -11,7 +11,7 @@
 namespace rossby {
 
 namespace {
-bool started_mpi = false;             // ours to finalise
+bool started_mpi = false;            // ours to finalise
 MPI_Comm world_copy = MPI_COMM_NULL; // our messages can't meet those of a host program
 
 /// Elements (or bytes) per MPI call: counts are int.
@@ -309,8 +309,10 @@ void Communicator::Exchange::wait()
   check(MPI_Waitall(static_cast<int>(state_->requests.size()), state_->requests.data(), MPI_STATUSES_IGNORE),
         "wait for messages");
   for (auto const& [to, from] : state_->arrivals)
-    Kokkos::deep_copy(state_->exec, to, Kokkos::View<char const*, Kokkos::LayoutRight, Kokkos::HostSpace,
-                                                     Kokkos::MemoryTraits<Kokkos::Unmanaged>>(from, to.extent(0)));
+    Kokkos::deep_copy(
+        state_->exec, to,
+        Kokkos::View<char const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
+            from, to.extent(0)));
   if (!state_->arrivals.empty())
     state_->exec.fence(); // the staging buffers die here
   state_.reset();

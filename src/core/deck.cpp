@@ -23,7 +23,8 @@ public:
   std::shared_ptr<Data> convert(YAML::Node const& node, std::string const& path, int depth = 0) const
   {
     if (depth > deepest)
-      fail(name_, fmt::format("'{}' is nested more than {} levels deep", path, deepest), "does an alias contain itself?");
+      fail(name_, fmt::format("'{}' is nested more than {} levels deep", path, deepest),
+           "does an alias contain itself?");
     auto data = std::make_shared<Data>();
     data->origin = origin(node.Mark());
     if (node.IsScalar()) {
@@ -139,8 +140,9 @@ template <class Data> void apply_override(Data& root, std::string const& setting
       bool const number = parts[i].find_first_not_of("0123456789") == std::string::npos && parts[i].size() < 9;
       std::size_t const at = number ? std::stoul(parts[i]) : place->items.size();
       if (at >= place->items.size())
-        fail("--set " + setting, fmt::format("'{}' is a list of {} items (0 to {}); '{}' is not one of them", walked,
-                                             place->items.size(), static_cast<long>(place->items.size()) - 1, parts[i]));
+        fail("--set " + setting,
+             fmt::format("'{}' is a list of {} items (0 to {}); '{}' is not one of them", walked, place->items.size(),
+                         static_cast<long>(place->items.size()) - 1, parts[i]));
       slot = &place->items[at];
     } else if (place->kind == Data::Kind::map) {
       for (auto& [key, child] : place->entries)
@@ -166,7 +168,9 @@ template <class Data> void emit(YAML::Emitter& out, Data const& data)
 {
   switch (data.kind) {
   case Data::Kind::missing:
-  case Data::Kind::null: out << YAML::Null; return;
+  case Data::Kind::null:
+    out << YAML::Null;
+    return;
   case Data::Kind::scalar:
     if (data.quoted)
       out << YAML::DoubleQuoted;

@@ -140,11 +140,16 @@ std::string abbreviated(std::string text)
 std::string DeckNode::Data::describe() const
 {
   switch (kind) {
-  case Kind::missing: return "is missing";
-  case Kind::null: return "is empty";
-  case Kind::scalar: return fmt::format("is '{}'", abbreviated(scalar));
-  case Kind::list: return fmt::format("is a list of {} items", items.size());
-  case Kind::map: return "is a block of keys";
+  case Kind::missing:
+    return "is missing";
+  case Kind::null:
+    return "is empty";
+  case Kind::scalar:
+    return fmt::format("is '{}'", abbreviated(scalar));
+  case Kind::list:
+    return fmt::format("is a list of {} items", items.size());
+  case Kind::map:
+    return "is a block of keys";
   }
   return {};
 }
@@ -264,8 +269,10 @@ std::string DeckNode::dump() const
 }
 
 namespace {
-template <class T> struct IsList : std::false_type {};
-template <class T> struct IsList<std::vector<T>> : std::true_type {};
+template <class T> struct IsList : std::false_type {
+};
+template <class T> struct IsList<std::vector<T>> : std::true_type {
+};
 } // namespace
 
 template <class T> T DeckNode::as() const

@@ -108,7 +108,8 @@ void read_unsupported(DeckBlock const& block, ModelConfig::Type type)
     if (block(key, patch) && patch != 1)
       block.problems().error(block.path(key),
                              fmt::format("is {}: a patch embedding is not offered (its reshape takes the unpadded grid "
-                                         "size and its channels assume one frame, so few set-ups could work)", patch),
+                                         "size and its channels assume one frame, so few set-ups could work)",
+                                         patch),
                              "set it to 1 and let cross_embed_strides coarsen the grid");
   }
   if (block.has("diffusion")) {
@@ -126,7 +127,8 @@ void read_unsupported(DeckBlock const& block, ModelConfig::Type type)
     block.ignore("attention_type", "wxformer has no decoder attention");
     block.ignore("upsample_v_conv", "wxformer upsamples by pixel shuffle; crossformer knows this key");
   } else if (std::string attention; block("attention_type", attention) && attention != "none" && attention != "None") {
-    block.problems().error(block.path("attention_type"), fmt::format("decoder attention '{}' is not offered", attention),
+    block.problems().error(block.path("attention_type"),
+                           fmt::format("decoder attention '{}' is not offered", attention),
                            "remove the key or set it to none");
   }
 }
@@ -154,16 +156,15 @@ void check_windows(ModelConfig const& c, DeckBlock const& block)
     char const* pad_key;
     int image, padded, before;
   };
-  for (auto const& axis :
-       {Axis{"rows", "pad_lat", c.image_height, c.padded_height(), c.padding.top},
-        Axis{"columns", "pad_lon", c.image_width, c.padded_width(), c.padding.left}}) {
+  for (auto const& axis : {Axis{"rows", "pad_lat", c.image_height, c.padded_height(), c.padding.top},
+                           Axis{"columns", "pad_lon", c.image_width, c.padded_width(), c.padding.left}}) {
     int const fit = fitting_extent(c, axis.image);
     auto const side = [&](int extra) { return extra / 2; };
-    std::string const fix =
-        fit == 0 ? "choose windows that have common multiples with the strides"
-                 : fmt::format("pad to {} {} ({}: [{}, {}] with padding active), or change the windows", fit, axis.name,
-                               std::string("padding_conf.") + axis.pad_key, side(fit - axis.image),
-                               fit - axis.image - side(fit - axis.image));
+    std::string const fix = fit == 0
+                                ? "choose windows that have common multiples with the strides"
+                                : fmt::format("pad to {} {} ({}: [{}, {}] with padding active), or change the windows",
+                                              fit, axis.name, std::string("padding_conf.") + axis.pad_key,
+                                              side(fit - axis.image), fit - axis.image - side(fit - axis.image));
     for (int s = 0; s < stages; ++s) {
       auto const i = static_cast<std::size_t>(s);
       int const extent = c.stage_extent(axis.padded, s);
@@ -196,10 +197,10 @@ void check_padding(ModelConfig const& c, DeckBlock const& block)
   int const lat_limit = c.image_height - (mirror ? 1 : 0);
   auto const check = [&](char const* key, int first, int second, int limit, char const* what) {
     if (first < 0 || second < 0 || first > limit || second > limit)
-      block.problems().error(block.path("padding_conf") + "." + key,
-                             fmt::format("[{}, {}] is out of range: the grid has {} {} to pad with", first, second,
-                                         limit, what),
-                             fmt::format("use 0 to {} on each side", limit));
+      block.problems().error(
+          block.path("padding_conf") + "." + key,
+          fmt::format("[{}, {}] is out of range: the grid has {} {} to pad with", first, second, limit, what),
+          fmt::format("use 0 to {} on each side", limit));
   };
   check("pad_lat", p.top, p.bottom, lat_limit, "rows");
   check("pad_lon", p.left, p.right, c.image_width, "columns");
@@ -251,16 +252,17 @@ void check_embedding(ModelConfig const& c, DeckBlock const& block)
       if (c.type == ModelConfig::Type::crossformer && k >= stride && (k - stride) % 2 != 0)
         block.problems().error(path,
                                fmt::format("kernel {} minus stride {} of stage {} is odd, and crossformer pads both "
-                                           "sides alike", k, stride, s),
+                                           "sides alike",
+                                           k, stride, s),
                                "use a kernel of the stride's parity, or type: wxformer");
       if (j + 1 < c.kernels[s].size())
         rest -= c.dim[s] >> (j + 1);
     }
     auto const last = c.kernels[s].size() - 1;
     if (last > 0 && (rest < 1 || (c.dim[s] >> last) < 1))
-      block.problems().error(path, fmt::format("{} branches of stage {} share {} channels: some get none", last + 1, s,
-                                               c.dim[s]),
-                             "use fewer kernels or more channels");
+      block.problems().error(
+          path, fmt::format("{} branches of stage {} share {} channels: some get none", last + 1, s, c.dim[s]),
+          "use fewer kernels or more channels");
   }
 }
 
@@ -269,21 +271,23 @@ void check_widths(ModelConfig const& c, DeckBlock const& block)
   int const top = c.dim[3];
   std::array<int, 4> const pyramid{top / 8, top / 4, top / 2, top};
   if (c.dim != pyramid)
-    block.problems().error(block.path("dim"),
-                           fmt::format("[{}] does not fit the decoder, which halves the last width at each stage",
-                                       fmt::join(c.dim, ", ")),
-                           fmt::format("use [{}]", fmt::join(pyramid, ", ")));
+    block.problems().error(
+        block.path("dim"),
+        fmt::format("[{}] does not fit the decoder, which halves the last width at each stage", fmt::join(c.dim, ", ")),
+        fmt::format("use [{}]", fmt::join(pyramid, ", ")));
   else if (top / 2 % c.dim[0] != 0 || top / 4 % c.dim[0] != 0)
-    block.problems().error(block.path("dim"),
-                           fmt::format("the decoder's group norm has dim[0] = {} groups, which must divide {}, {} and {} "
-                                       "channels", c.dim[0], top / 2, top / 4, top / 8),
-                           "use a last width that is a multiple of 8");
+    block.problems().error(
+        block.path("dim"),
+        fmt::format("the decoder's group norm has dim[0] = {} groups, which must divide {}, {} and {} "
+                    "channels",
+                    c.dim[0], top / 2, top / 4, top / 8),
+        "use a last width that is a multiple of 8");
   for (std::size_t s = 0; s < stages; ++s)
     if (c.dim[s] < c.dim_head)
-      block.problems().error(block.path("dim_head"),
-                             fmt::format("{} is more than the {} channels of stage {}: it would have no head", c.dim_head,
-                                         c.dim[s], s),
-                             fmt::format("use {} or less", *std::min_element(c.dim.begin(), c.dim.end())));
+      block.problems().error(
+          block.path("dim_head"),
+          fmt::format("{} is more than the {} channels of stage {}: it would have no head", c.dim_head, c.dim[s], s),
+          fmt::format("use {} or less", *std::min_element(c.dim.begin(), c.dim.end())));
   if (c.base_input_channels() == 0)
     block.problems().error(block.path("channels"), "the model has no input channel");
   if (c.base_output_channels() == 0)
@@ -296,7 +300,8 @@ void check_decoder(ModelConfig const& c, DeckBlock const& block)
   if (coarsening != decoder_factor && c.padding.active) {
     block.problems().error(block.path("cross_embed_strides"),
                            fmt::format("coarsen by {}, but the decoder refines by {}: the padding would be cut from a "
-                                       "field of another size", coarsening, decoder_factor),
+                                       "field of another size",
+                                       coarsening, decoder_factor),
                            "use [2, 2, 2, 2], or switch padding_conf off");
     return;
   }

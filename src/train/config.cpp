@@ -16,8 +16,9 @@ void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
                                c.model.frames, c.data.history_len),
                    "make them equal");
   if (c.model.output_frames != 1)
-    problems.error("model.output_frames", fmt::format("is {}; training and forecasts take one step at a time",
-                                                      c.model.output_frames), "set it to 1");
+    problems.error("model.output_frames",
+                   fmt::format("is {}; training and forecasts take one step at a time", c.model.output_frames),
+                   "set it to 1");
   if (c.has_validation && c.validation_data.history_len != c.data.history_len)
     problems.error("validation_data.history_len",
                    fmt::format("is {}, but data.history_len is {}", c.validation_data.history_len, c.data.history_len),
@@ -32,7 +33,8 @@ void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
     problems.error("validation_data", "is missing, and trainer.skip_validation is false",
                    "add the block, or set trainer.skip_validation: true");
   if (deck["trainer"].exists() && c.trainer.skip_validation && metric.rfind("valid_", 0) == 0)
-    problems.error("trainer.training_metric", fmt::format("is {}, but validation is skipped", metric), "use train_loss");
+    problems.error("trainer.training_metric", fmt::format("is {}, but validation is skipped", metric),
+                   "use train_loss");
   if (c.inference && c.data.timestep > 0) {
     auto const multiple = [&](char const* key, Duration d) {
       if (d > 0 && d % c.data.timestep != 0)

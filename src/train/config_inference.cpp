@@ -46,7 +46,8 @@ void read_encoding_of_one(DeckBlock const& block, EncodingConfig& e)
 
 void read_encoding(DeckBlock const& block, OutputConfig& c)
 {
-  static std::set<std::string> const general{"dtype", "zlib", "complevel", "shuffle", "fletcher32", "contiguous", "chunksizes"};
+  static std::set<std::string> const general{"dtype",      "zlib",       "complevel", "shuffle",
+                                             "fletcher32", "contiguous", "chunksizes"};
   read_encoding_of_one(block, c.encoding);
   block.attempt([&] {
     for (auto const& [key, node] : block.node().entries())
@@ -147,7 +148,8 @@ InferenceConfig InferenceConfig::read(DeckNode const& node, Problems& problems)
   InferenceConfig c;
   DeckBlock const block(node, problems);
   if (!node.exists()) {
-    problems.error(node.path(), "the block is missing", "add an inference: block with save_forecast and batch_forecast");
+    problems.error(node.path(), "the block is missing",
+                   "add an inference: block with save_forecast and batch_forecast");
     return c;
   }
   block.choice("run_mode", c.single, {{"batch", false}, {"single", true}});

@@ -24,8 +24,7 @@ std::vector<std::pair<std::string, LossConfig::Weighting>> const& weightings()
 /// Reads the name at `key` and, below `parameters`, its settings.
 void read_element_loss(DeckBlock const& block, std::string const& key, std::string const& parameters, ElementLoss& loss)
 {
-  block.choice(key, loss.kind,
-               {{"mse", LossKind::mse}, {"mae", LossKind::mae}, {"huber", LossKind::huber}});
+  block.choice(key, loss.kind, {{"mse", LossKind::mse}, {"mae", LossKind::mae}, {"huber", LossKind::huber}});
   if (!block.has(parameters))
     return;
   auto const settings = block.block(parameters);
@@ -63,13 +62,16 @@ void read_base(DeckBlock const& args, LossConfig& c)
   args("scaler_path", c.scaler_path);
   args.attempt([&] {
     for (auto const& [key, node] : args.child("variable_weights").entries())
-      args.attempt([&, &name = key, &value = node] { c.variable_weights.emplace_back(name, std::vector<double>{weight_of(value)}); });
+      args.attempt([&, &name = key, &value = node] {
+        c.variable_weights.emplace_back(name, std::vector<double>{weight_of(value)});
+      });
   });
   args("normalize_weights", c.normalize_weights);
   args.ignore("include_computed_diagnostics", "no postblock here computes diagnostics");
   read_latitude_weights(args, c.use_latitude_weights, c.latitude_weights);
   if (c.weighting == LossConfig::Weighting::inverse_variance && c.scaler_path.empty())
-    args.problems().error(args.path("scaler_path"), "is missing; var_weighting: inverse_variance takes variances from it",
+    args.problems().error(args.path("scaler_path"),
+                          "is missing; var_weighting: inverse_variance takes variances from it",
                           "name the scaler file, or set var_weighting: none");
   if (c.weighting == LossConfig::Weighting::manual && c.variable_weights.empty())
     args.problems().error(args.path("variable_weights"), "is empty, but var_weighting is manual",
@@ -116,8 +118,9 @@ void read_flat(DeckBlock const& block, LossConfig& c)
 using MetricNames = std::vector<std::pair<std::string, MetricKind>>;
 MetricNames const& metric_names()
 {
-  static MetricNames const names{{"rmse", MetricKind::rmse}, {"mse", MetricKind::mse},         {"mae", MetricKind::mae},
-                                 {"bias", MetricKind::bias}, {"r2score", MetricKind::r2score}, {"acc", MetricKind::acc}};
+  static MetricNames const names{{"rmse", MetricKind::rmse},       {"mse", MetricKind::mse},
+                                 {"mae", MetricKind::mae},         {"bias", MetricKind::bias},
+                                 {"r2score", MetricKind::r2score}, {"acc", MetricKind::acc}};
   return names;
 }
 } // namespace

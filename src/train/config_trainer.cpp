@@ -83,8 +83,11 @@ void read_schedule(DeckBlock const& block, bool minimize_metric, ScheduleConfig&
   c.minimize = minimize_metric;
   switch (c.kind) {
   case Kind::constant:
-  case Kind::lambda: break;
-  case Kind::plateau: read_plateau(s, c); break;
+  case Kind::lambda:
+    break;
+  case Kind::plateau:
+    read_plateau(s, c);
+    break;
   case Kind::cosine_annealing:
     positive(s, "T_max", c.t_max);
     not_negative(s, "eta_min", c.eta_min);
@@ -98,10 +101,10 @@ void read_schedule(DeckBlock const& block, bool minimize_metric, ScheduleConfig&
     not_negative(s, "warmup_steps", c.warmup_steps);
     positive(s, "gamma", c.gamma);
     if (c.warmup_steps >= c.first_cycle_steps)
-      block.problems().error(s.path("warmup_steps"),
-                             fmt::format("{} steps of warm-up don't fit into a cycle of {}", c.warmup_steps,
-                                         c.first_cycle_steps),
-                             "use fewer, or a longer first_cycle_steps");
+      block.problems().error(
+          s.path("warmup_steps"),
+          fmt::format("{} steps of warm-up don't fit into a cycle of {}", c.warmup_steps, c.first_cycle_steps),
+          "use fewer, or a longer first_cycle_steps");
     break;
   case Kind::linear_warmup_cosine:
     c.min_lr = 1e-5;
@@ -113,8 +116,8 @@ void read_schedule(DeckBlock const& block, bool minimize_metric, ScheduleConfig&
   }
   int last_epoch = -1;
   if (s("last_epoch", last_epoch) && last_epoch != -1)
-    block.problems().error(s.path("last_epoch"), fmt::format("is {}: the position comes from the checkpoint", last_epoch),
-                           "remove it");
+    block.problems().error(s.path("last_epoch"),
+                           fmt::format("is {}: the position comes from the checkpoint", last_epoch), "remove it");
 }
 
 void read_metric_vars(DeckBlock const& block, TrainerConfig& c)
@@ -164,7 +167,8 @@ void read_mixed_precision(DeckBlock const& block)
   for (auto const& [key, value] : policy.is_map() ? policy.entries() : std::vector<std::pair<std::string, DeckNode>>{})
     block.attempt([&, &entry = value] {
       if (auto const type = entry.as<std::string>(); type != "float32" && type != "fp32")
-        entry.reject("'" + type + "': parameters, sums and outputs are float32 here", "use float32, or remove the block");
+        entry.reject("'" + type + "': parameters, sums and outputs are float32 here",
+                     "use float32, or remove the block");
     });
 }
 } // namespace
@@ -184,7 +188,8 @@ ParallelismConfig ParallelismConfig::read(DeckNode const& node, Problems& proble
       else
         tiles = {domain.as<int>(), 1};
       if (tiles.size() != 2 || tiles[0] < 1 || tiles[1] < 1)
-        domain.reject("must be the number of latitude bands, or [bands in latitude, bands in longitude], each 1 or more");
+        domain.reject(
+            "must be the number of latitude bands, or [bands in latitude, bands in longitude], each 1 or more");
       c.domain = {tiles[0], tiles[1]};
     });
   return c;
@@ -204,9 +209,10 @@ void ParallelismConfig::check(int world, Problems& problems) const
     return;
   }
   if (data == Data::none && world != group)
-    problems.error(where + ".data",
-                   fmt::format("is 'none', so only tensor x domain = {} ranks have work; this run has {}", group, world),
-                   fmt::format("set it to ddp, or start {} rank{}", group, group == 1 ? "" : "s"));
+    problems.error(
+        where + ".data",
+        fmt::format("is 'none', so only tensor x domain = {} ranks have work; this run has {}", group, world),
+        fmt::format("set it to ddp, or start {} rank{}", group, group == 1 ? "" : "s"));
 }
 
 TrainerConfig TrainerConfig::read(DeckNode const& node, Problems& problems, bool needs_training)

@@ -44,7 +44,8 @@ TEST(Deck, WrongTypesNameKeyAndLine)
 {
   auto const deck = Deck::parse("a:\n  n: many\n  q: \"5\"\n  l: [1, two]\n  m: {x: 1}\n  f: 1.5\n", "run.yml");
   auto const a = deck["a"];
-  EXPECT_THAT(message_of([&] { a.require<int>("n"); }), HasSubstr("a.n: is 'many', but a whole number is expected (run.yml line 2)"));
+  EXPECT_THAT(message_of([&] { a.require<int>("n"); }),
+              HasSubstr("a.n: is 'many', but a whole number is expected (run.yml line 2)"));
   EXPECT_THAT(message_of([&] { a.require<int>("q"); }), HasSubstr("remove the quotes"));
   EXPECT_THAT(message_of([&] { a.require<std::vector<int>>("l"); }), HasSubstr("a.l[1]: is 'two'"));
   EXPECT_THAT(message_of([&] { a.require<double>("m"); }), HasSubstr("is a block of keys, but a number"));
@@ -103,7 +104,8 @@ TEST(Deck, EnvironmentVariables)
   ::setenv("ROSSBY_TEST_PLACE", "/scratch", 1);
   ::unsetenv("ROSSBY_TEST_NOWHERE");
   auto const root = Deck::parse("{a: $ROSSBY_TEST_PLACE/run, b: 'x${ROSSBY_TEST_PLACE}y', c: $ROSSBY_TEST_NOWHERE, "
-                                "d: 'cost 5$ or $$ROSSBY_TEST_PLACE', e: '${open'}").root();
+                                "d: 'cost 5$ or $$ROSSBY_TEST_PLACE', e: '${open'}")
+                        .root();
   EXPECT_EQ(root.require<std::string>("a"), "/scratch/run");
   EXPECT_EQ(root.require<std::string>("b"), "x/scratchy");
   EXPECT_THAT(message_of([&] { root.require<std::string>("c"); }), HasSubstr("ROSSBY_TEST_NOWHERE"));
@@ -115,7 +117,8 @@ TEST(Deck, BadTexts)
 {
   EXPECT_THAT(message_of([] { Deck::parse("a: 1\nb: 2\na: 3\n", "d.yml"); }),
               HasSubstr("a: is given twice: at d.yml line 1 and at d.yml line 3"));
-  EXPECT_THAT(message_of([] { Deck::parse("a: [1, 2\nb: 3\n", "d.yml"); }), HasSubstr("d.yml: is not valid YAML at line"));
+  EXPECT_THAT(message_of([] { Deck::parse("a: [1, 2\nb: 3\n", "d.yml"); }),
+              HasSubstr("d.yml: is not valid YAML at line"));
   EXPECT_THAT(message_of([] { Deck::parse("", "d.yml"); }), HasSubstr("is empty"));
   EXPECT_THAT(message_of([] { Deck::parse("- 1\n- 2\n", "d.yml"); }), HasSubstr("not a map"));
   EXPECT_THAT(message_of([] { Deck::parse("? [a]\n: 1\n", "d.yml"); }), HasSubstr("must be a word"));

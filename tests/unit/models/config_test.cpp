@@ -80,10 +80,7 @@ TEST(ModelConfig, IgnoredKeysWarnOnce)
   EXPECT_EQ(o.problems.warnings().size(), 5u) << o.all();
 }
 
-TEST(ModelConfig, OneSidedPaddingIsFine)
-{
-  EXPECT_EQ(read({"model.padding_conf.pad_lat=[75, 0]"}).all(), "");
-}
+TEST(ModelConfig, OneSidedPaddingIsFine) { EXPECT_EQ(read({"model.padding_conf.pad_lat=[75, 0]"}).all(), ""); }
 
 struct Bad {
   std::vector<std::string> changes;
@@ -127,9 +124,9 @@ TEST(ModelConfig, Refusals)
 
 TEST(ModelConfig, ResizeNeededButOff)
 {
-  std::vector<std::string> const geometry{"model.image_height=182",
-                                          "model.image_width=360", "model.padding_conf.activate=false",
-                                          "model.local_window_size=1", "model.global_window_size=[1, 1, 1, 1]"};
+  std::vector<std::string> const geometry{"model.image_height=182", "model.image_width=360",
+                                          "model.padding_conf.activate=false", "model.local_window_size=1",
+                                          "model.global_window_size=[1, 1, 1, 1]"};
   EXPECT_EQ(read(geometry).all(), "");
   auto off = geometry;
   off.push_back("model.interp=false");

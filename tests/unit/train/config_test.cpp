@@ -146,8 +146,9 @@ TEST(LossConfig, Flat)
 
 TEST(LossConfig, Base)
 {
-  auto const c = loss("{type: base, args: {training_loss: mse, var_weighting: manual, variable_weights: {A/prognostic/2d/u: 2},"
-                      "base_loss_overrides: {A/prognostic/2d/u: {loss: mae}}, normalize_weights: false}}");
+  auto const c =
+      loss("{type: base, args: {training_loss: mse, var_weighting: manual, variable_weights: {A/prognostic/2d/u: 2},"
+           "base_loss_overrides: {A/prognostic/2d/u: {loss: mae}}, normalize_weights: false}}");
   EXPECT_EQ(c.form, LossConfig::Form::base);
   EXPECT_EQ(c.validation.kind, ElementLoss::Kind::mse);
   EXPECT_EQ(c.overrides.at(0).second.kind, ElementLoss::Kind::mae);
