@@ -8,7 +8,7 @@ ROOT = Path(os.environ.get("ROSSBY_SOURCE", Path(__file__).resolve().parents[2])
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 KERNEL = re.compile(r"Kokkos::parallel_(?:for|reduce|scan)\s*\(\s*([^,]{0,120})", re.DOTALL)
 
-#header pattern->the places(prefixes of repository paths) that may include it
+# header pattern -> the places (prefixes of repository paths) that may include it
 PRIVATE_HEADERS = {
     r"mpi\.h|nccl\.h": ("src/comm/",),
     r"(hdf5|H5\w*|netcdf\w*)\.h": ("src/io/",),
@@ -16,7 +16,7 @@ PRIVATE_HEADERS = {
     r"CLI/.*": ("src/app/",),
     r"(KokkosBlas|KokkosKernels|KokkosSparse|KokkosBatched).*": ("src/ops/",),
 }
-#what a public header may include besides rossby / and Kokkos
+# what a public header may include besides rossby/ and Kokkos
 STANDARD = re.compile(r"[a-z_0-9]+")
 COMPAT = "include/rossby/core/kokkos_compat.hpp"
 
