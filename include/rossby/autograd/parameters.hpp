@@ -14,7 +14,8 @@ namespace rossby {
 enum class ParameterLayout {
   natural,       ///< as in the file
   conv,          ///< file [out, in, kh, kw], memory [out, kh, kw, in]: a row is a patch of channels-last cells
-  conv_transpose ///< file [in, out, kh, kw], memory [out, kh, kw, in]
+  conv_transpose, ///< file [in, out, kh, kw], memory [out, kh, kw, in]
+  patch           ///< a vector over (in, kh, kw) in the file, over (kh, kw, in) in memory: spectral norm's v
 };
 
 /// Initial distribution, drawn per element at its global index.
@@ -29,6 +30,7 @@ struct ParameterSpec {
   std::string name; ///< state_dict name of CREDIT: "layers.0.1.layers.0.0.to_qkv.weight_orig"
   Shape shape;      ///< global, PyTorch's order
   ParameterLayout layout = ParameterLayout::natural;
+  Shape patch{}; ///< (in, kh, kw) of layout `patch`
   Initial initial;
   bool trainable = true; ///< false: spectral-norm vectors, which training steps update by themselves
   bool used = true;      ///< false: kept in files for CREDIT, never touched (no gradient, no optimizer state)
@@ -66,6 +68,8 @@ private:
   DType dtype_ = DType::float32;
 };
 
+/// Shape in memory.
+Shape memory_shape(ParameterSpec const&);
 /// Host values in file order from an array in memory order, and back. `spec` says the permutation; any array shaped
 /// like the parameter (gradient, moment) can be passed.
 std::vector<double> to_file_order(Exec const&, ParameterSpec const&, Array const& memory);

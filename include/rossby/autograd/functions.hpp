@@ -1,0 +1,64 @@
+#pragma once
+/// \file
+/// Differentiable functions: each runs its kernel and, when the context records, puts the adjoint on the tape. Plans
+/// (index maps, stencils) are referred to, not copied: they must outlive the backward pass.
+
+#include <rossby/autograd/tape.hpp>
+#include <rossby/dist/index_map.hpp>
+#include <rossby/ops/attention.hpp>
+#include <rossby/ops/conv.hpp>
+#include <rossby/ops/shuffle.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// A weight as layers use it: `scale` times the stored one (1/sigma of spectral norm). The gradient that arrives in
+/// `value` is that of the scaled weight. `bias` may be empty.
+struct Weight {
+  Var value;
+  double scale = 1;
+  Var bias{};
+};
+
+/// One convolution of a cross-embedding; its channels follow those of the branch before it.
+struct ConvBranch {
+  Weight weight;
+  ops::ConvShape shape;
+};
+
+/// x [..., in] -> [..., out].
+Var linear(Context&, Var const& x, Weight const&);
+/// All branches side by side in the channels of one result [B, rows, cols, sum of out]; x carries the border.
+Var convolution(Context&, Var const& x, std::vector<ConvBranch> const&, index_t rows, index_t cols);
+Var channel_norm(Context&, Var const& x, Var const& gain, Var const& bias, double eps);
+/// Group norm over the tiles of `group`. x: [B, rows, cols, C].
+Var group_norm(Context&, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain, Var const& bias);
+Var activation(Context&, ops::Activation, Var const& x);
+/// Dropout in training mode; `x` itself otherwise or when p is 0. x: [B, cells, C].
+Var dropout(Context&, std::string const& layer, double p, ops::GlobalNumbers const& cells, Var const& x);
+Var add(Context&, Var const& a, Var const& b);
+/// Channels of `a`, then of `b`.
+Var concatenate(Context&, Var const& a, Var const& b);
+Var reshape(Context&, Var const& x, Shape);
+Var pixel_shuffle(Context&, Var const& x);
+Var window_attention(Context&, ops::WindowAttention const&, Var const& qkv, Var const& bias);
+/// Cells of x [B, ..., C] taken to the targets of `map`; the result has `shape` with B in front and C behind.
+Var map_cells(Context&, IndexMap const& map, Var const& x, Shape const& cells);
+/// The adjoint of `map` as a forward operator: brings back what map_cells took away, if every cell was taken once.
+Var map_cells_back(Context&, IndexMap const& map, Var const& x, Shape const& cells);
+Var apply_stencil(Context&, ops::Stencil const&, Var const& x, Shape const& cells);
+
+/// Coordinates of a layer's random numbers in this forward pass.
+ops::DropoutKey dropout_key(Context const&, std::string const& layer);
+
+/// A region of the model that can be computed again: `body` runs with recording when `checkpoint` is false. When it is
+/// true nothing inside is kept, and the backward pass runs `body` once more, on the same inputs and with the same
+/// coordinates of random numbers, before it goes backwards through it. Weights that `body` refers to receive their
+/// gradients directly.
+Var unit(Context&, char const* name, bool checkpoint, std::vector<Var> const& inputs,
+         std::function<Var(Context&, std::vector<Var> const&)> body);
+
+} // namespace rossby

@@ -1,0 +1,303 @@
+#include <rossby/autograd/functions.hpp>
+
+#include <rossby/core/random.hpp>
+#include <rossby/dist/group_norm.hpp>
+#include <rossby/ops/linear.hpp>
+#include <rossby/ops/norm.hpp>
+
+namespace rossby {
+
+namespace {
+
+/// A result that needs a gradient when any input does and somebody records.
+Var result_of(Context const& ctx, Array value, std::initializer_list<Var> inputs)
+{
+  bool needs = false;
+  for (auto const& v : inputs)
+    needs = needs || v.needs_grad();
+  return Var(std::move(value), ctx.tape != nullptr && needs);
+}
+
+/// An array to write x's gradient into, or an empty one when it is not wanted.
+Array wanted_gradient(Var const& x)
+{
+  return x.needs_grad() ? Array::empty(x.value().dtype(), x.value().shape()) : Array();
+}
+
+/// The gradient array to add into, or an empty one when it is not wanted.
+Array shared_gradient(Exec const& exec, Var const& v) { return v.needs_grad() ? v.grad_to_add_to(exec) : Array(); }
+
+Array value_or_nothing(Var const& v) { return v ? v.value() : Array(); }
+
+Shape with_cells(Var const& x, Shape const& cells)
+{
+  Shape shape{x.value().extent(0)};
+  shape.insert(shape.end(), cells.begin(), cells.end());
+  shape.push_back(x.value().shape().back());
+  return shape;
+}
+
+/// [B, cells, C], whatever lies in between.
+Array as_cells(Array const& a)
+{
+  index_t const batch = a.extent(0), channels = a.shape().back();
+  index_t cells = 1;
+  for (int i = 1; i + 1 < a.rank(); ++i)
+    cells *= a.extent(i);
+  return a.reshaped({batch, cells, channels});
+}
+
+} // namespace
+
+Var linear(Context& ctx, Var const& x, Weight const& w)
+{
+  Shape shape = x.value().shape();
+  shape.back() = w.value.value().extent(0);
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), shape), {x, w.value, w.bias});
+  ops::linear_forward(ctx.exec, x.value(), w.value.value(), w.scale, value_or_nothing(w.bias), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("linear", y, [x, w, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      ops::linear_backward(exec, x.value(), w.value.value(), w.scale, y.grad(), dx, shared_gradient(exec, w.value),
+                           shared_gradient(exec, w.bias));
+      if (dx)
+        x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var convolution(Context& ctx, Var const& x, std::vector<ConvBranch> const& branches, index_t rows, index_t cols)
+{
+  index_t channels = 0;
+  bool needs = x.needs_grad();
+  for (auto const& b : branches) {
+    channels += b.weight.value.value().extent(0);
+    needs = needs || b.weight.value.needs_grad();
+  }
+  Var const y(Array::empty(x.value().dtype(), {x.value().extent(0), rows, cols, channels}), ctx.tape && needs);
+  index_t channel0 = 0;
+  for (auto const& b : branches) {
+    ops::conv_forward(ctx.exec, b.shape, x.value(), b.weight.value.value(), b.weight.scale,
+                      value_or_nothing(b.weight.bias), y.value(), channel0);
+    channel0 += b.weight.value.value().extent(0);
+  }
+  if (y.needs_grad())
+    ctx.tape->record("convolution", y, [x, branches, y](Exec const& exec) {
+      Array const dx = shared_gradient(exec, x);
+      index_t first = 0;
+      for (auto const& b : branches) {
+        ops::conv_backward(exec, b.shape, x.value(), b.weight.value.value(), b.weight.scale, y.grad(), first, dx,
+                           shared_gradient(exec, b.weight.value), shared_gradient(exec, b.weight.bias));
+        first += b.weight.value.value().extent(0);
+      }
+    });
+  return y;
+}
+
+Var channel_norm(Context& ctx, Var const& x, Var const& gain, Var const& bias, double eps)
+{
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {x, gain, bias});
+  ops::channel_norm_forward(ctx.exec, x.value(), gain.value(), bias.value(), eps, y.value());
+  if (y.needs_grad())
+    ctx.tape->record("channel_norm", y, [x, gain, bias, eps, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      ops::channel_norm_backward(exec, x.value(), gain.value(), eps, y.grad(), dx, shared_gradient(exec, gain),
+                                 shared_gradient(exec, bias));
+      if (dx)
+        x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var group_norm(Context& ctx, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain, Var const& bias)
+{
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {x, gain, bias});
+  auto const statistics = group_norm_forward(ctx.exec, group, as_cells(x.value()), groups, eps, gain.value(), bias.value(),
+                                             as_cells(y.value()));
+  if (y.needs_grad())
+    ctx.tape->record("group_norm", y, [group, x, gain, bias, statistics, y](Exec const& exec) {
+      Array const dx = Array::empty(x.value().dtype(), x.value().shape());
+      group_norm_backward(exec, group, statistics, as_cells(x.value()), gain.value(), as_cells(y.grad()), as_cells(dx),
+                          gain.grad_to_add_to(exec), bias.grad_to_add_to(exec));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var activation(Context& ctx, ops::Activation kind, Var const& x)
+{
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {x});
+  ops::activation_forward(ctx.exec, kind, x.value(), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("activation", y, [kind, x, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      ops::activation_backward(exec, kind, x.value(), y.grad(), dx);
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+ops::DropoutKey dropout_key(Context const& ctx, std::string const& layer)
+{
+  // Philox mixes well: an odd multiple of the step keeps the streams of one layer apart.
+  return {ctx.seed, stream_of(layer) + 0x9E3779B97F4A7C15ull * (ctx.step + 1)};
+}
+
+Var dropout(Context& ctx, std::string const& layer, double p, ops::GlobalNumbers const& cells, Var const& x)
+{
+  if (!ctx.training || p == 0)
+    return x;
+  auto const key = dropout_key(ctx, layer);
+  auto numbers = cells;
+  numbers.first_sample = ctx.first_sample;
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {x});
+  ops::dropout(ctx.exec, key, p, numbers, as_cells(x.value()), as_cells(y.value()));
+  if (y.needs_grad())
+    ctx.tape->record("dropout", y, [key, p, numbers, x, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      ops::dropout(exec, key, p, numbers, as_cells(y.grad()), as_cells(dx));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var add(Context& ctx, Var const& a, Var const& b)
+{
+  Var const y = result_of(ctx, Array::empty(a.value().dtype(), a.value().shape()), {a, b});
+  ops::add(ctx.exec, a.value(), b.value(), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("add", y, [a, b, y](Exec const& exec) {
+      a.accumulate(exec, y.grad());
+      b.accumulate(exec, y.grad());
+    });
+  return y;
+}
+
+Var concatenate(Context& ctx, Var const& a, Var const& b)
+{
+  index_t const ca = a.value().shape().back(), cb = b.value().shape().back();
+  Shape shape = a.value().shape();
+  shape.back() = ca + cb;
+  Var const y = result_of(ctx, Array::empty(a.value().dtype(), shape), {a, b});
+  ops::copy_channels(ctx.exec, a.value(), 0, y.value(), 0, ca);
+  ops::copy_channels(ctx.exec, b.value(), 0, y.value(), ca, cb);
+  if (y.needs_grad())
+    ctx.tape->record("concatenate", y, [a, b, ca, cb, y](Exec const& exec) {
+      Array const da = wanted_gradient(a), db = wanted_gradient(b);
+      if (da) {
+        ops::copy_channels(exec, y.grad(), 0, da, 0, ca);
+        a.accumulate(exec, da);
+      }
+      if (db) {
+        ops::copy_channels(exec, y.grad(), ca, db, 0, cb);
+        b.accumulate(exec, db);
+      }
+    });
+  return y;
+}
+
+Var reshape(Context& ctx, Var const& x, Shape shape)
+{
+  Var const y = result_of(ctx, x.value().reshaped(std::move(shape)), {x});
+  if (y.needs_grad())
+    ctx.tape->record("reshape", y, [x, y](Exec const& exec) { x.accumulate(exec, y.grad()); });
+  return y;
+}
+
+Var pixel_shuffle(Context& ctx, Var const& x)
+{
+  Shape const& s = x.value().shape();
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), {s[0], 2 * s[1], 2 * s[2], s[3] / 4}), {x});
+  ops::pixel_shuffle_forward(ctx.exec, x.value(), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("pixel_shuffle", y, [x, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      ops::pixel_shuffle_backward(exec, y.grad(), dx);
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var window_attention(Context& ctx, ops::WindowAttention const& shape, Var const& qkv, Var const& bias)
+{
+  auto attention = shape;
+  attention.windows.first_sample = ctx.first_sample;
+  if (!ctx.training)
+    attention.dropout = 0;
+  index_t const windows = qkv.value().extent(0);
+  Var const y = result_of(
+      ctx, Array::empty(qkv.value().dtype(), {windows, shape.tokens, shape.heads * shape.dim_head}), {qkv, bias});
+  ops::window_attention_forward(ctx.exec, attention, qkv.value(), bias.value(), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("window_attention", y, [attention, qkv, bias, y](Exec const& exec) {
+      Array const dqkv = Array::empty(qkv.value().dtype(), qkv.value().shape());
+      ops::window_attention_backward(exec, attention, qkv.value(), bias.value(), y.grad(), dqkv, bias.grad_to_add_to(exec));
+      qkv.accumulate(exec, dqkv);
+    });
+  return y;
+}
+
+Var map_cells(Context& ctx, IndexMap const& map, Var const& x, Shape const& cells)
+{
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), with_cells(x, cells)), {x});
+  map.apply(ctx.exec, as_cells(x.value()), as_cells(y.value()));
+  if (y.needs_grad())
+    ctx.tape->record("map_cells", y, [plan = &map, x, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      plan->adjoint(exec, as_cells(y.grad()), as_cells(dx));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var map_cells_back(Context& ctx, IndexMap const& map, Var const& x, Shape const& cells)
+{
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), with_cells(x, cells)), {x});
+  map.adjoint(ctx.exec, as_cells(x.value()), as_cells(y.value()));
+  if (y.needs_grad())
+    ctx.tape->record("map_cells_back", y, [plan = &map, x, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      plan->apply(exec, as_cells(y.grad()), as_cells(dx));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var apply_stencil(Context& ctx, ops::Stencil const& stencil, Var const& x, Shape const& cells)
+{
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), with_cells(x, cells)), {x});
+  stencil.apply(ctx.exec, as_cells(x.value()), as_cells(y.value()));
+  if (y.needs_grad())
+    ctx.tape->record("stencil", y, [plan = &stencil, x, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      plan->adjoint(exec, as_cells(y.grad()), as_cells(dx));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var unit(Context& ctx, char const* name, bool checkpoint, std::vector<Var> const& inputs,
+         std::function<Var(Context&, std::vector<Var> const&)> body)
+{
+  if (!ctx.tape || !checkpoint)
+    return body(ctx, inputs);
+  Context silent = ctx;
+  silent.tape = nullptr;
+  Var const y(body(silent, inputs).value(), true);
+  ctx.tape->record(name, y, [silent, inputs, body = std::move(body), y](Exec const& exec) {
+    std::vector<Var> again;
+    for (auto const& x : inputs)
+      again.emplace_back(x.value(), x.needs_grad());
+    Tape tape;
+    Context recording = silent;
+    recording.tape = &tape;
+    Var const result = body(recording, again);
+    tape.backward(exec, result, y.grad());
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (again[i].grad())
+        inputs[i].accumulate(exec, again[i].grad());
+  });
+  return y;
+}
+
+} // namespace rossby
