@@ -109,11 +109,12 @@ Var channel_norm(Context& ctx, Var const& x, Var const& gain, Var const& bias, d
   return y;
 }
 
-Var group_norm(Context& ctx, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain, Var const& bias)
+Var group_norm(Context& ctx, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain,
+               Var const& bias)
 {
   Var const y = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {x, gain, bias});
-  auto const statistics = group_norm_forward(ctx.exec, group, as_cells(x.value()), groups, eps, gain.value(), bias.value(),
-                                             as_cells(y.value()));
+  auto const statistics = group_norm_forward(ctx.exec, group, as_cells(x.value()), groups, eps, gain.value(),
+                                             bias.value(), as_cells(y.value()));
   if (y.needs_grad())
     ctx.tape->record("group_norm", y, [group, x, gain, bias, statistics, y](Exec const& exec) {
       Array const dx = Array::empty(x.value().dtype(), x.value().shape());
@@ -225,13 +226,14 @@ Var window_attention(Context& ctx, ops::WindowAttention const& shape, Var const&
   if (!ctx.training)
     attention.dropout = 0;
   index_t const windows = qkv.value().extent(0);
-  Var const y = result_of(
-      ctx, Array::empty(qkv.value().dtype(), {windows, shape.tokens, shape.heads * shape.dim_head}), {qkv, bias});
+  Var const y = result_of(ctx, Array::empty(qkv.value().dtype(), {windows, shape.tokens, shape.heads * shape.dim_head}),
+                          {qkv, bias});
   ops::window_attention_forward(ctx.exec, attention, qkv.value(), bias.value(), y.value());
   if (y.needs_grad())
     ctx.tape->record("window_attention", y, [attention, qkv, bias, y](Exec const& exec) {
       Array const dqkv = Array::empty(qkv.value().dtype(), qkv.value().shape());
-      ops::window_attention_backward(exec, attention, qkv.value(), bias.value(), y.grad(), dqkv, bias.grad_to_add_to(exec));
+      ops::window_attention_backward(exec, attention, qkv.value(), bias.value(), y.grad(), dqkv,
+                                     bias.grad_to_add_to(exec));
       qkv.accumulate(exec, dqkv);
     });
   return y;
@@ -271,6 +273,24 @@ Var apply_stencil(Context& ctx, ops::Stencil const& stencil, Var const& x, Shape
     ctx.tape->record("stencil", y, [plan = &stencil, x, y](Exec const& exec) {
       Array const dx = wanted_gradient(x);
       plan->adjoint(exec, as_cells(y.grad()), as_cells(dx));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var gather_rows(Context& ctx, Var const& x, std::vector<index_t> const& rows, Shape shape)
+{
+  std::vector<ops::Stencil::Entry> entries;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    entries.push_back({static_cast<index_t>(i), rows[i], 1});
+  auto const stencil = std::make_shared<ops::Stencil>(static_cast<index_t>(rows.size()), x.value().size(), entries);
+  Shape const column{1, x.value().size(), 1}, gathered{1, static_cast<index_t>(rows.size()), 1};
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), std::move(shape)), {x});
+  stencil->apply(ctx.exec, x.value().reshaped(column), y.value().reshaped(gathered));
+  if (y.needs_grad())
+    ctx.tape->record("gather_rows", y, [stencil, x, column, gathered, y](Exec const& exec) {
+      Array const dx = wanted_gradient(x);
+      stencil->adjoint(exec, y.grad().reshaped(gathered), dx.reshaped(column));
       x.accumulate(exec, dx);
     });
   return y;

@@ -48,17 +48,26 @@ std::vector<double> draw(ParameterSpec const& spec, std::uint64_t seed)
   std::uint64_t const stream = stream_of(spec.name);
   Initial const& initial = spec.initial;
   // The four output kernels that pixel shuffle interleaves start as one: [4c + r, ...] = drawn[c, ...].
-  std::uint64_t const kernel = spec.shape.empty() || spec.shape[0] == 0 ? 1 : values.size() / static_cast<std::size_t>(spec.shape[0]);
+  std::uint64_t const kernel =
+      spec.shape.empty() || spec.shape[0] == 0 ? 1 : values.size() / static_cast<std::size_t>(spec.shape[0]);
   double squares = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     switch (initial.kind) {
-    case Initial::Kind::constant: values[i] = initial.scale; break;
-    case Initial::Kind::uniform: values[i] = initial.scale * (2 * Philox::uniform(seed, stream, i) - 1); break;
-    case Initial::Kind::normal: values[i] = initial.scale * Philox::normal(seed, stream, i); break;
+    case Initial::Kind::constant:
+      values[i] = initial.scale;
+      break;
+    case Initial::Kind::uniform:
+      values[i] = initial.scale * (2 * Philox::uniform(seed, stream, i) - 1);
+      break;
+    case Initial::Kind::normal:
+      values[i] = initial.scale * Philox::normal(seed, stream, i);
+      break;
     case Initial::Kind::icnr:
       values[i] = initial.scale * Philox::normal(seed, stream, i / (4 * kernel) * kernel + i % kernel);
       break;
-    case Initial::Kind::unit_vector: values[i] = Philox::normal(seed, stream, i); break;
+    case Initial::Kind::unit_vector:
+      values[i] = Philox::normal(seed, stream, i);
+      break;
     }
     squares += values[i] * values[i];
   }
@@ -74,9 +83,12 @@ Shape memory_shape(ParameterSpec const& spec)
 {
   Shape const& s = spec.shape;
   switch (spec.layout) {
-  case ParameterLayout::conv: return {s[0], s[2], s[3], s[1]};
-  case ParameterLayout::conv_transpose: return {s[1], s[2], s[3], s[0]};
-  default: return s;
+  case ParameterLayout::conv:
+    return {s[0], s[2], s[3], s[1]};
+  case ParameterLayout::conv_transpose:
+    return {s[1], s[2], s[3], s[0]};
+  default:
+    return s;
   }
 }
 

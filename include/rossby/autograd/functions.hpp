@@ -35,7 +35,8 @@ Var linear(Context&, Var const& x, Weight const&);
 Var convolution(Context&, Var const& x, std::vector<ConvBranch> const&, index_t rows, index_t cols);
 Var channel_norm(Context&, Var const& x, Var const& gain, Var const& bias, double eps);
 /// Group norm over the tiles of `group`. x: [B, rows, cols, C].
-Var group_norm(Context&, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain, Var const& bias);
+Var group_norm(Context&, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain,
+               Var const& bias);
 Var activation(Context&, ops::Activation, Var const& x);
 /// Dropout in training mode; `x` itself otherwise or when p is 0. x: [B, cells, C].
 Var dropout(Context&, std::string const& layer, double p, ops::GlobalNumbers const& cells, Var const& x);
@@ -49,6 +50,8 @@ Var window_attention(Context&, ops::WindowAttention const&, Var const& qkv, Var 
 Var map_cells(Context&, IndexMap const& map, Var const& x, Shape const& cells);
 /// The adjoint of `map` as a forward operator: brings back what map_cells took away, if every cell was taken once.
 Var map_cells_back(Context&, IndexMap const& map, Var const& x, Shape const& cells);
+/// y[i] = x[rows[i]], x: [n, 1]; the result has `shape`.
+Var gather_rows(Context&, Var const& x, std::vector<index_t> const& rows, Shape shape);
 Var apply_stencil(Context&, ops::Stencil const&, Var const& x, Shape const& cells);
 
 /// Coordinates of a layer's random numbers in this forward pass.

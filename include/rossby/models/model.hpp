@@ -29,16 +29,19 @@ public:
   virtual Tiling const& input_tiling() const = 0;
   virtual Tiling const& output_tiling() const = 0;
 
-  /// One forward pass over this rank's tile. `x` is [batch, rows, columns, input channel], the channel of variable c and
-  /// frame t being c * frames + t; the result is [batch, rows, columns, output channel] on the output tile.
-  /// In training mode the spectral-norm vectors take one power step.
+  /// One forward pass over this rank's tile. `x` is [batch, rows, columns, input channel], the channel of variable c
+  /// and frame t being c * frames + t; the result is [batch, rows, columns, output channel] on the output tile. In
+  /// training mode the spectral-norm vectors take one power step.
   virtual Var forward(Context&, Var const& x) = 0;
 
   void observe(StageObserver observer) { observer_ = std::move(observer); }
+  /// Keep only the inputs of transformer layers and decoder blocks and compute the rest again in the backward pass.
+  void set_activation_checkpoint(bool on) { activation_checkpoint_ = on; }
 
 protected:
   Parameters parameters_;
   StageObserver observer_;
+  bool activation_checkpoint_ = false;
 };
 
 /// Builds the model over the ranks of `spatial`, which share every sample as tiles of a process grid of

@@ -1,0 +1,89 @@
+#pragma once
+/// \file
+/// Where every cell of a WXFormer's grids lives and how cells travel: built once per (model, mesh).
+
+#include <rossby/dist/index_map.hpp>
+#include <rossby/models/config.hpp>
+#include <rossby/ops/elementwise.hpp>
+#include <rossby/ops/shuffle.hpp>
+
+#include <array>
+#include <memory>
+
+namespace rossby {
+
+/// An index map whose targets are a box of cells.
+struct BoxMap {
+  IndexMap map;
+  Shape cells; ///< rows and columns of the box
+};
+
+/// Windows of one attention, gathered whole onto ranks. Targets are window-major: [windows, tokens].
+struct WindowMap {
+  IndexMap map;
+  index_t windows = 0, tokens = 0; ///< on this rank; per window
+  ops::GlobalNumbers numbers;      ///< of this rank's windows
+};
+
+/// Tiles are cut on the coarsest encoder grid and scaled up, so that no stride straddles a cut. Grids:
+/// the image (physical), the padded image, encoder stages 0-3, decoder levels 0-4 (level k has 2^k cells of stage 3
+/// along each axis), and the output.
+class SpatialPlan {
+public:
+  /// Tiles of a `rows` x `columns` process grid, rank = row * columns + column. Collective over `group`.
+  /// \throws Error when a tile would get no coarse cell, naming a process grid that fits.
+  SpatialPlan(ModelConfig const&, Communicator const& group, int rows, int columns);
+
+  Communicator const& group() const { return group_; }
+  Tiling const& image() const { return image_; }
+  Tiling const& output() const { return output_; }
+  Tiling const& stage(int s) const { return stage_[static_cast<std::size_t>(s)]; }
+  Tiling const& level(int k) const { return level_[static_cast<std::size_t>(k)]; }
+  Box const& tile(Tiling const& t) const { return t.box(group_.rank()); }
+
+  /// Input of stage s's cross-embedding with the border of its widest kernel: for stage 0 the padded image (poles,
+  /// longitude wrap), zero outside of it.
+  BoxMap const& embed_input(int s) const { return embed_[static_cast<std::size_t>(s)]; }
+  /// Level k's tile with a border of one cell, zero outside the grid.
+  BoxMap const& border(int k) const { return border_[static_cast<std::size_t>(k)]; }
+  WindowMap const& short_windows(int s) const { return short_[static_cast<std::size_t>(s)]; }
+  WindowMap const& long_windows(int s) const { return long_[static_cast<std::size_t>(s)]; }
+  ops::GlobalNumbers const& cells(int s) const { return cells_[static_cast<std::size_t>(s)]; }
+
+  /// Level 4 to the cells of the output, or to those that its interpolation reads.
+  BoxMap const& to_output() const { return to_output_; }
+  bool interpolates() const { return interpolates_; }
+  ops::Stencil const& interpolation() const { return interpolation_; }
+  /// Bilinear doubling of level k's bordered tile to level k + 1's bordered tile (only for `upsample_v_conv`).
+  ops::Stencil const& doubling(int k) const { return doubling_[static_cast<std::size_t>(k)]; }
+
+private:
+  void cut(ModelConfig const&, int rows, int columns);
+  void build_embed_inputs(ModelConfig const&);
+  void build_windows(ModelConfig const&);
+  void build_output(ModelConfig const&);
+  WindowMap windows_of(Tiling const&, index_t window, bool whole_globe) const;
+
+  Communicator group_;
+  Tiling image_, padded_, output_;
+  std::array<Tiling, 4> stage_;
+  std::array<Tiling, 5> level_;
+  std::array<BoxMap, 4> embed_;
+  std::array<BoxMap, 5> border_;
+  std::array<WindowMap, 4> short_, long_;
+  std::array<ops::GlobalNumbers, 4> cells_;
+  BoxMap to_output_;
+  bool interpolates_ = false;
+  ops::Stencil interpolation_;
+  std::array<ops::Stencil, 4> doubling_;
+};
+
+/// Source row and column in the image of a cell of the padded image (CREDIT's boundary_padding.py): 'earth' reverses
+/// the rows beyond a pole, the first of them repeating the edge row, and rolls them by half the width; 'mirror'
+/// reflects rows without repeating the edge. Longitude wraps.
+struct PaddedCell {
+  index_t row, col;
+};
+PaddedCell padding_source(ModelConfig const&, index_t row, index_t col);
+
+} // namespace rossby

@@ -1,0 +1,51 @@
+#pragma once
+/// \file
+/// The decoders of WXFormer: pixel shuffle (wxformer), transposed or bilinear convolution (crossformer).
+
+#include <rossby/nn/weights.hpp>
+
+#include <array>
+#include <string>
+
+namespace rossby {
+
+/// What a decoder block needs to know of the grids it goes between: the coarse one it reads, the fine one it writes.
+struct DecoderGrid {
+  Communicator group;
+  IndexMap const* coarse_border; ///< coarse tile with a border of one cell
+  IndexMap const* fine_border;
+  Shape coarse, fine;           ///< rows and columns of this rank's tiles, without border
+  ops::Stencil const* doubling; ///< bordered coarse to bordered fine (bilinear decoder only)
+};
+
+enum class Upsampling { pixel_shuffle, transposed, bilinear };
+
+/// Doubles the grid, then twice {3x3 convolution, group norm, SiLU} with a skip. With pixel shuffle a sharpening 3x3
+/// convolution is added in between.
+class UpBlock {
+public:
+  UpBlock(Parameters&, WeightBook&, std::string const& name, Upsampling, index_t in, index_t out, index_t groups);
+  Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x) const;
+
+private:
+  Parameters* parameters_;
+  Upsampling kind_;
+  index_t out_, groups_;
+  int conv_, sharp_ = -1, residual_[2], gain_[2], bias_[2];
+  ops::Stencil bias_spread_; ///< one bias per pixel-shuffled channel
+};
+
+/// The last doubling, to the output channels: no norm, no activation.
+class FinalBlock {
+public:
+  FinalBlock(WeightBook&, std::string const& name, Upsampling, index_t in, index_t out);
+  Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x) const;
+
+private:
+  Upsampling kind_;
+  index_t out_;
+  int first_, second_ = -1;
+  ops::Stencil weight_spread_, bias_spread_;
+};
+
+} // namespace rossby
