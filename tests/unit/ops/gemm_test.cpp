@@ -1,0 +1,165 @@
+#include <rossby/ops/gemm.hpp>
+#include <rossby/ops/linear.hpp>
+#include <support/gradient_check.hpp>
+
+namespace rossby {
+namespace {
+using namespace test;
+
+struct Matrix {
+  index_t rows, cols;
+  Values v;
+  double operator()(char t, index_t i, index_t j) const { return v[at(t == 'N' ? i * cols + j : j * cols + i)]; }
+};
+
+/// alpha op(A) op(B) + beta C.
+Values product_of(char ta, char tb, double alpha, Matrix const& a, Matrix const& b, double beta, Matrix c)
+{
+  index_t const inner = ta == 'N' ? a.cols : a.rows;
+  for (index_t i = 0; i < c.rows; ++i)
+    for (index_t j = 0; j < c.cols; ++j) {
+      double sum = 0;
+      for (index_t k = 0; k < inner; ++k)
+        sum += a(ta, i, k) * b(tb, k, j);
+      double& e = c.v[at(i * c.cols + j)];
+      e = alpha * sum + (beta == 0 ? 0 : beta * e);
+    }
+  return c.v;
+}
+
+template <class T> void check_gemm(char ta, char tb, index_t m, index_t n, index_t k, double alpha, double beta)
+{
+  SCOPED_TRACE(::testing::Message() << ta << tb << " " << m << " " << n << " " << k);
+  auto const type = dtype_of<T>();
+  Shape const sa = ta == 'N' ? Shape{m, k} : Shape{k, m}, sb = tb == 'N' ? Shape{k, n} : Shape{n, k};
+  Array const a = random_array(type, sa, 1), b = random_array(type, sb, 2), c = random_array(type, {m, n}, 3);
+  auto const wanted =
+      product_of(ta, tb, alpha, {sa[0], sa[1], a.to_host()}, {sb[0], sb[1], b.to_host()}, beta, {m, n, c.to_host()});
+  ops::gemm<T>(Exec(), ta, tb, alpha, a.view<T, 2>(), b.view<T, 2>(), beta, c.view<T, 2>());
+  expect_close(c, wanted);
+}
+
+TEST(Gemm, AllTranspositionsAndShapes)
+{
+  for (char const ta : {'N', 'T'})
+    for (char const tb : {'N', 'T'})
+      for (auto const& s : {Shape{5, 7, 3}, Shape{1, 6, 40}, Shape{33, 1, 17}, Shape{20, 24, 1}}) {
+        check_gemm<double>(ta, tb, s[0], s[1], s[2], 1.5, -0.5);
+        check_gemm<float>(ta, tb, s[0], s[1], s[2], -1, 1);
+      }
+}
+
+TEST(Gemm, BetaZeroIgnoresWhatWasThere)
+{
+  Array const a = random_array(DType::float64, {3, 2}, 1), b = random_array(DType::float64, {2, 4}, 2);
+  Array const c = unwritten(DType::float64, {3, 4});
+  ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), b.view<double, 2>(), 0, c.view<double, 2>());
+  expect_close(c, product_of('N', 'N', 1, {3, 2, a.to_host()}, {2, 4, b.to_host()}, 0, {3, 4, Values(12)}));
+}
+
+TEST(Gemm, EmptyProducts)
+{
+  Array const a = Array::empty(DType::float64, {3, 0}), b = Array::empty(DType::float64, {0, 2});
+  Array const c = Array::from_host(DType::float64, {3, 2}, {1, 2, 3, 4, 5, 6});
+  ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), b.view<double, 2>(), 2, c.view<double, 2>());
+  EXPECT_EQ(c.to_host(), (Values{2, 4, 6, 8, 10, 12}));
+  Array const d = unwritten(DType::float64, {3, 2});
+  ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), b.view<double, 2>(), 0, d.view<double, 2>());
+  EXPECT_EQ(d.to_host(), Values(6, 0.0));
+  EXPECT_THROW(ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), c.view<double, 2>(), 0, d.view<double, 2>()),
+               std::logic_error);
+}
+
+TEST(Gemm, BlocksOfLargerMatrices)
+{
+  Array const a = random_array(DType::float64, {6, 9}, 1), b = random_array(DType::float64, {4, 5}, 2),
+              c = random_array(DType::float64, {7, 8}, 3);
+  auto const range = [](index_t begin, index_t end) { return Kokkos::make_pair(begin, end); };
+  View<double, 2> const part_a = Kokkos::subview(a.view<double, 2>(), range(1, 4), range(2, 6)),
+                        part_c = Kokkos::subview(c.view<double, 2>(), range(3, 6), range(1, 6));
+  auto wanted = c.to_host();
+  auto const ha = a.to_host(), hb = b.to_host();
+  for (index_t i = 0; i < 3; ++i)
+    for (index_t j = 0; j < 5; ++j) {
+      double sum = 0;
+      for (index_t k = 0; k < 4; ++k)
+        sum += ha[at((i + 1) * 9 + k + 2)] * hb[at(k * 5 + j)];
+      wanted[at((i + 3) * 8 + j + 1)] += sum;
+    }
+  ops::gemm<double>(Exec(), 'N', 'N', 1, part_a, b.view<double, 2>(), 1, part_c);
+  expect_close(c, wanted); // what lies around the block too
+}
+
+TEST(Gemm, ColumnSumsAndBias)
+{
+  for (index_t const rows : {1, 5, 300}) {
+    Array const x = random_array(DType::float64, {rows, 6}, 1), sum = random_array(DType::float64, {6}, 2);
+    auto wanted = sum.to_host();
+    auto const h = x.to_host();
+    for (index_t c = 0; c < 6; ++c) {
+      wanted[at(c)] *= 0.5;
+      for (index_t i = 0; i < rows; ++i)
+        wanted[at(c)] += h[at(i * 6 + c)];
+    }
+    ops::column_sums<double>(Exec(), x.view<double, 2>(), 0.5, sum.flat<double>());
+    expect_close(sum, wanted);
+  }
+  Array const y = unwritten(DType::float32, {2, 3}), bias = Array::from_host(DType::float32, {3}, {1, 2, 3});
+  ops::spread_bias<float>(Exec(), bias.flat<float>(), y.view<float, 2>());
+  EXPECT_EQ(y.to_host(), (Values{1, 2, 3, 1, 2, 3}));
+}
+
+TEST(Linear, PlainReference)
+{
+  for (DType const type : {DType::float64, DType::float32})
+    for (bool const with_bias : {true, false}) {
+      Array const x = random_array(type, {2, 5, 7}, 1), w = random_array(type, {4, 7}, 2),
+                  bias = with_bias ? random_array(type, {4}, 3) : Array(), y = unwritten(type, {2, 5, 4});
+      auto const hx = x.to_host(), hw = w.to_host(), hb = with_bias ? bias.to_host() : Values(4, 0.0);
+      Values wanted;
+      for (index_t n = 0; n < 10; ++n)
+        for (index_t o = 0; o < 4; ++o) {
+          double sum = 0;
+          for (index_t i = 0; i < 7; ++i)
+            sum += hx[at(n * 7 + i)] * hw[at(o * 7 + i)];
+          wanted.push_back(0.7 * sum + hb[at(o)]);
+        }
+      ops::linear_forward(Exec(), x, w, 0.7, bias, y);
+      expect_close(y, wanted);
+    }
+}
+
+TEST(Linear, Gradients)
+{
+  double const scale = 0.7;
+  check_gradients(
+      {random_array(DType::float64, {6, 5}, 1), random_array(DType::float64, {3, 5}, 2),
+       random_array(DType::float64, {3}, 3)},
+      [&](Arrays const& in) {
+        Array const y = unwritten(DType::float64, {6, 3});
+        ops::linear_forward(Exec(), in[0], in[1], scale, in[2], y);
+        return y;
+      },
+      [&](Arrays const& in, Array const& dy) {
+        Array const dx = unwritten(DType::float64, {6, 5}), dw = sum_begun(in[1]), db = sum_begun(in[2]);
+        ops::linear_backward(Exec(), in[0], in[1], scale, dy, dx, dw, db);
+        auto dw_scaled = added(dw).to_host(); // of the scaled weight
+        for (double& e : dw_scaled)
+          e *= scale;
+        return Arrays{dx, Array::from_host(DType::float64, {3, 5}, dw_scaled), added(db)};
+      });
+}
+
+TEST(Linear, EmptyGradientsAreSkipped)
+{
+  Array const x = random_array(DType::float64, {6, 5}, 1), w = random_array(DType::float64, {3, 5}, 2),
+              dy = random_array(DType::float64, {6, 3}, 3), dw = Array::zeros(Exec(), DType::float64, {3, 5}),
+              alone = Array::zeros(Exec(), DType::float64, {3, 5});
+  ops::linear_backward(Exec(), x, w, 1, dy, unwritten(DType::float64, {6, 5}), dw, Array());
+  ops::linear_backward(Exec(), x, w, 1, dy, Array(), alone, Array());
+  EXPECT_EQ(dw.to_host(), alone.to_host());
+  ops::linear_backward(Exec(), Array(), w, 1, dy, unwritten(DType::float64, {6, 5}), Array(), Array());
+}
+
+} // namespace
+} // namespace rossby
