@@ -167,11 +167,8 @@ void Hdf5File::close()
 {
   auto const lock = library_lock();
   hid_t const file = std::exchange(impl_->file, -1);
-  bool const flushed = H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
-  std::string const why = flushed ? "" : reason();
-  if (H5Fclose(file) < 0 || !flushed)
-    fail(impl_->path, fmt::format("can't be written to the end ({})", flushed ? reason() : why),
-         "check that the disk has room");
+  if (H5Fflush(file, H5F_SCOPE_LOCAL) < 0 || H5Fclose(file) < 0)
+    fail(impl_->path, fmt::format("can't be written to the end ({})", reason()), "check that the disk has room");
 }
 
 bool Hdf5File::exists(std::string const& name) const

@@ -1,0 +1,65 @@
+#pragma once
+/// \file
+/// Checkpoints: one HDF5 file in global shapes.
+///
+///     /model/<name>                                weights and spectral-norm vectors
+///     /optimizer/<name>/{exp_avg,exp_avg_sq,step}  for parameters that have had a gradient
+///     /ema/<name>                                  averaged weights
+///     /trainer/...                                 where the run is
+///     /deck, /model_block, /channel_schema         texts
+///
+/// Every dataset has a checksum attribute. A file is written beside its name and renamed when it is whole.
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/optim/adamw.hpp>
+#include <rossby/optim/ema.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// Where a run is: with the same deck, data and ranks it goes on from here bit for bit.
+struct TrainingState {
+  std::int64_t epoch = 0;        ///< under way, from 0
+  std::int64_t batch = 0;        ///< micro-batches of it that are done
+  std::int64_t update = 0;       ///< optimizer steps so far
+  std::int64_t forward = 0;      ///< training forward passes so far: the step coordinate of dropout
+  std::int64_t seed = 0;         ///< key of dropout and shuffling
+  std::int64_t global_batch = 0; ///< samples in a micro-batch over all ranks
+  std::vector<double> schedule;  ///< Schedule::state()
+  std::vector<double> sums;      ///< of the epoch under way: what its row of the log is made of
+  std::vector<double> history;   ///< the training metric by finished epoch
+  std::string log;               ///< rows of finished epochs
+};
+
+/// What a checkpoint says about the run that wrote it.
+struct RunDescription {
+  std::string deck;        ///< as YAML
+  std::string model_block; ///< "key: value" lines; two runs with different lines can't continue each other
+  std::string schema;      ///< channel_schema.yaml
+};
+
+/// Written together by `ranks`, which all hold the same values, each rank its rows. \throws Error on all ranks when any
+/// of them fails; the file of that name is then what it was before.
+void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const&, Parameters const&,
+                      AdamW const& optimizer, Ema const*, TrainingState const&, RunDescription const&);
+
+/// Which parts of a checkpoint to take.
+struct CheckpointParts {
+  bool optimizer = true, averages = true;
+};
+
+/// Reads weights, and what `parts` says, on every rank.
+/// \throws Error for a damaged file, a file that is no checkpoint, weights of another model (see load_weights), or a
+/// model block that differs from `expected`, naming the first line that does.
+TrainingState read_checkpoint(std::string const& file, Communicator const& ranks, Exec const&, Parameters&, AdamW&,
+                              Ema*, CheckpointParts, RunDescription const& expected);
+
+/// The weights that a forecast uses: the averages when `averages` is set, /model for the rest.
+void read_forecast_weights(std::string const& file, Exec const&, Parameters&, bool averages);
+/// True when the file holds averaged weights.
+bool has_averages(std::string const& file);
+
+} // namespace rossby

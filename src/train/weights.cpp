@@ -1,0 +1,124 @@
+#include <rossby/train/weights.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+
+namespace rossby {
+
+namespace {
+std::uint64_t mix(std::uint64_t x) // the finaliser of Steele, Lea and Flood's SplitMix64
+{
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+  return x ^ (x >> 31);
+}
+
+/// "…convs.3.1.bias" for "…convs.3.bias" and back; empty for other names.
+std::string other_spelling(std::string const& name)
+{
+  auto const found = name.find("convs.");
+  if (found == std::string::npos)
+    return {};
+  auto const dot = name.find('.', found + 6);
+  if (dot == std::string::npos)
+    return {};
+  if (name.compare(dot, 3, ".1.") == 0)
+    return name.substr(0, dot) + name.substr(dot + 2);
+  return name.substr(0, dot) + ".1" + name.substr(dot);
+}
+
+void verify(io::Hdf5File const& file, std::string const& dataset, std::int64_t found)
+{
+  if (file.has_attribute(dataset, "checksum") && file.read_int_attribute(dataset, "checksum") != found)
+    fail(fmt::format("{}: {}", file.path(), dataset), "its checksum does not match: the file is damaged",
+         "use another copy, such as backup_checkpoint.h5");
+}
+} // namespace
+
+std::int64_t checksum(std::vector<double> const& values, std::int64_t first_index)
+{
+  std::uint64_t sum = 0, index = static_cast<std::uint64_t>(first_index);
+  for (double const value : values) {
+    std::uint64_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    sum += mix(bits + mix(++index * 0x9e3779b97f4a7c15ull));
+  }
+  return static_cast<std::int64_t>(sum);
+}
+
+std::int64_t checksum(std::string const& text) { return checksum(std::vector<double>(text.begin(), text.end())); }
+
+std::vector<double> read_verified(io::Hdf5File const& file, std::string const& dataset)
+{
+  auto values = file.read(dataset);
+  verify(file, dataset, checksum(values));
+  return values;
+}
+
+std::string read_text_verified(io::Hdf5File const& file, std::string const& dataset)
+{
+  auto text = file.read_text(dataset);
+  verify(file, dataset, checksum(text));
+  return text;
+}
+
+void load_weights(Exec const& exec, Parameters& parameters, io::Hdf5File const& file, std::string const& group)
+{
+  if (!file.exists(group))
+    fail(file.path(), fmt::format("holds no weights: there is no group {}", group),
+         "give a checkpoint of Rossby or a file converted from CREDIT");
+  auto const names = file.list(group);
+  std::set<std::string> unknown(names.begin(), names.end());
+  std::vector<std::string> problems, source(static_cast<std::size_t>(parameters.size()));
+  for (int i = 0; i < parameters.size(); ++i) {
+    auto const& spec = parameters[i].spec;
+    std::string name = spec.name;
+    if (unknown.count(name) == 0)
+      name = other_spelling(name);
+    if (unknown.count(name) == 0) {
+      if (spec.used)
+        problems.push_back(fmt::format("{} {} is missing", spec.name, to_string(spec.shape)));
+      continue;
+    }
+    unknown.erase(name);
+    std::string const dataset = group + "/" + name;
+    if (auto const shape = file.shape(dataset); shape == spec.shape)
+      source[static_cast<std::size_t>(i)] = dataset;
+    else
+      problems.push_back(fmt::format("{} is {}, but the model has {}", name, to_string(shape), to_string(spec.shape)));
+  }
+  for (auto const& name : unknown)
+    problems.push_back(
+        fmt::format("{} {} is no parameter of the model", name, to_string(file.shape(group + "/" + name))));
+  if (!problems.empty()) {
+    std::string list;
+    for (std::size_t i = 0; i < std::min<std::size_t>(10, problems.size()); ++i)
+      list += "\n  " + problems[i];
+    if (problems.size() > 10)
+      list += fmt::format("\n  and {} more", problems.size() - 10);
+    fail(file.path(), "holds the weights of another model:" + list, "use the deck that the weights were trained with");
+  }
+
+  std::vector<std::vector<double>> values(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i].empty())
+      continue;
+    values[i] = read_verified(file, source[i]);
+    if (!std::all_of(values[i].begin(), values[i].end(), [](double v) { return std::isfinite(v); }))
+      fail(fmt::format("{}: {}", file.path(), source[i]), "holds NaN or infinite values");
+  }
+  for (int i = 0; i < parameters.size(); ++i)
+    if (auto const& v = values[static_cast<std::size_t>(i)]; !source[static_cast<std::size_t>(i)].empty())
+      from_file_order(exec, parameters[i].spec, v, parameters[i].value());
+}
+
+void load_model_weights(Exec const& exec, Parameters& parameters, std::string const& file, std::string const& group)
+{
+  load_weights(exec, parameters, io::Hdf5File::open_read(file), group);
+}
+
+} // namespace rossby
