@@ -11,10 +11,10 @@ using namespace rossby;
 Parameters make_parameters(DType dtype)
 {
   Parameters p;
-  p.declare({"a.weight_orig", {2, 3}, ParameterLayout::natural, {Initial::Kind::normal, 1}, true, true});
-  p.declare({"a.weight_u", {2}, ParameterLayout::natural, {Initial::Kind::unit_vector, 1}, false, true});
-  p.declare({"unused.bias", {4}, ParameterLayout::natural, {Initial::Kind::constant, 3}, true, false});
-  p.declare({"b.bias", {5}, ParameterLayout::natural, {Initial::Kind::constant, 0.5}, true, true});
+  p.declare({"a.weight_orig", {2, 3}, ParameterLayout::natural, {}, {Initial::Kind::normal, 1}, true, true});
+  p.declare({"a.weight_u", {2}, ParameterLayout::natural, {}, {Initial::Kind::unit_vector, 1}, false, true});
+  p.declare({"unused.bias", {4}, ParameterLayout::natural, {}, {Initial::Kind::constant, 3}, true, false});
+  p.declare({"b.bias", {5}, ParameterLayout::natural, {}, {Initial::Kind::constant, 0.5}, true, true});
   p.allocate(Exec(), dtype, 1);
   return p;
 }

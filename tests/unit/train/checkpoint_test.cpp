@@ -39,12 +39,13 @@ struct SmallRun {
   explicit SmallRun(std::uint64_t seed, DType dtype = DType::float32, bool other_model = false)
   {
     Initial const normal{Initial::Kind::normal, 1};
-    parameters.declare({"embed.convs.0.1.weight_orig", {4, 3, 2, 5}, ParameterLayout::conv, normal, true, true});
+    parameters.declare({"embed.convs.0.1.weight_orig", {4, 3, 2, 5}, ParameterLayout::conv, {}, normal, true, true});
     parameters.declare(
-        {"embed.convs.0.1.weight_u", {other_model ? 5 : 4}, ParameterLayout::natural, normal, false, true});
-    parameters.declare({"up.weight", {3, 4, 2, 2}, ParameterLayout::conv_transpose, normal, true, true});
-    parameters.declare({"cube_embedding.proj.bias", {6}, ParameterLayout::natural, normal, true, false});
-    parameters.declare({other_model ? "head.gain" : "head.bias", {7}, ParameterLayout::natural, normal, true, true});
+        {"embed.convs.0.1.weight_u", {other_model ? 5 : 4}, ParameterLayout::natural, {}, normal, false, true});
+    parameters.declare({"up.weight", {3, 4, 2, 2}, ParameterLayout::conv_transpose, {}, normal, true, true});
+    parameters.declare({"cube_embedding.proj.bias", {6}, ParameterLayout::natural, {}, normal, true, false});
+    parameters.declare(
+        {other_model ? "head.gain" : "head.bias", {7}, ParameterLayout::natural, {}, normal, true, true});
     parameters.allocate(exec, dtype, seed);
     adam = std::make_unique<AdamW>(parameters, AdamWConfig{});
     ema = std::make_unique<Ema>(exec, parameters, 0.5);
