@@ -36,9 +36,9 @@ struct SolarConfig {
   /// Rossby's own key: one channel for each offset, in units of the time step, relative to the state's time. [0, 1]
   /// gives the radiation of the window that ends at the state's time and of the one that ends at the target's.
   std::vector<int> offsets{0};
-  std::string irradiance_path;             ///< `tsi_path`: text, two columns: year and W m-2; empty: 1361 W m-2 always
-  std::vector<double> latitude, longitude; ///< from `lat_spec`, `lon_spec`; empty: the grid of the other sources
-  std::string grid_path;                   ///< `latlon_grid_path`
+  std::string irradiance_path; ///< `tsi_path`: text, two columns: year and W m-2; empty: 1361 W m-2 always
+  /// From `lat_spec` and `lon_spec`: held against the grid of the other sources, which is the one used.
+  std::vector<double> latitude, longitude;
 };
 
 struct SourceConfig {

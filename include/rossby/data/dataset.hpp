@@ -10,13 +10,19 @@
 #include <rossby/models/config.hpp>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace rossby {
 
 /// All that the deck says about data, for one use.
 struct DataPlan {
-  enum class Use { training, validation, forecast };
+  enum class Use {
+    training,
+    validation, ///< `validation_data`
+    forecast,   ///< `data` with what `inference` replaces
+    geometry    ///< training, without the transforms: before the scalers are fitted
+  };
   DataConfig config;
   ChannelSchema schema;
   Grid grid;
@@ -51,6 +57,12 @@ public:
     std::vector<float> normalised, physical;
   };
   Target target(Time t, bool initial);
+  /// One variable as its file holds it, in physical units, gaps being NaN: [level][row][column].
+  struct Field {
+    std::vector<double> values;
+    std::string file;
+  };
+  Field raw(SchemaEntry const&, Time t);
 
 private:
   struct Impl;

@@ -16,7 +16,7 @@ struct Grid {
   index_t height() const { return static_cast<index_t>(latitude.size()); }
   index_t width() const { return static_cast<index_t>(longitude.size()); }
 
-  /// From the first file of the first local source, or the solar source's own specification.
+  /// From the first file of the first local source that has coordinates.
   static Grid read(DataConfig const&);
 };
 

@@ -17,7 +17,7 @@ struct SchemaEntry {
   std::string variable;      ///< short name
   FieldType type = FieldType::prognostic;
   bool is_3d = false;
-  std::vector<double> levels; ///< coordinate values; one entry (0) for a 2-D variable
+  std::vector<double> levels; ///< coordinate values; a 2-D variable: one entry (0); solar: the offsets
   int first_channel = 0;
   int n_levels() const { return static_cast<int>(levels.size()); }
 };

@@ -5,6 +5,7 @@
 
 #include <rossby/core/deck.hpp>
 #include <rossby/data/schema.hpp>
+#include <rossby/dist/tiling.hpp>
 
 #include <limits>
 #include <optional>
@@ -43,6 +44,8 @@ using TransformChain = std::vector<TransformStep>;
 
 /// The value after all steps; `cell` is the global cell (row * width + column).
 double apply(TransformChain const&, double value, index_t cell);
+/// In place, over the cells of a box of a grid `width` columns wide, row-major.
+void apply(TransformChain const&, double* values, Box const&, index_t width);
 /// Steps undone in reverse order; clamp and fill have no inverse and are left out.
 TransformChain inverse(TransformChain const&);
 /// Neighbouring affine steps joined, identities dropped (relative tolerance 1e-12).

@@ -1,0 +1,314 @@
+#include "blocks.hpp"
+
+#include <rossby/core/log.hpp>
+#include <rossby/core/suggest.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace rossby {
+
+namespace {
+
+bool contains(std::vector<std::string> const& list, std::string const& word)
+{
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+/// Full keys, prefixes ("ERA5/prognostic") and short names to full keys; an empty list means all.
+std::vector<std::string> resolve(std::vector<std::string> const& names, std::vector<std::string> const& all,
+                                 DeckNode const& where)
+{
+  if (names.empty())
+    return all;
+  std::vector<std::string> keys;
+  for (auto const& name : names) {
+    bool found = false;
+    for (auto const& key : all)
+      if (key == name || key.rfind(name + "/", 0) == 0 || key.substr(key.rfind('/') + 1) == name) {
+        found = true;
+        if (!contains(keys, key))
+          keys.push_back(key);
+      }
+    if (!found) {
+      std::string const near = nearest(name, all);
+      where.reject(fmt::format("{} is no variable of the data", name),
+                   near.empty() ? fmt::format("variables are: {}", join(all)) : fmt::format("did you mean {}?", near));
+    }
+  }
+  return keys;
+}
+
+std::vector<std::string> keys_of(ChannelSchema const& schema, bool input, bool target)
+{
+  std::vector<std::string> keys;
+  for (auto const* list : {input ? &schema.input : nullptr, target ? &schema.target : nullptr})
+    if (list)
+      for (auto const& e : *list)
+        if (!contains(keys, e.key))
+          keys.push_back(e.key);
+  return keys;
+}
+
+double base_of(DeckNode const& args)
+{
+  auto const base = args.get("base", std::string("e"));
+  if (base == "e")
+    return 2.718281828459045;
+  if (base == "2" || base == "10" || base == "2.0" || base == "10.0")
+    return base[0] == '2' ? 2 : 10;
+  args["base"].reject(fmt::format("'{}' is none of e, 2, 10", base));
+}
+
+double search_of(DeckNode const& rule)
+{
+  auto const text = rule.get("search", std::string("nan"));
+  if (text == "nan" || text == "NaN" || text == ".nan" || text == "NAN")
+    return std::nan("");
+  return rule.require<double>("search");
+}
+
+FillRule read_rule(DeckNode const& node)
+{
+  static std::map<std::string, FillRule::Op> const ops{
+      {"==", FillRule::Op::equal},      {"!=", FillRule::Op::not_equal}, {"<", FillRule::Op::less},
+      {"<=", FillRule::Op::less_equal}, {">", FillRule::Op::greater},    {">=", FillRule::Op::greater_equal}};
+  FillRule rule;
+  rule.search = search_of(node);
+  auto const op = node.get("op", std::string("=="));
+  auto const it = ops.find(op);
+  if (it == ops.end())
+    node["op"].reject(fmt::format("'{}' is no comparison", op), "use ==, !=, <, <=, > or >=");
+  rule.op = it->second;
+  rule.fill = node.require<double>("fill");
+  return rule;
+}
+
+/// `variables`, `spatial_variables`, `data_types`.
+void read_coverage(DeckNode const& args, ChannelSchema const& schema, bool output, Block& block)
+{
+  if (!output && args.has("data_types")) {
+    auto const types = args["data_types"].as<std::vector<std::string>>();
+    block.on_input = contains(types, "input");
+    block.on_target = contains(types, "target");
+    for (auto const& t : types)
+      if (t != "input" && t != "target")
+        args["data_types"].reject(fmt::format("'{}' is neither input nor target", t));
+  }
+  auto const all = keys_of(schema, !output && block.on_input, output || block.on_target);
+  auto const names = args.get("variables", std::vector<std::string>{});
+  if (args.has("spatial_variables"))
+    block.spatial_keys =
+        resolve(args["spatial_variables"].as<std::vector<std::string>>(), all, args["spatial_variables"]);
+  block.present_only = output && names.empty();
+  if (!names.empty() || block.spatial_keys.empty())
+    block.keys = resolve(names, all, args["variables"]);
+  for (auto const& key : block.spatial_keys)
+    if (!contains(block.keys, key))
+      block.keys.push_back(key);
+}
+
+void read_scaler(DeckNode const& args, bool output, Block& block)
+{
+  block.type = Block::Type::scaler;
+  block.scaler_path = args.require<std::string>("scaler_path");
+  auto const method = args.get("method", std::string(output ? "inverse_transform" : "transform"));
+  if (method != "transform" && method != "inverse_transform")
+    args["method"].reject(fmt::format("'{}' is neither transform nor inverse_transform", method));
+  block.inverse = method == "inverse_transform";
+  auto const kind = args.get("scaler_type", std::string("standard"));
+  if (kind != "standard")
+    args["scaler_type"].reject(fmt::format("'{}' is not supported yet", kind), "use standard");
+  if (args.has("scaler_params") && args["scaler_params"].get("channels_last", false))
+    args["scaler_params"]["channels_last"].reject("true mixes up levels", "set it to false");
+}
+
+[[noreturn]] void reject_type(DeckNode const& node, std::string const& type, std::vector<std::string> const& supported,
+                              std::vector<std::string> const& known)
+{
+  if (contains(known, type))
+    node["type"].reject(fmt::format("{} is a block of CREDIT that is not supported", type),
+                        fmt::format("supported are: {}", join(supported)));
+  std::string const near = nearest(type, supported);
+  node["type"].reject(fmt::format("'{}' is no known block", type),
+                      near.empty() ? fmt::format("supported are: {}", join(supported))
+                                   : fmt::format("did you mean {}?", near));
+}
+
+/// The step types that pre- and postblocks share. False when `type` is none of them.
+bool read_step(std::string const& type, DeckNode const& args, TransformStep& step)
+{
+  if (type == "log_transform" || type == "exp_transform") {
+    step.kind = type[0] == 'l' ? TransformStep::Kind::log : TransformStep::Kind::exp;
+    step.base = base_of(args);
+    step.eps = args.get("eps", 1e-8);
+    if (!(step.eps > 0))
+      args["eps"].reject("must be positive");
+  } else if (type == "sqrt_transform")
+    step.kind = TransformStep::Kind::sqrt;
+  else if (type == "square_transform")
+    step.kind = TransformStep::Kind::square;
+  else if (type == "fill_values") {
+    step.kind = TransformStep::Kind::fill;
+    for (auto const& rule : args["rules"].items())
+      step.rules.push_back(read_rule(rule));
+    if (step.rules.empty())
+      args["rules"].reject("names no rule", "for instance rules: [{search: nan, op: ==, fill: 0}]");
+  } else
+    return false;
+  return true;
+}
+
+std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& schema, bool initial_only)
+{
+  auto const type = node.require<std::string>("type");
+  auto const args = node["args"];
+  Block block;
+  block.deck_key = node.path();
+  block.initial_only = initial_only;
+  if (type == "to_device" || type == "concat") {
+    args.mark_read(); // where fields live and how channels are joined is the loader's own business
+    return std::nullopt;
+  }
+  if (type == "bridgescaler_transform") {
+    read_scaler(args, false, block);
+    if (block.inverse)
+      args["method"].reject("inverse_transform belongs to postblocks", "use transform");
+  } else if (type == "era5_normalizer") {
+    block.type = Block::Type::normalizer;
+    block.mean_path = args.require<std::string>("mean_path");
+    block.std_path = args.require<std::string>("std_path");
+    block.levels = args.get("levels", std::vector<int>{});
+  } else if (!read_step(type, args, block.step))
+    reject_type(
+        node, type,
+        {"bridgescaler_transform", "era5_normalizer", "log_transform", "sqrt_transform", "fill_values", "concat"},
+        {"rename", "regrid", "hybrid_level_interp", "semilagrangian_advection"});
+  read_coverage(args, schema, false, block);
+  return block;
+}
+
+/// tracer_fixer: bounds by variable.
+void read_bounds(DeckNode const& args, ChannelSchema const& schema, Block& block)
+{
+  auto const names = args["tracer_vars"].as<std::vector<std::string>>();
+  auto const bounds = [&](char const* key, double fallback) {
+    auto const node = args[key];
+    std::vector<double> values(names.size(), fallback);
+    if (node.is_list())
+      values = node.as<std::vector<double>>();
+    else if (node.exists())
+      values.assign(names.size(), node.as<double>());
+    if (values.size() != names.size())
+      node.reject(fmt::format("has {} values for {} tracer_vars", values.size(), names.size()));
+    return values;
+  };
+  double const infinity = std::numeric_limits<double>::infinity();
+  auto const low = bounds("tracer_thres", -infinity), high = bounds("tracer_thres_max", infinity);
+  auto const all = keys_of(schema, false, true);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    for (auto const& key : resolve({names[i]}, all, args["tracer_vars"])) {
+      TransformStep step;
+      step.kind = TransformStep::Kind::clamp;
+      step.low = low[i], step.high = high[i];
+      if (!(step.low < step.high))
+        args.reject(fmt::format("the bounds of {} are [{}, {}]", key, step.low, step.high));
+      block.steps[key] = step;
+      block.keys.push_back(key);
+    }
+}
+
+} // namespace
+
+bool Block::covers(std::string const& key) const { return contains(keys, key); }
+bool Block::spatial(std::string const& key) const { return contains(spatial_keys, key); }
+
+std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
+{
+  std::vector<Block> blocks;
+  if (!node.exists())
+    return blocks;
+  for (auto const& [phase, entries] : node.entries())
+    if (phase != "ic_only" && phase != "per_step") {
+      entries.mark_read();
+      problems.error(entries.path(), "is no phase of preblocks",
+                     "put blocks under per_step, or ic_only for the first step alone");
+    }
+  for (char const* phase : {"ic_only", "per_step"}) {
+    bool concat_seen = false;
+    for (auto const& [name, entry] : node[phase].entries()) {
+      try {
+        if (concat_seen)
+          entry.reject("comes after concat", "concat must be the last block");
+        if (auto block = read_preblock(entry, schema, phase[0] == 'i'))
+          blocks.push_back(std::move(*block));
+        concat_seen = entry.get("type", std::string()) == "concat";
+      } catch (Error const& e) {
+        entry.mark_read();
+        problems.add(e);
+      }
+    }
+  }
+  return blocks;
+}
+
+std::vector<Block> read_postblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
+{
+  std::vector<Block> blocks;
+  for (auto const& [phase, entries] : node.entries())
+    if (phase != "per_step") {
+      bool const empty = entries.entries().empty();
+      entries.mark_read();
+      if (!empty)
+        problems.error(entries.path(),
+                       phase == "post_rollout" ? "blocks after the rollout are not supported"
+                                               : "is no phase of postblocks",
+                       "put blocks under per_step");
+    }
+  // What `reconstruct` makes of the truth is the twin: the loader derives it, so its blocks are only read.
+  std::vector<std::string> twin_keys{"y", "y_target_processed"}, output_keys{"y_pred", "y_processed"};
+  for (auto const& [name, entry] : node["per_step"].entries()) {
+    try {
+      auto const type = entry.require<std::string>("type");
+      auto const args = entry["args"];
+      if (type == "reconstruct") {
+        args.get("detach", true); // whether gradients pass is the trainer's business: they do
+        auto const from = args.get("in_key", std::string("y_pred"));
+        auto const to = args.get("out_key", std::string(from == "y" ? "y_target_processed" : "y_processed"));
+        (contains(twin_keys, from) ? twin_keys : output_keys).push_back(to);
+        continue;
+      }
+      auto const key = args.get("key", std::string("y_processed"));
+      if (contains(twin_keys, key)) {
+        args.mark_read();
+        continue;
+      }
+      if (!contains(output_keys, key))
+        args["key"].reject(fmt::format("no reconstruct block makes '{}'", key), "use y_processed");
+      Block block;
+      block.deck_key = entry.path();
+      if (type == "tracer_fixer")
+        read_bounds(args, schema, block);
+      else {
+        if (type == "bridgescaler_transform")
+          read_scaler(args, true, block);
+        else if ((type != "exp_transform" && type != "square_transform") || !read_step(type, args, block.step))
+          reject_type(entry, type,
+                      {"reconstruct", "bridgescaler_transform", "exp_transform", "square_transform", "tracer_fixer"},
+                      {"global_mass_fixer", "global_water_fixer", "global_energy_fixer", "global_energy_fixer_updown",
+                       "mslp_diagnostic", "geopotential_diagnostic", "pressure_interp_diagnostic", "flatten_to_tensor",
+                       "hybrid_level_interp", "wind_artifact_filter", "semilagrangian_advection", "wet_mask_samudra"});
+        read_coverage(args, schema, true, block);
+      }
+      blocks.push_back(std::move(block));
+    } catch (Error const& e) {
+      entry.mark_read();
+      problems.add(e);
+    }
+  }
+  return blocks;
+}
+
+} // namespace rossby

@@ -1,0 +1,59 @@
+#pragma once
+/// \file
+/// Private to src/data: the deck's preblocks and postblocks, parsed.
+
+#include <rossby/data/scaler.hpp>
+#include <rossby/data/transform.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// One preblock or postblock and the variables it covers.
+struct Block {
+  enum class Type {
+    scaler,     ///< bridgescaler file
+    normalizer, ///< mean and std netCDF files
+    step        ///< a step that depends on nothing but the deck
+  } type = Type::step;
+  std::string deck_key;
+  bool initial_only = false;              ///< phase ic_only
+  bool on_input = true, on_target = true; ///< data_types
+  bool inverse = false;
+  std::vector<std::string> keys;         ///< covered variables
+  std::vector<std::string> spatial_keys; ///< those with one mean and variance per cell
+  bool present_only = false;             ///< all variables that the scaler file has
+  TransformStep step;
+  std::map<std::string, TransformStep> steps; ///< by variable, in place of `step` (tracer_fixer)
+  std::string scaler_path, mean_path, std_path;
+  std::vector<int> levels; ///< 1-based levels of mean and std files
+
+  bool covers(std::string const& key) const;
+  bool spatial(std::string const& key) const;
+};
+
+std::vector<Block> read_preblocks(DeckNode const&, ChannelSchema const&, Problems&);
+/// Blocks that act on the model's output; those of the target twin are left out.
+std::vector<Block> read_postblocks(DeckNode const&, ChannelSchema const&, Problems&);
+
+/// Scaler files, each read once.
+class ScalerCache {
+public:
+  ScalerFile const& file(std::string const& path);
+  /// From CREDIT's files of means and standard deviations; nothing when the variable is in neither.
+  std::optional<StandardScaler> from_netcdf(Block const&, SchemaEntry const&);
+
+private:
+  std::map<std::string, ScalerFile> files_;
+};
+
+/// Which slice of a scaler file a chain uses.
+enum class Slice { input, target };
+
+/// The chains of an entry's levels through `count` blocks from the first. `initial`: blocks of phase ic_only too.
+std::vector<TransformChain> chains_of(std::vector<Block> const&, std::size_t count, SchemaEntry const&, Slice,
+                                      bool initial, index_t cells, ScalerCache&);
+
+} // namespace rossby

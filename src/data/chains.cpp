@@ -1,0 +1,209 @@
+// From parsed blocks and scaler files to one chain of steps per channel.
+#include "blocks.hpp"
+
+#include <rossby/core/log.hpp>
+#include <rossby/core/suggest.hpp>
+#include <rossby/io/netcdf.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace rossby {
+
+namespace {
+
+/// (x - mean) / deviation, or back.
+void set_affine(double mean, double deviation, bool inverse, double& scale, double& offset)
+{
+  scale = inverse ? deviation : 1 / deviation;
+  offset = inverse ? mean : -mean / deviation;
+}
+
+TransformStep affine_step(StandardScaler const& s, bool spatial, int level, bool inverse, index_t cells, double floor,
+                          std::string const& where, SchemaEntry const& entry)
+{
+  auto const expected = spatial ? static_cast<std::size_t>(cells) : static_cast<std::size_t>(entry.n_levels());
+  if (s.mean.size() != expected)
+    fail(where,
+         fmt::format("has {} columns for {}, which has {} {}", s.mean.size(), entry.key, expected,
+                     spatial ? "grid cells" : "levels"),
+         "fit the scaler again for this deck: rossby preprocess DECK");
+  if (spatial && entry.n_levels() != 1)
+    fail(where, fmt::format("{} has {} levels", entry.key, entry.n_levels()), "spatial_variables have one level");
+  auto const deviation = [&](std::size_t i) {
+    double const d = std::sqrt(s.variance[i]);
+    if (!(d > 0) && floor == 0)
+      fail(where, fmt::format("the variance of {} is 0 in column {}, so it can't be normalised", entry.key, i),
+           "leave this constant field out of the block's variables");
+    return std::max(d, floor);
+  };
+  TransformStep step;
+  if (!spatial) {
+    auto const i = static_cast<std::size_t>(level);
+    set_affine(s.mean[i], deviation(i), inverse, step.scale, step.offset);
+    return step;
+  }
+  step.cell_scale.resize(expected);
+  step.cell_offset.resize(expected);
+  for (std::size_t i = 0; i < expected; ++i)
+    set_affine(s.mean[i], deviation(i), inverse, step.cell_scale[i], step.cell_offset[i]);
+  return step;
+}
+
+} // namespace
+
+ScalerFile const& ScalerCache::file(std::string const& path)
+{
+  auto it = files_.find(path);
+  if (it == files_.end())
+    it = files_.emplace(path, ScalerFile::load(path)).first;
+  return it->second;
+}
+
+std::optional<StandardScaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry const& entry)
+{
+  io::NetcdfReader const mean(block.mean_path), deviation(block.std_path);
+  if (!mean.has(entry.variable) && !deviation.has(entry.variable))
+    return std::nullopt;
+  StandardScaler s;
+  s.mean = mean.read(entry.variable);
+  s.variance = deviation.read(entry.variable);
+  for (double& x : s.variance)
+    x *= x;
+  if (entry.is_3d && !block.levels.empty())
+    for (auto* const list : {&s.mean, &s.variance}) {
+      std::vector<double> picked;
+      for (int const level : block.levels) {
+        if (level < 1 || level > static_cast<int>(list->size()))
+          fail(fmt::format("{}.args.levels", block.deck_key),
+               fmt::format("level {} is not in 1 ... {}", level, list->size()));
+        picked.push_back((*list)[static_cast<std::size_t>(level - 1)]);
+      }
+      *list = picked;
+    }
+  return s;
+}
+
+std::vector<TransformChain> chains_of(std::vector<Block> const& blocks, std::size_t count, SchemaEntry const& entry,
+                                      Slice slice, bool initial, index_t cells, ScalerCache& cache)
+{
+  // CREDIT's floor under a standard deviation; its scalers have none.
+  constexpr double least_deviation = 1e-12;
+  std::vector<TransformChain> chains(static_cast<std::size_t>(entry.n_levels()));
+  std::string const slice_name = slice == Slice::input ? "input" : "target";
+  for (std::size_t b = 0; b < count; ++b) {
+    Block const& block = blocks[b];
+    if (!block.covers(entry.key) || !(slice == Slice::input ? block.on_input : block.on_target) ||
+        (block.initial_only && !initial))
+      continue;
+    std::optional<StandardScaler> from_netcdf;
+    StandardScaler const* scaler = nullptr;
+    std::string where;
+    if (block.type == Block::Type::scaler) {
+      ScalerFile const& file = cache.file(block.scaler_path);
+      if (block.present_only && !file.has(slice_name, entry.key))
+        continue;
+      scaler = &file.get(slice_name, entry.key);
+      where = block.scaler_path;
+    } else if (block.type == Block::Type::normalizer) {
+      from_netcdf = cache.from_netcdf(block, entry);
+      if (!from_netcdf)
+        continue;
+      scaler = &*from_netcdf;
+      where = block.mean_path;
+    }
+    for (int k = 0; k < entry.n_levels(); ++k) {
+      auto& chain = chains[static_cast<std::size_t>(k)];
+      if (scaler)
+        chain.push_back(affine_step(*scaler, block.spatial(entry.key), k, block.inverse, cells,
+                                    from_netcdf ? least_deviation : 0.0, where, entry));
+      else {
+        auto const own = block.steps.find(entry.key);
+        chain.push_back(own == block.steps.end() ? block.step : own->second);
+      }
+    }
+  }
+  return chains;
+}
+
+namespace {
+
+/// Chains of a whole channel list; a problem is kept once per file and entry, and the entry passes through.
+std::vector<TransformChain> all_chains(std::vector<Block> const& blocks, std::vector<SchemaEntry> const& entries,
+                                       Slice slice, bool initial, index_t cells, ScalerCache& cache, Problems& problems)
+{
+  std::vector<TransformChain> all;
+  for (auto const& e : entries) {
+    std::vector<TransformChain> chains(static_cast<std::size_t>(e.n_levels()));
+    try {
+      chains = chains_of(blocks, blocks.size(), e, slice, initial, cells, cache);
+    } catch (Error const& error) {
+      bool const known = std::any_of(problems.errors().begin(), problems.errors().end(),
+                                     [&](Error const& p) { return std::string(p.what()) == error.what(); });
+      if (!known)
+        problems.add(error);
+    }
+    for (auto& chain : chains)
+      all.push_back(simplify(std::move(chain)));
+  }
+  return all;
+}
+
+TransformChain without(TransformChain chain, std::vector<TransformStep::Kind> const& kinds)
+{
+  chain.erase(std::remove_if(
+                  chain.begin(), chain.end(),
+                  [&](TransformStep const& s) { return std::find(kinds.begin(), kinds.end(), s.kind) != kinds.end(); }),
+              chain.end());
+  return chain;
+}
+
+TransformChain then(TransformChain first, TransformChain const& second)
+{
+  first.insert(first.end(), second.begin(), second.end());
+  return simplify(std::move(first));
+}
+
+} // namespace
+
+Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, index_t cells, bool for_inference,
+                            Problems& problems)
+{
+  auto const section = [&](char const* key) {
+    auto const own = for_inference ? deck["inference"][key] : DeckNode();
+    return for_inference && own.exists() ? own : deck[key];
+  };
+  ScalerCache cache;
+  auto const pre = read_preblocks(section("preblocks"), schema, problems);
+  Transforms t;
+  t.input_initial = all_chains(pre, schema.input, Slice::input, true, cells, cache, problems);
+  t.input_step = all_chains(pre, schema.input, Slice::input, false, cells, cache, problems);
+  t.target_initial = all_chains(pre, schema.target, Slice::target, true, cells, cache, problems);
+  t.target_step = all_chains(pre, schema.target, Slice::target, false, cells, cache, problems);
+
+  if (auto const node = section("postblocks"); node.exists()) {
+    auto const post = read_postblocks(node, schema, problems);
+    t.output = all_chains(post, schema.target, Slice::target, false, cells, cache, problems);
+    for (auto const& e : schema.target) {
+      auto const c = static_cast<std::size_t>(e.first_channel);
+      auto const back = then(without(t.target_step[c], {TransformStep::Kind::fill}),
+                             without(t.output[c], {TransformStep::Kind::clamp}));
+      if (!back.empty() && problems.errors().empty())
+        problems.warning(node.path(), fmt::format("the postblocks do not undo the preblocks of {}", e.key),
+                         "give both the same blocks in reverse order; without postblocks Rossby derives them");
+    }
+  } else
+    for (auto const& chain : t.target_step)
+      t.output.push_back(simplify(inverse(chain)));
+
+  auto const source = schema.feedback();
+  t.feedback.resize(source.size());
+  for (std::size_t c = 0; c < source.size(); ++c)
+    if (source[c] >= 0)
+      t.feedback[c] = then(t.output[static_cast<std::size_t>(source[c])], t.input_step[c]);
+  return t;
+}
+
+} // namespace rossby

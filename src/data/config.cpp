@@ -1,0 +1,261 @@
+#include <rossby/data/config.hpp>
+
+#include <rossby/core/log.hpp>
+#include <rossby/core/suggest.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace rossby {
+
+namespace {
+
+/// Runs `read`; a problem is kept and reading goes on.
+template <class F> void collect(Problems& problems, F&& read)
+{
+  try {
+    read();
+  } catch (Error const& e) {
+    problems.add(e);
+  }
+}
+
+void ignore(DeckNode const& parent, std::vector<std::string> const& keys, char const* why)
+{
+  for (auto const& key : keys)
+    if (auto const node = parent[key]; node.exists()) {
+      node.mark_read();
+      log::warning_once(fmt::format("{}: ignored: {}", node.path(), why));
+    }
+}
+
+void refuse(DeckNode const& parent, std::vector<std::string> const& keys, char const* what, char const* fix)
+{
+  for (auto const& key : keys)
+    if (auto const node = parent[key]; node.exists()) {
+      node.mark_read();
+      node.reject(what, fix);
+    }
+}
+
+std::vector<double> axis_of(DeckNode const& node)
+{
+  auto const spec = node.as<std::vector<double>>();
+  if (spec.size() != 3 || spec[2] < 1)
+    node.reject("is not [start, end, number of points]", "for instance [90, -90, 181]");
+  auto const n = static_cast<std::size_t>(spec[2]);
+  std::vector<double> axis(n);
+  for (std::size_t i = 0; i < n; ++i)
+    axis[i] = n == 1 ? spec[0] : spec[0] + (spec[1] - spec[0]) * static_cast<double>(i) / static_cast<double>(n - 1);
+  return axis;
+}
+
+void read_solar(DeckNode const& node, SolarConfig& solar)
+{
+  solar.integration_steps = node.get("num_integration_steps", 360);
+  if (solar.integration_steps < 1)
+    node["num_integration_steps"].reject("must be at least 1");
+  solar.offsets = node.get("offsets", std::vector<int>{0});
+  if (solar.offsets.empty())
+    node["offsets"].reject("is empty", "leave it out, or name offsets in time steps such as [0, 1]");
+  solar.irradiance_path = node.get("tsi_path", std::string());
+  ignore(node, {"latlon_grid_path"}, "the solar source takes the grid of the other sources");
+  if (node.has("lat_spec") != node.has("lon_spec"))
+    node.reject("lat_spec and lon_spec come together", "give both, or neither to take the grid of the other sources");
+  if (node.has("lat_spec")) {
+    solar.latitude = axis_of(node["lat_spec"]);
+    solar.longitude = axis_of(node["lon_spec"]);
+    if (solar.latitude.size() > 1 && solar.latitude.front() < solar.latitude.back())
+      std::reverse(solar.latitude.begin(), solar.latitude.end());
+  }
+}
+
+void read_groups(DeckNode const& source, SourceConfig& config)
+{
+  auto const variables = source["variables"];
+  if (!variables.exists())
+    variables.reject("is missing", "name the variables: prognostic, diagnostic, static, dynamic_forcing");
+  static constexpr std::array<FieldType, 4> types{FieldType::prognostic, FieldType::fixed, FieldType::dynamic_forcing,
+                                                  FieldType::diagnostic};
+  for (FieldType const type : types) {
+    auto const node = variables[name_of(type)];
+    if (!node.exists())
+      continue;
+    FieldGroup group;
+    group.type = type;
+    group.deck_key = node.path();
+    group.vars_3d = node.get("vars_3D", std::vector<std::string>{});
+    group.vars_2d = node.get("vars_2D", std::vector<std::string>{});
+    ignore(node, {"filename_time_format"}, "the path template says where files are");
+    if (config.kind == SourceConfig::Kind::local)
+      group.path = node.require<std::string>("path");
+    else if (type != FieldType::dynamic_forcing)
+      node.reject("a solar source has dynamic_forcing only");
+    else if (!group.vars_3d.empty() || group.vars_2d != std::vector<std::string>{"tisr"})
+      node.reject("a solar source has the one variable tisr", "write vars_2D: [tisr]");
+    if (group.vars_3d.empty() && group.vars_2d.empty())
+      continue;
+    if (!group.vars_3d.empty() && config.levels && config.levels->empty())
+      source["levels"].reject("an empty list means no level at all, yet there are vars_3D",
+                              "leave levels out (or null) for all levels in the file");
+    config.groups.push_back(group);
+  }
+  if (config.groups.empty())
+    variables.reject("names no variable");
+}
+
+SourceConfig read_source(std::string const& name, DeckNode const& node)
+{
+  SourceConfig config;
+  config.name = name;
+  config.deck_key = node.path();
+  auto const type = node.require<std::string>("dataset_type");
+  if (type == "tisr")
+    config.kind = SourceConfig::Kind::solar;
+  else if (type != "local")
+    node["dataset_type"].reject(fmt::format("'{}' is not supported", type),
+                                "use local (netCDF files) or tisr; bring remote data to netCDF files first");
+  refuse(node, {"grid_type", "mode", "resolution"}, "is not supported",
+         "use files on a regular latitude-longitude grid");
+  ignore(node, {"engine"}, "Rossby reads netCDF and HDF5 by itself");
+  ignore(node, {"filename_time_format"}, "the path template says where files are");
+
+  config.level_coord = node.get("level_coord", config.level_coord);
+  config.time_coord = node.get("time_coord", config.time_coord);
+  if (node.has("levels"))
+    config.levels = node["levels"].as<std::vector<double>>();
+  if (node.has("calendar"))
+    config.calendar = node.require<std::string>("calendar");
+  config.first_longitude = node.get("first_longitude", 0.0);
+  auto const mode = node.get("temporal_mode", std::string("exact"));
+  if (mode == "persist")
+    config.temporal_mode = TemporalMode::persist;
+  else if (mode == "cyclic") {
+    config.temporal_mode = TemporalMode::cyclic;
+    config.cycle_year = node.require<int>("cycle_year");
+  } else if (mode != "exact")
+    node["temporal_mode"].reject(fmt::format("'{}' is none of exact, persist, cyclic", mode));
+  if (config.kind == SourceConfig::Kind::solar)
+    read_solar(node, config.solar);
+  read_groups(node, config);
+  return config;
+}
+
+void read_clock(DeckNode const& node, DataConfig& config)
+{
+  auto const time = [](DeckNode const& n) { return parse_time(n.as<std::string>(), n.path()); };
+  config.timestep = parse_duration(node.require<std::string>("timestep"), node["timestep"].path());
+  bool const ends = node.has("start_datetime") || node.has("end_datetime");
+  if (node.has("date_ranges")) {
+    if (ends)
+      node["date_ranges"].reject("excludes start_datetime and end_datetime", "keep one of the two forms");
+    for (auto const& range : node["date_ranges"].items()) {
+      auto const both = range.items();
+      if (both.size() != 2)
+        range.reject("is no pair [start, end]");
+      config.ranges.emplace_back(time(both[0]), time(both[1]));
+    }
+    if (config.ranges.empty())
+      node["date_ranges"].reject("is empty");
+  } else {
+    node.require<std::string>("start_datetime");
+    node.require<std::string>("end_datetime");
+    config.ranges.emplace_back(time(node["start_datetime"]), time(node["end_datetime"]));
+  }
+  for (auto const& [start, end] : config.ranges)
+    if (end < start)
+      node.reject(fmt::format("the range ends ({}) before it starts ({})", format_time(end), format_time(start)));
+}
+
+void read_lengths(DeckNode const& node, DataConfig& config)
+{
+  config.history_len = node.get("history_len", 1);
+  if (config.history_len < 1)
+    node["history_len"].reject("must be at least 1");
+  config.forecast_len = node.require<int>("forecast_len");
+  if (config.forecast_len < 1)
+    node["forecast_len"].reject("must be at least 1: it counts autoregressive steps from 1",
+                                "decks of the first generation counted from 0: add 1");
+  config.backprop_on_timestep = node.get("backprop_on_timestep", std::vector<int>{});
+  for (int const step : config.backprop_on_timestep)
+    if (step < 1 || step > config.forecast_len)
+      node["backprop_on_timestep"].reject(
+          fmt::format("step {} is not in 1 ... forecast_len = {}", step, config.forecast_len));
+  if (node.has("data_clamp")) {
+    auto const clamp = node["data_clamp"].as<std::vector<double>>();
+    if (clamp.size() != 2 || clamp[0] >= clamp[1])
+      node["data_clamp"].reject("is not [min, max]");
+    config.clamp = {clamp[0], clamp[1]};
+  }
+}
+
+} // namespace
+
+std::string name_of(FieldType type)
+{
+  switch (type) {
+  case FieldType::prognostic:
+    return "prognostic";
+  case FieldType::diagnostic:
+    return "diagnostic";
+  case FieldType::fixed:
+    return "static";
+  case FieldType::dynamic_forcing:
+    return "dynamic_forcing";
+  }
+  return {};
+}
+
+DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig const* training)
+{
+  DataConfig config;
+  config.deck_key = node.path();
+  if (!node.exists()) {
+    problems.error(node.path(), "is missing",
+                   "describe the data: source, start_datetime, end_datetime, timestep, forecast_len");
+    return config;
+  }
+  if (node.has("source"))
+    for (auto const& [name, source] : node["source"].entries())
+      collect(problems, [&, n = name, s = source] { config.sources.push_back(read_source(n, s)); });
+  else if (training)
+    config.sources = training->sources;
+  else
+    problems.error(node["source"].path(), "is missing", "name at least one source of data");
+  collect(problems, [&] { read_clock(node, config); });
+  collect(problems, [&] { read_lengths(node, config); });
+  ignore(node, {"retain_graph"}, "the state is detached between steps");
+  ignore(node,
+         {"one_shot", "lead_time_periods", "skip_periods", "static_first", "scaler_type", "mean_path", "std_path"},
+         "a key of first-generation decks");
+  if (config.timestep > 0 && problems.errors().empty() && config.initial_times().empty())
+    problems.error(
+        node.path(),
+        fmt::format("no sample fits: history_len {} and forecast_len {} with steps of {} need more than {} to {}",
+                    config.history_len, config.forecast_len, format_duration(config.timestep),
+                    format_time(config.ranges.front().first), format_time(config.ranges.front().second)),
+        "widen the dates or shorten the forecast");
+  return config;
+}
+
+std::vector<Time> DataConfig::initial_times() const
+{
+  std::vector<Time> times;
+  for (auto const& [start, end] : ranges)
+    for (Time t = start + (history_len - 1) * timestep; t + forecast_len * timestep <= end; t += timestep)
+      times.push_back(t);
+  return times;
+}
+
+std::vector<Time> DataConfig::clock() const
+{
+  std::vector<Time> times;
+  for (auto const& [start, end] : ranges)
+    for (Time t = start; t <= end; t += timestep)
+      times.push_back(t);
+  return times;
+}
+
+} // namespace rossby

@@ -1,0 +1,180 @@
+#include "file_set.hpp"
+
+#include <rossby/core/error.hpp>
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <limits>
+#include <regex>
+
+namespace rossby {
+
+namespace {
+
+struct Code {
+  char letter;
+  char const* pattern;
+  int rank; ///< larger is finer
+};
+constexpr Code codes[] = {{'Y', "(\\d{4})", 1}, {'y', "(\\d{2})", 1}, {'m', "(\\d{2})", 2},
+                          {'d', "(\\d{2})", 3}, {'j', "(\\d{3})", 3}, {'H', "(\\d{2})", 4},
+                          {'M', "(\\d{2})", 5}, {'S', "(\\d{2})", 6}, {'f', "(\\d{1,6})", 7}};
+
+/// The template as a glob for the file system and as a regular expression that captures the codes.
+struct Template {
+  std::string glob, regex, letters;
+  int finest = 0;
+};
+
+Template compile(std::string const& text, std::string const& deck_key)
+{
+  Template t;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    if (c == '%' && i + 1 < text.size()) {
+      char const letter = text[++i];
+      auto const code =
+          std::find_if(std::begin(codes), std::end(codes), [&](Code const& k) { return k.letter == letter; });
+      if (code == std::end(codes))
+        fail(deck_key, fmt::format("unknown time code %{} in '{}'", letter, text), "use %Y %m %d %H %M %S %j %y %f");
+      t.glob += '*';
+      t.regex += code->pattern;
+      t.letters += letter;
+      t.finest = std::max(t.finest, code->rank);
+    } else if (c == '*' || c == '?') {
+      t.glob += c;
+      t.regex += c == '*' ? "[^/]*" : "[^/]";
+    } else if (c == '[') {
+      auto const end = text.find(']', i);
+      std::string const set = text.substr(i, end == std::string::npos ? end : end - i + 1);
+      t.glob += set;
+      t.regex += set.size() > 1 && set[1] == '!' ? "[^" + set.substr(2) : set;
+      i += set.size() - 1;
+    } else {
+      t.glob += c;
+      if (std::string("\\^$.|+(){}").find(c) != std::string::npos)
+        t.regex += '\\';
+      t.regex += c;
+    }
+  }
+  return t;
+}
+
+/// What `glob` matches on disk, sorted.
+std::vector<std::string> matches(std::string const& pattern)
+{
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return paths;
+}
+
+Time end_of_period(Date d, int finest)
+{
+  switch (finest) {
+  case 1:
+    return time_of({d.year + 1, 1, 1});
+  case 2:
+    return d.month == 12 ? time_of({d.year + 1, 1, 1}) : time_of({d.year, d.month + 1, 1});
+  case 3:
+    return time_of({d.year, d.month, d.day}) + 86400;
+  case 4:
+    return time_of({d.year, d.month, d.day, d.hour}) + 3600;
+  case 5:
+    return time_of({d.year, d.month, d.day, d.hour, d.minute}) + 60;
+  default:
+    return time_of(d) + 1;
+  }
+}
+
+} // namespace
+
+FileSet::FileSet(std::string const& path_template, std::string deck_key)
+    : template_(path_template), deck_key_(std::move(deck_key))
+{
+  Template const t = compile(template_, deck_key_);
+  std::regex const expression(t.regex);
+  for (auto const& path : matches(t.glob)) {
+    std::smatch match;
+    if (!std::regex_match(path, match, expression))
+      continue;
+    Date d;
+    int day_of_the_year = 0;
+    for (std::size_t i = 0; i < t.letters.size(); ++i) {
+      int const value = std::stoi(match[i + 1].str());
+      switch (t.letters[i]) {
+      case 'Y':
+        d.year = value;
+        break;
+      case 'y':
+        d.year = value + (value < 69 ? 2000 : 1900);
+        break; // as POSIX strptime
+      case 'm':
+        d.month = value;
+        break;
+      case 'd':
+        d.day = value;
+        break;
+      case 'j':
+        day_of_the_year = value;
+        break;
+      case 'H':
+        d.hour = value;
+        break;
+      case 'M':
+        d.minute = value;
+        break;
+      case 'S':
+        d.second = value;
+        break;
+      default:
+        break; // fractions of a second don't tell files apart
+      }
+    }
+    if (day_of_the_year > 0) {
+      Date const whole = date_of(time_of({d.year, 1, 1}) + (day_of_the_year - 1) * Duration{86400});
+      d.month = whole.month, d.day = whole.day;
+    }
+    if (t.finest == 0)
+      files_.push_back({std::numeric_limits<Time>::min(), std::numeric_limits<Time>::max(), path});
+    else
+      files_.push_back({time_of(d), end_of_period(d, t.finest), path});
+  }
+  if (files_.empty())
+    fail(deck_key_, fmt::format("no file matches '{}'", template_),
+         "check the path (it is relative to the current folder)");
+  std::sort(files_.begin(), files_.end(), [](File const& a, File const& b) { return a.begin < b.begin; });
+  for (std::size_t i = 1; i < files_.size(); ++i)
+    if (files_[i].begin == files_[i - 1].begin)
+      fail(deck_key_,
+           fmt::format("'{}' matches several files for one period: {} and {}", template_, files_[i - 1].path,
+                       files_[i].path),
+           "name the period with time codes such as %Y or %m, or narrow the pattern");
+}
+
+std::string const& FileSet::file_for(Time t) const
+{
+  auto const after =
+      std::upper_bound(files_.begin(), files_.end(), t, [](Time a, File const& f) { return a < f.begin; });
+  if (after != files_.begin() && t < std::prev(after)->end)
+    return std::prev(after)->path;
+  fail(deck_key_,
+       fmt::format("no file covers {}: '{}' matches {} files from {} to {}", format_time(t), template_, files_.size(),
+                   format_time(files_.front().begin), format_time(files_.back().end - 1)),
+       "add the missing file or change the deck's dates");
+}
+
+std::vector<std::string> FileSet::at_or_before(Time t) const
+{
+  std::vector<std::string> paths;
+  for (auto f = files_.rbegin(); f != files_.rend(); ++f)
+    if (f->begin <= t)
+      paths.push_back(f->path);
+  return paths;
+}
+
+} // namespace rossby

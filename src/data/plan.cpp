@@ -1,0 +1,80 @@
+#include <rossby/data/dataset.hpp>
+
+#include <rossby/core/log.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace rossby {
+
+namespace {
+
+void check_grid(DataConfig const& config, Grid const& grid, ModelConfig const& model, Problems& problems)
+{
+  auto const compare = [&](char const* key, index_t has, index_t data, char const* what) {
+    if (has != data)
+      problems.error(fmt::format("model.{}", key), fmt::format("is {}, but the data have {} {}", has, data, what),
+                     fmt::format("set it to {}", data));
+  };
+  compare("image_height", model.image_height, grid.height(), "latitudes");
+  compare("image_width", model.image_width, grid.width(), "longitudes");
+  for (auto const& source : config.sources) {
+    auto const& own = source.solar.latitude;
+    if (own.empty())
+      continue;
+    bool same = own.size() == grid.latitude.size() && source.solar.longitude.size() == grid.longitude.size();
+    for (std::size_t i = 0; same && i < own.size(); ++i)
+      same = std::fabs(own[i] - grid.latitude[i]) < 2e-3;
+    if (!same)
+      problems.error(source.deck_key, "lat_spec and lon_spec describe another grid than that of the files",
+                     "leave them out: the solar source takes the grid of the other sources");
+  }
+}
+
+DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
+{
+  DataConfig const training = DataConfig::read(deck["data"], problems);
+  if (use == DataPlan::Use::validation) {
+    auto node = deck["validation_data"];
+    if (!node.exists() && deck["data_valid"].exists()) {
+      node = deck["data_valid"];
+      log::warning_once("data_valid: an older name of validation_data");
+    }
+    return DataConfig::read(node, problems, &training);
+  }
+  if (use == DataPlan::Use::forecast)
+    if (auto const node = deck["inference"]["data"]; node.exists())
+      return DataConfig::read(node, problems, &training);
+  return training;
+}
+
+} // namespace
+
+DataPlan DataPlan::make(Deck const& deck, Use use, ModelConfig const& model, Problems& problems)
+{
+  DataPlan plan;
+  Problems found; // files are opened only for a block that reads well
+  plan.config = read_config(deck, use, found);
+  bool const readable = found.errors().empty();
+  for (auto const& e : found.errors())
+    problems.add(e);
+  for (auto const& w : found.warnings())
+    problems.warning(w.where(), w.problem(), w.fix());
+  if (!readable)
+    return plan;
+  try {
+    plan.schema = ChannelSchema::make(plan.config);
+    plan.schema.check(model, problems);
+    plan.grid = Grid::read(plan.config);
+    check_grid(plan.config, plan.grid, model, problems);
+    auto const cells = plan.grid.height() * plan.grid.width();
+    if (use != Use::geometry)
+      plan.transforms = Transforms::read(deck, plan.schema, cells, use == Use::forecast, problems);
+  } catch (Error const& e) {
+    problems.add(e);
+  }
+  return plan;
+}
+
+} // namespace rossby

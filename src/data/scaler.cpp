@@ -1,0 +1,271 @@
+#include <rossby/data/scaler.hpp>
+
+#include "base64.hpp"
+
+#include <rossby/core/error.hpp>
+#include <rossby/core/suggest.hpp>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+namespace rossby {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Little-endian raw bytes to numbers.
+template <class T> std::vector<double> numbers_from(std::string const& bytes)
+{
+  std::vector<double> values(bytes.size() / sizeof(T));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    T x;
+    std::memcpy(&x, bytes.data() + i * sizeof(T), sizeof(T));
+    values[i] = static_cast<double>(x);
+  }
+  return values;
+}
+
+std::vector<double> decode(std::string const& text, std::string const& dtype, std::string const& where)
+{
+  auto const bytes = decode_base64(text);
+  if (!bytes)
+    fail(where, "holds text that is no base64", "fit the scaler again with rossby preprocess");
+  std::string const type =
+      dtype.empty() || std::isalpha(static_cast<unsigned char>(dtype[0])) ? dtype : dtype.substr(1);
+  if (!dtype.empty() && dtype[0] == '>')
+    fail(where, fmt::format("array type {} is big-endian, which is not supported", dtype));
+  if (type == "f4" || type == "float32")
+    return numbers_from<float>(*bytes);
+  if (type == "f8" || type == "float64")
+    return numbers_from<double>(*bytes);
+  if (type == "i8" || type == "int64")
+    return numbers_from<std::int64_t>(*bytes);
+  if (type == "i4" || type == "int32")
+    return numbers_from<std::int32_t>(*bytes);
+  fail(where, fmt::format("array type {} is not supported", dtype), "use float32 or float64");
+}
+
+void flatten(Json const& list, std::vector<double>& values, std::string const& where)
+{
+  for (auto const& item : list)
+    if (item.is_array())
+      flatten(item, values, where);
+    else if (item.is_number())
+      values.push_back(item.get<double>());
+    else
+      fail(where, "holds something else than numbers");
+}
+
+/// An array in any of bridgescaler's forms: {"__numpy__": base64}, {"object": "ndarray", "data": ...}, a list, a
+/// number.
+std::vector<double> array_of(Json const& a, std::string const& where)
+{
+  std::vector<double> values;
+  if (a.is_number())
+    return {a.get<double>()};
+  if (a.is_object()) {
+    auto const data = a.contains("__numpy__") ? a.find("__numpy__") : a.find("data");
+    if (data == a.end())
+      fail(where, "is an object without __numpy__ or data");
+    if (data->is_string())
+      return decode(data->get<std::string>(), a.value("dtype", std::string("<f4")), where);
+    flatten(*data, values, where);
+    return values;
+  }
+  if (!a.is_array())
+    fail(where, "is no array");
+  flatten(a, values, where);
+  return values;
+}
+
+StandardScaler scaler_of(Json const& entry, std::string const& where)
+{
+  Json parsed;
+  Json const* s = &entry;
+  if (entry.is_string()) {
+    parsed = Json::parse(entry.get<std::string>(), nullptr, false);
+    if (parsed.is_discarded())
+      fail(where, "holds a text that is no JSON", "fit the scaler again with rossby preprocess");
+    s = &parsed;
+  }
+  if (!s->is_object())
+    fail(where, "is no scaler", "expected bridgescaler's JSON form of a DStandardScalerTensor");
+  std::string const type = s->value("type", std::string("DStandardScalerTensor"));
+  if (type.find("StandardScaler") == std::string::npos)
+    fail(where, fmt::format("is a {}; only standard scalers are supported", type), "fit with scaler_type: standard");
+  if (auto const last = s->find("channels_last"); last != s->end() && last->is_boolean() && last->get<bool>())
+    fail(where, "was fitted with channels_last: true, which mixes up levels", "fit it again with channels_last: false");
+  for (char const* key : {"mean_x_", "var_x_"})
+    if (!s->contains(key))
+      fail(where, fmt::format("has no {}", key), "the scaler was not fitted: run rossby preprocess");
+  StandardScaler scaler;
+  scaler.mean = array_of((*s)["mean_x_"], where + ", mean_x_");
+  scaler.variance = array_of((*s)["var_x_"], where + ", var_x_");
+  if (auto const n = s->find("n_"); n != s->end() && !n->is_null()) {
+    auto const count = array_of(*n, where + ", n_");
+    scaler.count = count.empty() ? 0 : count.front();
+  }
+  if (scaler.mean.size() != scaler.variance.size())
+    fail(where, fmt::format("has {} means but {} variances", scaler.mean.size(), scaler.variance.size()));
+  for (std::size_t i = 0; i < scaler.mean.size(); ++i)
+    if (!std::isfinite(scaler.mean[i]) || !std::isfinite(scaler.variance[i]) || scaler.variance[i] < 0)
+      fail(where, fmt::format("column {} has mean {} and variance {}", i, scaler.mean[i], scaler.variance[i]),
+           "fit the scaler again on data without gaps");
+  return scaler;
+}
+
+/// CREDIT computes in float32 and takes the type of these arrays over, so that is how they are stored.
+Json numpy_array(std::vector<double> const& values)
+{
+  std::string bytes(values.size() * sizeof(float), '\0');
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    auto const x = static_cast<float>(values[i]);
+    std::memcpy(bytes.data() + i * sizeof(float), &x, sizeof(float));
+  }
+  return Json{{"__numpy__", encode_base64(bytes)}, {"dtype", "<f4"}, {"shape", {values.size()}}};
+}
+
+/// "ERA5/prognostic/3d/temperature" belongs to the source before the first slash.
+std::string source_of(std::string const& key) { return key.substr(0, key.find('/')); }
+
+} // namespace
+
+ScalerFile ScalerFile::load(std::string const& file)
+{
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    fail(file, "no such scaler file", "fit it first: rossby preprocess DECK");
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (text.str().empty())
+    fail(file, "is empty", "fit the scaler again: rossby preprocess DECK");
+  return parse(text.str(), file);
+}
+
+ScalerFile ScalerFile::parse(std::string const& json, std::string const& name)
+{
+  Json const root = Json::parse(json, nullptr, false);
+  if (root.is_discarded() || !root.is_object())
+    fail(name, "is no JSON object, or is cut short", "fit the scaler again: rossby preprocess DECK");
+  ScalerFile file;
+  file.name_ = name;
+  for (auto const& [data_type, sources] : root.items()) {
+    if (!sources.is_object())
+      fail(name, fmt::format("entry {} is no object", data_type),
+           "expected {input|target: {source: {var_key: scaler}}}");
+    for (auto const& [source, variables] : sources.items()) {
+      if (!variables.is_object())
+        fail(name, fmt::format("entry {}/{} is no object", data_type, source),
+             "expected {input|target: {source: {var_key: scaler}}}");
+      for (auto const& [key, scaler] : variables.items())
+        file.entries_[data_type][key] = scaler_of(scaler, fmt::format("{}, {} {}", name, data_type, key));
+    }
+  }
+  return file;
+}
+
+bool ScalerFile::has(std::string const& data_type, std::string const& var_key) const
+{
+  auto const type = entries_.find(data_type);
+  return type != entries_.end() && type->second.count(var_key) > 0;
+}
+
+StandardScaler const& ScalerFile::get(std::string const& data_type, std::string const& var_key) const
+{
+  std::vector<std::string> keys;
+  if (auto const type = entries_.find(data_type); type != entries_.end()) {
+    if (auto const it = type->second.find(var_key); it != type->second.end())
+      return it->second;
+    for (auto const& entry : type->second)
+      keys.push_back(entry.first);
+  }
+  fail(name_, fmt::format("has no {} scaler for {}", data_type, var_key),
+       fmt::format("it has: {}; fit it again with rossby preprocess DECK", keys.empty() ? "none" : join(keys)));
+}
+
+void ScalerFile::set(std::string const& data_type, std::string const& var_key, StandardScaler scaler)
+{
+  entries_[data_type][var_key] = std::move(scaler);
+}
+
+std::string ScalerFile::to_json() const
+{
+  Json root = Json::object();
+  for (auto const& [data_type, scalers] : entries_)
+    for (auto const& [key, scaler] : scalers) {
+      Json columns = Json::array();
+      for (std::size_t i = 0; i < scaler.mean.size(); ++i)
+        columns.push_back(i);
+      Json const s{{"type", "DStandardScalerTensor"},
+                   {"mean_x_", numpy_array(scaler.mean)},
+                   {"n_", scaler.count},
+                   {"var_x_", numpy_array(scaler.variance)},
+                   {"x_columns_", columns},
+                   {"_fit", true},
+                   {"channels_last", false}};
+      root[data_type][source_of(key)][key] = s.dump();
+    }
+  return root.dump(1) + "\n";
+}
+
+std::string ScalerFile::save(std::string const& file) const
+{
+  namespace fs = std::filesystem;
+  std::error_code code;
+  if (auto const folder = fs::path(file).parent_path(); !folder.empty())
+    fs::create_directories(folder, code);
+  std::string const part = file + ".tmp";
+  {
+    std::ofstream out(part, std::ios::binary);
+    out << to_json();
+    out.flush();
+    if (!out) {
+      fs::remove(part, code);
+      fail(file, "can't be written", "check free space and permissions of the folder");
+    }
+  }
+  std::string backup;
+  if (fs::exists(file, code)) {
+    std::time_t const now = std::time(nullptr);
+    backup = fmt::format("{}.{:%Y%m%dT%H%M%SZ}.bak", file, fmt::gmtime(now));
+    // A copy, not a rename: a scaler of the name exists at every moment.
+    fs::copy_file(file, backup, fs::copy_options::overwrite_existing, code);
+    if (code)
+      fail(backup, fmt::format("can't be written: {}", code.message()),
+           "check free space and permissions of the folder");
+  }
+  fs::rename(part, file, code);
+  if (code)
+    fail(file, fmt::format("can't be written: {}", code.message()), "check permissions of the folder");
+  return backup;
+}
+
+void Moments::add(double value)
+{
+  count += 1;
+  double const from_mean = value - mean;
+  mean += from_mean / count;
+  m2 += from_mean * (value - mean);
+}
+
+void Moments::merge(Moments const& o)
+{
+  if (o.count == 0)
+    return;
+  double const total = count + o.count, difference = o.mean - mean;
+  mean += difference * (o.count / total);
+  m2 += o.m2 + difference * difference * (count * o.count / total);
+  count = total;
+}
+
+} // namespace rossby
