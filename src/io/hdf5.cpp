@@ -365,7 +365,8 @@ void get_attribute(hid_t object, std::string const& where, std::string const& na
   if (!attribute.ok())
     fail(where, fmt::format("has no attribute '{}'", name));
   Handle const type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
-  if (H5Tget_class(type) != kind || H5Sget_simple_extent_npoints(space) != 1)
+  H5T_class_t const found = H5Tget_class(type) == H5T_ENUM ? H5T_INTEGER : H5Tget_class(type); // h5py's booleans
+  if (found != kind || H5Sget_simple_extent_npoints(space) != 1)
     fail(where, fmt::format("attribute '{}' is not a single value of the expected kind", name));
   if (H5Aread(attribute, memory_type, value) < 0)
     fail(where, fmt::format("attribute '{}' can't be read ({})", name, reason()));
