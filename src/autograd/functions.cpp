@@ -27,6 +27,12 @@ Array wanted_gradient(Var const& x)
 /// The gradient array to add into, or an empty one when it is not wanted.
 Array shared_gradient(Exec const& exec, Var const& v) { return v.needs_grad() ? v.grad_to_add_to(exec) : Array(); }
 
+/// As above, for kernels that add in any case.
+Array shared_gradient_or_scratch(Exec const& exec, Var const& v)
+{
+  return v.needs_grad() ? v.grad_to_add_to(exec) : Array::zeros(exec, v.value().dtype(), v.value().shape());
+}
+
 Array value_or_nothing(Var const& v) { return v ? v.value() : Array(); }
 
 Shape with_cells(Var const& x, Shape const& cells)
@@ -72,7 +78,7 @@ Var convolution(Context& ctx, Var const& x, std::vector<ConvBranch> const& branc
   bool needs = x.needs_grad();
   for (auto const& b : branches) {
     channels += b.weight.value.value().extent(0);
-    needs = needs || b.weight.value.needs_grad();
+    needs = needs || b.weight.value.needs_grad() || b.weight.bias.needs_grad();
   }
   Var const y(Array::empty(x.value().dtype(), {x.value().extent(0), rows, cols, channels}), ctx.tape && needs);
   index_t channel0 = 0;
@@ -119,7 +125,7 @@ Var group_norm(Context& ctx, Communicator const& group, Var const& x, index_t gr
     ctx.tape->record("group_norm", y, [group, x, gain, bias, statistics, y](Exec const& exec) {
       Array const dx = Array::empty(x.value().dtype(), x.value().shape());
       group_norm_backward(exec, group, statistics, as_cells(x.value()), gain.value(), as_cells(y.grad()), as_cells(dx),
-                          gain.grad_to_add_to(exec), bias.grad_to_add_to(exec));
+                          shared_gradient_or_scratch(exec, gain), shared_gradient_or_scratch(exec, bias));
       x.accumulate(exec, dx);
     });
   return y;
@@ -233,7 +239,7 @@ Var window_attention(Context& ctx, ops::WindowAttention const& shape, Var const&
     ctx.tape->record("window_attention", y, [attention, qkv, bias, y](Exec const& exec) {
       Array const dqkv = Array::empty(qkv.value().dtype(), qkv.value().shape());
       ops::window_attention_backward(exec, attention, qkv.value(), bias.value(), y.grad(), dqkv,
-                                     bias.grad_to_add_to(exec));
+                                     shared_gradient_or_scratch(exec, bias));
       qkv.accumulate(exec, dqkv);
     });
   return y;
@@ -305,9 +311,15 @@ Var unit(Context& ctx, char const* name, bool checkpoint, std::vector<Var> const
   silent.tape = nullptr;
   Var const y(body(silent, inputs).value(), true);
   ctx.tape->record(name, y, [silent, inputs, body = std::move(body), y](Exec const& exec) {
+    // Gradients that the inputs have from elsewhere go in and come out again: terms are added in the same order as
+    // without a checkpoint, so that the sums are the same to the last bit.
     std::vector<Var> again;
-    for (auto const& x : inputs)
+    for (auto const& x : inputs) {
       again.emplace_back(x.value(), x.needs_grad());
+      if (x.grad())
+        again.back().accumulate(exec, x.grad());
+      x.drop_grad();
+    }
     Tape tape;
     Context recording = silent;
     recording.tape = &tape;
