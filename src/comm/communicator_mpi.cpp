@@ -4,15 +4,17 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
+#include <thread>
 
 namespace rossby {
 
 namespace {
 bool started_mpi = false;            // ours to finalise
 MPI_Comm world_copy = MPI_COMM_NULL; // our messages can't meet those of a host program
+MPI_Comm meeting = MPI_COMM_NULL;    // for all_ranks_arrive alone, which must not match anything else
 
 /// Elements (or bytes) per MPI call: counts are int.
 constexpr std::size_t piece = std::size_t{1} << 28;
@@ -79,6 +81,7 @@ CommRuntime::CommRuntime(int& argc, char**& argv)
            "use an MPI built with thread support (MPI_THREAD_FUNNELED)");
   }
   check(MPI_Comm_dup(MPI_COMM_WORLD, &world_copy), "MPI_Comm_dup");
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &meeting), "MPI_Comm_dup");
   MPI_Comm_set_errhandler(world_copy, MPI_ERRORS_RETURN);
 }
 
@@ -88,6 +91,7 @@ CommRuntime::~CommRuntime()
   MPI_Finalized(&finalized);
   if (finalized)
     return;
+  MPI_Comm_free(&meeting);
   MPI_Comm_free(&world_copy);
   if (started_mpi)
     MPI_Finalize();
@@ -98,6 +102,23 @@ void abort_all_ranks(int exit_code)
 {
   MPI_Abort(MPI_COMM_WORLD, exit_code);
   std::abort();
+}
+
+bool all_ranks_arrive(double seconds)
+{
+  if (meeting == MPI_COMM_NULL)
+    return true;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Ibarrier(meeting, &request), "all_ranks_arrive");
+  auto const deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  for (int arrived = 0;;) {
+    check(MPI_Test(&request, &arrived, MPI_STATUS_IGNORE), "all_ranks_arrive");
+    if (arrived)
+      return true;
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
 }
 
 struct Communicator::Impl {

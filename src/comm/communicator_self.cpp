@@ -8,6 +8,7 @@ CommRuntime::CommRuntime(int&, char**&) {}
 CommRuntime::~CommRuntime() = default;
 
 void abort_all_ranks(int exit_code) { std::_Exit(exit_code); }
+bool all_ranks_arrive(double) { return true; }
 
 struct Communicator::Impl {};
 struct Communicator::Exchange::State {};

@@ -3,6 +3,10 @@
 #include <rossby/core/error.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
 namespace rossby {
 
 namespace {
@@ -11,9 +15,24 @@ Environment* active = nullptr; // does not own; lets arrays find the pool withou
 
 Environment::Environment(int& argc, char** argv)
 {
+  // Kokkos also listens to arguments without its prefix, --help among them: it gets its own ones only.
+  std::vector<char*> kokkos_arguments, others;
+  for (int i = 0; i < argc; ++i) {
+    bool const theirs = std::strncmp(argv[i], "--kokkos-", 9) == 0;
+    if (theirs || i == 0)
+      kokkos_arguments.push_back(argv[i]);
+    if (!theirs)
+      others.push_back(argv[i]);
+  }
+  int kokkos_argc = static_cast<int>(kokkos_arguments.size());
+  kokkos_arguments.push_back(nullptr);
+  std::copy(others.begin(), others.end(), argv);
+  if (static_cast<int>(others.size()) < argc)
+    argv[others.size()] = nullptr;
+  argc = static_cast<int>(others.size());
   ROSSBY_EXPECT(active == nullptr);
   if (!Kokkos::is_initialized()) {
-    Kokkos::initialize(argc, argv);
+    Kokkos::initialize(kokkos_argc, kokkos_arguments.data());
     started_kokkos_ = true;
   }
   pool_ = std::make_shared<Pool>();

@@ -177,6 +177,12 @@ bool Hdf5File::exists(std::string const& name) const
   return impl_->exists(name);
 }
 
+bool Hdf5File::is_group(std::string const& name) const
+{
+  auto const lock = library_lock();
+  return H5Iget_type(impl_->open_object(name)) == H5I_GROUP;
+}
+
 std::vector<std::string> Hdf5File::list(std::string const& group) const
 {
   auto const lock = library_lock();

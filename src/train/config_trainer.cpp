@@ -198,6 +198,10 @@ ParallelismConfig ParallelismConfig::read(DeckNode const& node, Problems& proble
 void ParallelismConfig::check(int world, Problems& problems) const
 {
   std::string const where = "trainer.parallelism";
+  if (data == Data::fsdp2)
+    problems.error(where + ".data", "is 'fsdp2', but parameters can't be sharded over ranks", "use ddp");
+  if (tensor > 1)
+    problems.error(where + ".tensor", fmt::format("is {}, but a layer can't be cut over ranks", tensor), "use 1");
   int const group = group_size();
   if (world % group != 0) {
     int const above = (world / group + 1) * group, below = world / group * group;

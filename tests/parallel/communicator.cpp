@@ -104,6 +104,12 @@ TEST(Communicator, ExchangeWithAllIncludingMyself)
     }
 }
 
+TEST(Communicator, AllRanksArrive)
+{
+  EXPECT_TRUE(all_ranks_arrive(60));
+  EXPECT_TRUE(all_ranks_arrive(60));
+}
+
 TEST(Communicator, EmptyMessagesAndSelf)
 {
   Communicator const self;

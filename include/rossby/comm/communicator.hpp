@@ -25,6 +25,9 @@ public:
 
 /// Ends every rank of the job with this exit code. For a failure that only this rank knows of.
 [[noreturn]] void abort_all_ranks(int exit_code);
+/// Waits until all ranks of the program have called it. False when some have not within `seconds`: they are elsewhere,
+/// perhaps waiting for this rank in another operation. After that the only way on is to end the job.
+bool all_ranks_arrive(double seconds);
 
 /// A group of ranks. Copies are the same group. All calls but rank() and size() are collective unless they say
 /// otherwise. Device arrays may be passed directly.

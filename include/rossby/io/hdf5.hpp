@@ -42,6 +42,8 @@ public:
 
   /// True for a dataset or group of this name ("/model/layers.0.g"); leading slashes are optional everywhere.
   bool exists(std::string const& name) const;
+  /// True when `name` is a group, false for a dataset; a missing one is an error.
+  bool is_group(std::string const& name) const;
   /// Names of what a group holds, in alphabetical order; "/" is the root. A missing group is an error.
   std::vector<std::string> list(std::string const& group) const;
 

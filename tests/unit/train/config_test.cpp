@@ -106,8 +106,7 @@ TEST(TrainerConfig, Refusals)
 TEST(ParallelismConfig, WorldSize)
 {
   ParallelismConfig c;
-  c.tensor = 2;
-  c.domain = {3, 1};
+  c.domain = {3, 2};
   Problems problems;
   c.check(8, problems);
   EXPECT_THAT(all(problems), HasSubstr("needs a multiple of 6 ranks; this run has 8\n  fix: start 6 or 12 ranks"));
@@ -117,6 +116,17 @@ TEST(ParallelismConfig, WorldSize)
   c.data = ParallelismConfig::Data::none;
   c.check(12, fine);
   EXPECT_THAT(all(fine), HasSubstr("trainer.parallelism.data: is 'none', so only tensor x domain = 6 ranks have work"));
+}
+
+TEST(ParallelismConfig, WhatIsNotThere)
+{
+  ParallelismConfig c;
+  c.tensor = 2;
+  c.data = ParallelismConfig::Data::fsdp2;
+  Problems problems;
+  c.check(2, problems);
+  EXPECT_THAT(all(problems), HasSubstr("trainer.parallelism.data: is 'fsdp2'"));
+  EXPECT_THAT(all(problems), HasSubstr("trainer.parallelism.tensor: is 2"));
 }
 
 LossConfig loss(std::string const& text, std::string* messages = nullptr)

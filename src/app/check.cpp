@@ -1,0 +1,145 @@
+#include "commands.hpp"
+
+#include <rossby/core/deck_block.hpp>
+#include <rossby/core/log.hpp>
+#include <rossby/data/dataset.hpp>
+#include <rossby/train/config.hpp>
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+
+namespace rossby::app {
+
+namespace {
+struct Options {
+  DeckArguments deck;
+  int ranks = 0;
+  bool no_files = false, strict = false;
+};
+
+void check_file(std::string const& key, std::string const& path, Problems& problems)
+{
+  if (!path.empty() && !std::filesystem::exists(path))
+    problems.error(key, fmt::format("there is no file '{}'", path));
+}
+
+/// Runs `f` and turns an Error into a problem.
+template <class F> void attempt(Problems& problems, F&& f)
+{
+  try {
+    f();
+  } catch (Error const& e) {
+    problems.add(e);
+  }
+}
+
+void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
+{
+  using Use = DataPlan::Use;
+  attempt(problems, [&] { DataPlan::make(deck, Use::training, c.model, problems); });
+  if (c.has_validation)
+    attempt(problems, [&] { DataPlan::make(deck, Use::validation, c.model, problems); });
+  if (c.inference)
+    attempt(problems, [&] { DataPlan::make(deck, Use::forecast, c.model, problems); });
+  std::string const args = c.loss.form == LossConfig::Form::base ? "loss.args." : "loss.";
+  if (c.loss.use_latitude_weights)
+    check_file(args + "latitude_weights", c.loss.latitude_weights, problems);
+  if (c.metrics.use_latitude_weights)
+    check_file("metrics.args.latitude_weights", c.metrics.latitude_weights, problems);
+  for (auto const& m : c.metrics.metrics)
+    check_file("metrics.args.metrics.acc.climatology_path", m.climatology_path, problems);
+  if (c.inference)
+    check_file("inference.output.metadata", c.inference->output.metadata, problems);
+}
+
+/// Tiles of the coarsest grid must not be empty.
+void check_tiles(RunConfig const& c, Problems& problems)
+{
+  auto const& d = c.trainer.parallelism.domain;
+  int const rows = c.model.stage_extent(c.model.padded_height(), 3),
+            cols = c.model.stage_extent(c.model.padded_width(), 3);
+  if (d[0] > rows || d[1] > cols)
+    problems.error("trainer.parallelism.domain",
+                   fmt::format("[{}, {}] tiles, but the coarsest stage has {} x {} cells", d[0], d[1], rows, cols),
+                   "each tile needs at least one");
+}
+
+Problems examine(Deck const& deck, Options const& o, int ranks)
+{
+  Problems problems;
+  auto const c = RunConfig::read(deck, RunConfig::Purpose::check, problems);
+  c.trainer.parallelism.check(ranks, problems);
+  if (problems.errors().empty())
+    check_tiles(c, problems);
+  if (!o.no_files && problems.errors().empty())
+    check_files(deck, c, problems);
+  if (o.no_files || !problems.errors().empty()) { // what is in these can only be judged against the files
+    for (char const* key : {"preblocks", "postblocks"})
+      deck[key].mark_read();
+    if (deck["inference"].is_map())
+      for (char const* key : {"data", "preblocks", "postblocks"})
+        deck["inference"][key].mark_read();
+  }
+  deck.check_all_read(problems);
+  return problems;
+}
+
+/// Each problem once, in the order of discovery.
+std::vector<Error> distinct(std::vector<Error> const& all)
+{
+  std::vector<Error> result;
+  std::set<std::string> seen;
+  for (auto const& e : all)
+    if (seen.insert(e.what()).second)
+      result.push_back(e);
+  return result;
+}
+
+void print(char const* kind, Error const& e)
+{
+  std::string text = fmt::format("  {:<7}  {}\n           {}", kind, e.where(), e.problem());
+  if (!e.fix().empty())
+    text += fmt::format("\n           fix: {}", e.fix());
+  log::info(text + "\n");
+}
+
+int check(Options const& o, Communicator const& world)
+{
+  log::info(fmt::format("rossby check: {}\n", o.deck.file));
+  Problems problems;
+  try {
+    auto const deck = o.deck.load(world);
+    problems = examine(deck, o, o.ranks > 0 ? o.ranks : world.size());
+  } catch (Error const& e) {
+    problems.add(e);
+  }
+  auto const errors = distinct(problems.errors()), warnings = distinct(problems.warnings());
+  for (auto const& e : errors)
+    print("ERROR", e);
+  for (auto const& w : warnings)
+    print("WARNING", w);
+  bool const failed = !errors.empty() || (o.strict && !warnings.empty());
+  if (failed)
+    log::info(fmt::format("FAIL: {} error(s), {} warning(s)", errors.size(), warnings.size()));
+  else
+    log::info(warnings.empty() ? "Everything resolves. No problems found."
+                               : fmt::format("Everything resolves. {} warning(s).", warnings.size()));
+  return failed ? 1 : 0;
+}
+} // namespace
+
+void add_check(CLI::App& program, Job& job)
+{
+  auto const o = std::make_shared<Options>();
+  auto* const command = program.add_subcommand("check", "Look for everything that is wrong with a deck and its files");
+  o->deck.add_to(*command);
+  command->add_option("-n,--ranks", o->ranks, "Number of ranks that the run will have (default: as started)")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--no-files", o->no_files, "Judge the deck alone; open no data");
+  command->add_flag("--strict", o->strict, "Fail on warnings, too");
+  command->callback([o, &job] { job = [o](Communicator const& world) { return check(*o, world); }; });
+}
+
+} // namespace rossby::app

@@ -1,0 +1,31 @@
+#pragma once
+// The commands of the program; private to src/app.
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/core/deck.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rossby::app {
+
+/// What a command does once its arguments are known; returns the exit code. All ranks call it.
+using Job = std::function<int(Communicator const& world)>;
+
+/// Each adds its sub-command, which sets the job when it is chosen.
+void add_check(CLI::App& program, Job&);
+void add_info(CLI::App& program, Job&);
+
+/// The arguments that all commands on decks have.
+struct DeckArguments {
+  std::string file;
+  std::vector<std::string> overrides;
+  void add_to(CLI::App& command);
+  /// Reads the deck on every rank and refuses to go on when ranks see different decks or run different versions.
+  Deck load(Communicator const& world) const;
+};
+
+} // namespace rossby::app

@@ -1,0 +1,150 @@
+#include "commands.hpp"
+
+#include <rossby/core/deck_block.hpp>
+#include <rossby/core/log.hpp>
+#include <rossby/io/hdf5.hpp>
+#include <rossby/models/cost.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/train/config.hpp>
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <numeric>
+
+namespace rossby::app {
+
+namespace {
+struct Options {
+  DeckArguments deck;
+  int ranks = 0;
+  bool mesh = false, parameters = false;
+};
+
+/// HDF5 files begin with this, whatever they are called.
+bool is_hdf5(std::string const& file)
+{
+  std::ifstream in(file, std::ios::binary);
+  char head[8] = {};
+  return in.read(head, sizeof head) && std::string(head, sizeof head) == std::string("\x89HDF\r\n\x1a\n", 8);
+}
+
+void print_model(RunConfig const& c, bool list_parameters)
+{
+  auto const& m = c.model;
+  auto const model = make_model(m, Communicator(), 1, 1);
+  auto const& parameters = model->parameters().all();
+  index_t total = 0, unused = 0;
+  for (auto const& p : parameters)
+    if (p.spec.trainable) {
+      total += product(p.spec.shape);
+      unused += p.spec.used ? 0 : product(p.spec.shape);
+    }
+  log::info(fmt::format("model         {}", m.type == ModelConfig::Type::wxformer ? "wxformer" : "crossformer"));
+  log::info(fmt::format("grid          {} x {}, padded to {} x {}", m.image_height, m.image_width, m.padded_height(),
+                        m.padded_width()));
+  log::info(fmt::format("channels      {} in ({} x {} frames), {} out", m.input_channels(), m.base_input_channels(),
+                        m.frames, m.output_channels()));
+  log::info(fmt::format("parameters    {} ({:.1f} MB in {}; {} of them only kept for CREDIT)", total,
+                        static_cast<double>(total) * static_cast<double>(size_of(c.trainer.dtype)) / 1e6,
+                        name_of(c.trainer.dtype), unused));
+  log::info(fmt::format("forward pass  {:.4g} GFLOP for one sample; a training step about three times that\n",
+                        forward_flops(m) / 1e9));
+  log::info("part         grid          channels  GFLOP");
+  for (auto const& part : forward_cost(m))
+    log::info(fmt::format("{:<12} {:<13} {:<9} {:.4g}", part.name, fmt::format("{} x {}", part.rows, part.cols),
+                          part.channels, part.flops / 1e9));
+  if (!list_parameters)
+    return;
+  log::info("");
+  for (auto const& p : parameters)
+    log::info(fmt::format("{:<60} {}{}", p.spec.name, to_string(p.spec.shape),
+                          !p.spec.used ? "  unused" : (p.spec.trainable ? "" : "  not trained")));
+}
+
+void print_mesh(ParallelismConfig const& p, int ranks)
+{
+  Problems problems;
+  p.check(ranks, problems);
+  problems.raise();
+  log::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}\n", ranks, ranks / p.group_size(),
+                        p.tensor, p.domain[0], p.domain[1]));
+  log::info("rank   data  tensor  latitude band  longitude band");
+  for (int r = 0; r < ranks; ++r) {
+    int const tile = r % p.domain_size();
+    log::info(fmt::format("{:<6} {:<5} {:<7} {:<14} {}", r, r / p.group_size(), r / p.domain_size() % p.tensor,
+                          tile / p.domain[1], tile % p.domain[1]));
+  }
+}
+
+int info_of_deck(Options const& o, Communicator const& world)
+{
+  auto const deck = o.deck.load(world);
+  Problems problems;
+  RunConfig c;
+  c.model = ModelConfig::read(deck["model"], problems);
+  c.trainer = TrainerConfig::read(deck["trainer"], problems, false);
+  problems.raise();
+  if (o.mesh)
+    print_mesh(c.trainer.parallelism, o.ranks > 0 ? o.ranks : world.size());
+  else
+    print_model(c, o.parameters);
+  return 0;
+}
+
+/// One line for each dataset, and a count for each top-level group.
+void list_group(io::Hdf5File const& file, std::string const& group, bool all)
+{
+  struct Tally {
+    index_t datasets = 0, elements = 0;
+  };
+  std::function<Tally(std::string const&)> const visit = [&](std::string const& path) {
+    Tally t;
+    if (file.is_group(path)) {
+      for (auto const& name : file.list(path)) {
+        auto const inner = visit(path + "/" + name);
+        t.datasets += inner.datasets;
+        t.elements += inner.elements;
+      }
+      return t;
+    }
+    auto const shape = file.shape(path);
+    if (all)
+      log::info(fmt::format("{:<70} {}", path, to_string(shape)));
+    return Tally{1, product(shape)};
+  };
+  auto const t = visit(group);
+  if (!all)
+    log::info(fmt::format("{:<20} {} dataset{}, {} element{}", group, t.datasets, t.datasets == 1 ? "" : "s",
+                          t.elements, t.elements == 1 ? "" : "s"));
+}
+
+int info_of_file(Options const& o)
+{
+  auto const file = io::Hdf5File::open_read(o.deck.file);
+  log::info(fmt::format("{}: HDF5\n", o.deck.file));
+  for (auto const& name : file.list("/"))
+    list_group(file, "/" + name, o.parameters);
+  return 0;
+}
+
+int info(Options const& o, Communicator const& world)
+{
+  return is_hdf5(o.deck.file) ? info_of_file(o) : info_of_deck(o, world);
+}
+} // namespace
+
+void add_info(CLI::App& program, Job& job)
+{
+  auto const o = std::make_shared<Options>();
+  auto* const command =
+      program.add_subcommand("info", "Describe the model of a deck, its device mesh, or the contents of an HDF5 file");
+  o->deck.add_to(*command);
+  command->add_flag("--parameters", o->parameters, "List every parameter (of a file: every dataset)");
+  command->add_flag("--mesh", o->mesh, "Show which rank does what");
+  command->add_option("-n,--ranks", o->ranks, "Number of ranks for --mesh (default: as started)")
+      ->check(CLI::PositiveNumber);
+  command->callback([o, &job] { job = [o](Communicator const& world) { return info(*o, world); }; });
+}
+
+} // namespace rossby::app
