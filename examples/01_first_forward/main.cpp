@@ -1,0 +1,79 @@
+/// \file
+/// The smallest program with a weather model in it: build a WXFormer, draw its weights, run it once on one rank.
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/core/environment.hpp>
+#include <rossby/models/model.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <exception>
+
+namespace {
+
+rossby::ModelConfig small_model()
+{
+  rossby::ModelConfig config;
+  config.image_height = 32;
+  config.image_width = 64;
+  config.frames = 1;
+  config.channels = 2; // variables on levels
+  config.levels = 3;
+  config.surface_channels = 2;
+  config.input_only_channels = 1;
+  config.dim = {8, 16, 32, 64};
+  config.depth = {1, 1, 1, 1};
+  config.dim_head = 8;
+  config.local_window = {2, 2, 2, 2};
+  config.global_window = {2, 2, 2, 1};
+  config.strides = {2, 2, 2, 2};
+  config.spectral_norm = false; // its vectors mean something only after a training step
+  return config;
+}
+
+/// One number per cell and channel: waves that differ by channel.
+std::vector<double> waves(rossby::ModelConfig const& config)
+{
+  std::vector<double> values;
+  double const pi = std::acos(-1.0);
+  for (int row = 0; row < config.image_height; ++row)
+    for (int column = 0; column < config.image_width; ++column)
+      for (int channel = 0; channel < config.input_channels(); ++channel)
+        values.push_back(std::sin(2 * pi * (channel + 1) * column / config.image_width) *
+                         std::cos(pi * (row + 0.5) / config.image_height));
+  return values;
+}
+
+void run()
+{
+  rossby::ModelConfig const config = small_model();
+  auto const model = rossby::make_model(config, rossby::Communicator(), 1, 1);
+
+  rossby::Context context; // no tape: nothing is recorded
+  model->parameters().allocate(context.exec, rossby::DType::float32, 42);
+
+  rossby::Shape const shape{1, config.image_height, config.image_width, config.input_channels()};
+  rossby::Var const state(rossby::Array::from_host(rossby::DType::float32, shape, waves(config)));
+  rossby::Var const next = model->forward(context, state);
+
+  std::vector<double> const values = next.value().to_host();
+  auto const [low, high] = std::minmax_element(values.begin(), values.end());
+  std::printf("%td parameters; %s -> %s, values from %.4f to %.4f\n", model->parameters().count_trainable(),
+              rossby::to_string(shape).c_str(), rossby::to_string(next.value().shape()).c_str(), *low, *high);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+  rossby::CommRuntime const runtime(argc, argv); // first in, last out: message passing, then devices and memory
+  rossby::Environment const environment(argc, argv);
+  try {
+    run();
+    return 0;
+  } catch (std::exception const& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
