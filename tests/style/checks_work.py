@@ -1,0 +1,48 @@
+"""The other style checks do find what they look for."""
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import layering
+import tree
+
+ALLOWED = layering.allowed_layers()
+BAD_CODE = {
+    ("src/core/a.cpp", "#include <rossby/ops/gemm.hpp>\n"): "may not include",
+    ("src/ops/a.cpp", "#include <mpi.h>\n"): "belongs to src/comm/",
+    ("src/train/a.cpp", "#include <netcdf.h>\n"): "belongs to src/io/",
+    ("src/data/a.cpp", "#include <yaml-cpp/yaml.h>\n"): "belongs to src/core/deck",
+    ("include/rossby/core/a.hpp", "#pragma once\n#include <fmt/format.h>\n"): "a public header includes only",
+    ("include/rossby/core/a.hpp", "#include <vector>\n"): "without #pragma once",
+    ("src/core/a.cpp", "#ifdef KOKKOS_ENABLE_CUDA\n#endif\n"): "KOKKOS_ENABLE_CUDA",
+    ("src/ops/a.cpp", 'Kokkos::parallel_for("scale", Range(exec, 0, n), f);\n'): "label",
+    ("src/weather/a.cpp", ""): "is no layer",
+}
+GOOD_CODE = {
+    "src/train/a.cpp": "#include <rossby/core/array.hpp>\n#include <rossby/data/config.hpp>\n",
+    "src/comm/a.cpp": "#include <mpi.h>\n",
+    "include/rossby/core/a.hpp": "#pragma once\n#include <Kokkos_Core.hpp>\n#include <vector>\n",
+    "src/ops/a.cpp": 'Kokkos::parallel_for("rossby::ops::scale", Range(exec, 0, n), f);\n',
+}
+BAD_FILES = {
+    "a.cpp": ("int a;\t\n", "tabs"),
+    "b.hpp": ("int a; \n", "trailing blanks"),
+    "c.py": ("a = 1", "newline"),
+    "d.md": ("see /ho" + "me/me/data\n", "path of one machine"),
+    "e.md": ("TO" + "DO: write this\n", "unfinished"),
+    "f.cpp": ("\n" * (tree.MOST_LINES + 1), "split it"),
+    "g.sh": ("#!/bin/bash\necho\n", "set -euo pipefail"),
+}
+
+for (path, text), expected in BAD_CODE.items():
+    found = list(layering.check(path, text, ALLOWED))
+    assert any(expected in problem for problem in found), (path, text, found)
+for path, text in GOOD_CODE.items():
+    assert not list(layering.check(path, text, ALLOWED)), list(layering.check(path, text, ALLOWED))
+with tempfile.TemporaryDirectory() as folder:
+    tree.ROOT = Path(folder)
+    for name, (text, expected) in BAD_FILES.items():
+        (tree.ROOT / name).write_text(text)
+        found = list(tree.check(tree.ROOT / name))
+        assert any(expected in problem for problem in found), (name, found)
