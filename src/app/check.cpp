@@ -54,6 +54,24 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
     check_file("inference.output.metadata", c.inference->output.metadata, problems);
 }
 
+/// Scaler files that the preblocks name and that `rossby preprocess` has yet to write.
+std::set<std::string> absent_scalers(Deck const& deck)
+{
+  std::set<std::string> absent;
+  auto const preblocks = deck["preblocks"];
+  for (char const* phase : {"ic_only", "per_step"}) {
+    if (!preblocks.is_map() || !preblocks[phase].is_map())
+      continue;
+    for (auto const& [name, block] : preblocks[phase].entries())
+      if (block.is_map() && block["args"].is_map()) {
+        auto const path = block["args"].get<std::string>("scaler_path", "");
+        if (!path.empty() && !std::filesystem::exists(path))
+          absent.insert(path);
+      }
+  }
+  return absent;
+}
+
 /// Tiles of the coarsest grid must not be empty.
 void check_tiles(RunConfig const& c, Problems& problems)
 {
@@ -73,9 +91,21 @@ Problems examine(Deck const& deck, Options const& o, int ranks)
   c.trainer.parallelism.check(ranks, problems);
   if (problems.errors().empty())
     check_tiles(c, problems);
-  if (!o.no_files && problems.errors().empty())
-    check_files(deck, c, problems);
-  if (o.no_files || !problems.errors().empty()) { // what is in these can only be judged against the files
+  bool judged = false;
+  if (!o.no_files && problems.errors().empty()) {
+    auto const absent = absent_scalers(deck);
+    Problems found;
+    check_files(deck, c, found);
+    for (auto const& e : found.errors())
+      if (absent.count(e.where()) == 0)
+        problems.add(e);
+    for (auto const& w : found.warnings())
+      problems.warning(w.where(), w.problem(), w.fix());
+    for (auto const& path : absent)
+      problems.warning(path, "is not there yet", "rossby preprocess DECK writes it");
+    judged = found.errors().empty();
+  }
+  if (!judged) { // what is in these can only be judged against the files
     for (char const* key : {"preblocks", "postblocks"})
       deck[key].mark_read();
     if (deck["inference"].is_map())

@@ -18,6 +18,7 @@ using Job = std::function<int(Communicator const& world)>;
 /// Each adds its sub-command, which sets the job when it is chosen.
 void add_check(CLI::App& program, Job&);
 void add_info(CLI::App& program, Job&);
+void add_preprocess(CLI::App& program, Job&);
 
 /// The arguments that all commands on decks have.
 struct DeckArguments {

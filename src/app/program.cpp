@@ -97,6 +97,7 @@ int run_program(int argc, char** argv)
   program.set_version_flag("--version", version_text());
   program.require_subcommand(1);
   app::add_check(program, job);
+  app::add_preprocess(program, job);
   app::add_info(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");
   try {
