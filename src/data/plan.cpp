@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
 namespace rossby {
 
@@ -30,6 +32,25 @@ void check_grid(DataConfig const& config, Grid const& grid, ModelConfig const& m
       problems.error(source.deck_key, "lat_spec and lon_spec describe another grid than that of the files",
                      "leave them out: the solar source takes the grid of the other sources");
   }
+}
+
+/// Looks for every variable at the first and the last time of the clock; reads no values.
+void probe(DataPlan const& plan, Problems& problems)
+{
+  Dataset data(plan, Box{});
+  auto const clock = plan.config.clock();
+  for (auto const* list : {&plan.schema.input, &plan.schema.target})
+    for (auto const& entry : *list)
+      for (Time const t : {clock.front(), clock.back()}) {
+        try {
+          data.raw(entry, t);
+        } catch (Error const& e) {
+          bool const known = std::any_of(problems.errors().begin(), problems.errors().end(),
+                                         [&](Error const& p) { return std::string(p.what()) == e.what(); });
+          if (!known)
+            problems.add(e);
+        }
+      }
 }
 
 DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
@@ -68,6 +89,8 @@ DataPlan DataPlan::make(Deck const& deck, Use use, ModelConfig const& model, Pro
     plan.schema.check(model, problems);
     plan.grid = Grid::read(plan.config);
     check_grid(plan.config, plan.grid, model, problems);
+    if (use != Use::forecast) // whose initial times are elsewhere in the deck
+      probe(plan, problems);
     auto const cells = plan.grid.height() * plan.grid.width();
     if (use != Use::geometry)
       plan.transforms = Transforms::read(deck, plan.schema, cells, use == Use::forecast, problems);

@@ -28,7 +28,8 @@ struct DataPlan {
   Grid grid;
   Transforms transforms;
 
-  /// Opens the first files, checks grid and channel counts against the model and collects every problem.
+  /// Opens the files of the first and last time, checks variables, grid and channel counts against the model and
+  /// collects every problem.
   static DataPlan make(Deck const&, Use, ModelConfig const&, Problems&);
 };
 
