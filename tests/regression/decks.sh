@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Every deck in inputs/ parses and passes `rossby check --no-files`, with the geometry that it claims.
+set -euo pipefail
+cd "$ROSSBY_SOURCE"
+export RUNS=/nowhere/runs ERA5_1DEG=/nowhere/era5
+
+count=0
+for deck in inputs/*.yml; do
+  "$ROSSBY_PROGRAM" check --no-files --strict "$deck" || { echo "$deck does not pass" >&2; exit 1; }
+  "$ROSSBY_PROGRAM" info "$deck" >/dev/null
+  count=$((count + 1))
+done
+[ "$count" -ge 3 ] || { echo "only $count decks in inputs/" >&2; exit 1; }
+
+# The one-degree deck is the model that everybody's figures refer to.
+description="$("$ROSSBY_PROGRAM" info inputs/wxformer_1deg.yml)"
+for expected in "padded to 256 x 384" "80 in" "84 out" "parameters    103"; do
+  grep -q "$expected" <<<"$description" || { echo "info lacks '$expected':" >&2; echo "$description" >&2; exit 1; }
+done
