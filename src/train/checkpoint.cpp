@@ -1,6 +1,6 @@
 #include <rossby/train/checkpoint.hpp>
 
-#include <rossby/core/log.hpp>
+#include <rossby/comm/agree.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
@@ -90,20 +90,6 @@ private:
   std::optional<Error> error_;
 };
 
-/// Throws on every rank when one of them has an error.
-void agree(Communicator const& ranks, std::optional<Error> const& error)
-{
-  double failed = error ? 1 : 0;
-  ranks.all_reduce_max(&failed, 1);
-  if (failed == 0)
-    return;
-  for (auto const& text : ranks.all_gather(error ? error->where() + '\n' + error->problem() + '\n' + error->fix() : ""))
-    if (!text.empty()) {
-      auto const first = text.find('\n'), second = text.find('\n', first + 1);
-      fail(text.substr(0, first), text.substr(first + 1, second - first - 1), text.substr(second + 1));
-    }
-}
-
 /// Bytes that a checkpoint takes, with a generous share for HDF5's own records.
 std::size_t room_for(Parameters const& parameters, AdamW const& optimizer, Ema const* averages)
 {
@@ -169,14 +155,8 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
                       Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
                       TrainingState const& state, RunDescription const& run)
 {
+  on_first_rank(ranks, [&] { io::expect_room(file, room_for(parameters, optimizer, averages)); });
   std::optional<Error> error;
-  try {
-    if (ranks.rank() == 0)
-      io::expect_room(file, room_for(parameters, optimizer, averages));
-  } catch (Error const& e) {
-    error = e;
-  }
-  agree(ranks, error);
   try {
     Writer out(io::unfinished_name(file), ranks);
     write_all(out, exec, parameters, optimizer, averages, state, run);

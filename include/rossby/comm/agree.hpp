@@ -1,0 +1,37 @@
+#pragma once
+/// \file
+/// Errors that all ranks of a group hear of, so that none waits for one that has given up.
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/core/error.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace rossby {
+
+/// Throws on every rank the error of the lowest rank that has one; returns when none has. Collective.
+void agree(Communicator const&, std::optional<Error> const& mine);
+
+/// Runs `f` here and agrees on the outcome. `f` makes no collective calls over `ranks`. Collective.
+template <class F> void collectively(Communicator const& ranks, F&& f)
+{
+  std::optional<Error> error;
+  try {
+    std::forward<F>(f)();
+  } catch (Error const& e) {
+    error = e;
+  }
+  agree(ranks, error);
+}
+
+/// The same, with `f` run by rank 0 alone.
+template <class F> void on_first_rank(Communicator const& ranks, F&& f)
+{
+  collectively(ranks, [&] {
+    if (ranks.rank() == 0)
+      f();
+  });
+}
+
+} // namespace rossby

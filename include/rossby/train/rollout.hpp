@@ -1,0 +1,48 @@
+#pragma once
+/// \file
+/// From batches to the model's input, step after step, on the device.
+
+#include <rossby/data/loader.hpp>
+#include <rossby/dist/index_map.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/train/device_chain.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace rossby {
+
+/// Host values as a device array.
+Array upload(Exec const&, DType, Shape const&, std::vector<float> const&);
+
+/// Autoregression: the newest frame of a step's input is made of the output before (in the next input's normalisation),
+/// of new forcing, and of static fields that stay.
+class Rollout {
+public:
+  /// Collective over the ranks of `spatial`, which share every sample as the model's tiles.
+  Rollout(DataPlan const&, Model const&, Communicator const& spatial);
+
+  /// Cells that batches must bring.
+  Box const& tile() const { return input_tile_; }
+  Box const& output_tile() const { return output_tile_; }
+
+  /// [samples, rows, columns, channels * frames] on the input tile.
+  Array first_input(Exec const&, DType, Batch const&) const;
+  Array next_input(Exec const&, Array const& input, Array const& output, Batch const&) const;
+  /// The model's output within data.data_clamp.
+  Var clamp_output(Context& context, Var const& output) const { return output_clamp_(context, output); }
+  /// Truth on the output tile.
+  Array target(Exec const&, DType, Batch const&, bool physical) const;
+  /// An output in physical units.
+  Array to_physical(Exec const&, Array const& output) const;
+
+private:
+  int frames_;
+  index_t channels_, forcing_channels_, target_channels_;
+  Box input_tile_, output_tile_;
+  IndexList source_; ///< by base channel: output channel, or -1 (stays), or -2 - forcing channel
+  DeviceChains feedback_, input_clamp_, output_clamp_, output_;
+  std::optional<IndexMap> target_map_, feedback_map_; ///< where input and output tiles differ
+};
+
+} // namespace rossby

@@ -1,0 +1,107 @@
+#pragma once
+/// \file
+/// The training loop.
+
+#include <rossby/core/deck.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/train/batch_source.hpp>
+#include <rossby/train/checkpoint.hpp>
+#include <rossby/train/rollout.hpp>
+#include <rossby/train/run_folder.hpp>
+#include <rossby/train/training_log.hpp>
+
+#include <fstream>
+#include <memory>
+#include <string>
+
+namespace rossby {
+
+struct TrainOptions {
+  bool resume = false; ///< go on from the run folder's checkpoint, exactly
+  std::string weights; ///< start from the weights of this file ("" for the deck's own way)
+};
+
+struct TrainResult {
+  std::int64_t epochs = 0;  ///< finished, those before a resume included
+  std::int64_t updates = 0; ///< optimizer steps, likewise
+  double best_metric = 0;   ///< of trainer.training_metric
+  std::int64_t best_epoch = -1;
+  enum class End { finished, stopped_early, job_limit, interrupted } end = End::finished;
+  std::string best_checkpoint, checkpoint; ///< files
+};
+
+/// Everything that a loop works on; owned by the caller.
+struct TrainerParts {
+  RunConfig const& config;
+  DataPlan const& plan; ///< of the training data
+  Mesh const& mesh;
+  Model& model; ///< with parameters allocated
+  RunFolder const& folder;
+  BatchSource& training;
+  BatchSource* validation; ///< null: none
+  RunDescription about;
+};
+
+/// The loop of CREDIT's second generation. A sample is a rollout of forecast_len steps; the state is detached between
+/// them and their losses are summed. Losses, metrics and gradients are those of the global batch.
+class Trainer {
+public:
+  explicit Trainer(TrainerParts);
+
+  /// Takes the weights of a file, and nothing else of it.
+  void start_from(std::string const& weights);
+  /// Continues from a checkpoint. With `exactly`, the position, sums, schedule and logs too.
+  void restore(std::string const& checkpoint, CheckpointParts, bool exactly, bool schedule);
+  TrainResult run();
+  /// Loss of each optimizer step of this job (the mean of its micro-batches), for tests and reports.
+  std::vector<double> const& losses() const { return losses_; }
+
+private:
+  enum class Pass { training, validation };
+  /// What a whole rollout gave: loss sums by channel over all ranks, metrics of its last step.
+  struct Outcome {
+    Loss::Value loss;
+    Metrics::Values metrics;
+    bool interrupted = false; ///< some rank was asked to stop
+  };
+  Outcome roll_out(Pass, BatchSource&, Batch first);
+  bool backpropagates(int step) const;
+  /// Trains what is left of the epoch; false when the run was interrupted.
+  bool train_epoch();
+  void update();
+  void validate();
+  /// Returns the epoch's training metric.
+  double finish_epoch();
+  std::int64_t best_epoch() const;
+  void save();
+  std::string position() const;
+  /// One step of a rollout that went wrong.
+  struct Suspect {
+    Array input, target;
+    std::vector<Time> initial_times;
+  };
+  [[noreturn]] void refuse_non_finite(Pass, double loss, Suspect const&);
+  void open_steps_log();
+
+  TrainerParts parts_;
+  Exec exec_;
+  Rollout rollout_;
+  Loss training_loss_, validation_loss_;
+  Metrics metrics_;
+  Gradients gradients_;
+  AdamW optimizer_;
+  std::unique_ptr<Ema> averages_;
+  std::unique_ptr<Schedule> schedule_;
+  TrainingState state_;
+  EpochMeans training_means_, validation_means_;
+  TrainingLog log_;
+  std::vector<double> losses_;
+  double accumulated_loss_ = 0; ///< over the micro-batches since the last step
+  int accumulated_ = 0;
+  std::ofstream steps_log_; ///< rank 0: a row for each optimizer step
+};
+
+/// Trains as the deck says. Collective over `world`.
+TrainResult train(Deck const&, Communicator const& world, TrainOptions const&);
+
+} // namespace rossby

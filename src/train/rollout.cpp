@@ -1,0 +1,165 @@
+#include <rossby/train/rollout.hpp>
+
+namespace rossby {
+
+namespace {
+template <class T>
+using HostValues =
+    Kokkos::View<T const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+using Channels = decltype(IndexList().view());
+
+/// newest[b, cell, c] = the raw value that enters channel c of the newest frame.
+template <class T>
+void gather_newest(Exec const& exec, Channels source, int frames, View<T const, 3> input, View<T const, 3> output,
+                   View<T const, 3> forcing, View<T, 3> newest)
+{
+  index_t const cells = static_cast<index_t>(newest.extent(1)), channels = static_cast<index_t>(newest.extent(2));
+  Kokkos::parallel_for(
+      "rossby::train::gather_newest", Range(exec, 0, static_cast<index_t>(newest.size())), KOKKOS_LAMBDA(index_t i) {
+        index_t const c = i % channels, cell = i / channels % cells, b = i / channels / cells, s = source(c);
+        newest(b, cell, c) = s >= 0    ? output(b, cell, s)
+                             : s == -1 ? input(b, cell, c * frames + frames - 1)
+                                       : forcing(b, cell, -2 - s);
+      });
+}
+
+/// Frames move down by one and the newest comes last.
+template <class T>
+void shift_frames(Exec const& exec, int frames, View<T const, 3> input, View<T const, 3> newest, View<T, 3> next)
+{
+  index_t const cells = static_cast<index_t>(next.extent(1)), width = static_cast<index_t>(next.extent(2));
+  Kokkos::parallel_for(
+      "rossby::train::shift_frames", Range(exec, 0, static_cast<index_t>(next.size())), KOKKOS_LAMBDA(index_t i) {
+        index_t const k = i % width, cell = i / width % cells, b = i / width / cells;
+        next(b, cell, k) = k % frames + 1 < frames ? input(b, cell, k + 1) : newest(b, cell, k / frames);
+      });
+}
+
+std::vector<TransformChain> clamp_chains(std::optional<std::pair<double, double>> const& bounds, index_t channels)
+{
+  std::vector<TransformChain> chains(static_cast<std::size_t>(channels));
+  if (bounds) {
+    TransformStep step;
+    step.kind = TransformStep::Kind::clamp;
+    step.low = bounds->first;
+    step.high = bounds->second;
+    for (auto& chain : chains)
+      chain.push_back(step);
+  }
+  return chains;
+}
+
+std::vector<index_t> cells_of(Box const& box, index_t width)
+{
+  std::vector<index_t> cells;
+  for (index_t row = box.row0; row < box.row1; ++row)
+    for (index_t col = box.col0; col < box.col1; ++col)
+      cells.push_back(row * width + col);
+  return cells;
+}
+
+bool same_tiles(Tiling const& a, Tiling const& b)
+{
+  bool same = a.ranks() == b.ranks();
+  for (int r = 0; same && r < a.ranks(); ++r)
+    same = a.box(r) == b.box(r);
+  return same;
+}
+
+Array moved(Exec const& exec, std::optional<IndexMap> const& map, Box const& to, Array const& field)
+{
+  if (!map)
+    return field;
+  index_t const samples = field.extent(0), channels = field.extent(3);
+  Array const result = Array::empty(field.dtype(), {samples, to.rows(), to.cols(), channels});
+  map->apply(exec, field.reshaped({samples, field.extent(1) * field.extent(2), channels}),
+             result.reshaped({samples, to.cells(), channels}));
+  return result;
+}
+} // namespace
+
+Array upload(Exec const& exec, DType dtype, Shape const& shape, std::vector<float> const& values)
+{
+  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == product(shape));
+  if (dtype == DType::float64)
+    return Array::from_host(dtype, shape, std::vector<double>(values.begin(), values.end()));
+  Array const result = Array::empty(dtype, shape);
+  Kokkos::deep_copy(exec, result.flat<float>(), HostValues<float>(values.data(), values.size()));
+  exec.fence(); // the batch may go once this returns
+  return result;
+}
+
+Rollout::Rollout(DataPlan const& plan, Model const& model, Communicator const& spatial)
+    : frames_(model.config().frames), channels_(plan.schema.input_channels()),
+      forcing_channels_(static_cast<index_t>(plan.schema.forcing().size())),
+      target_channels_(plan.schema.target_channels()), input_tile_(model.input_tiling().box(spatial.rank())),
+      output_tile_(model.output_tiling().box(spatial.rank())),
+      feedback_(plan.transforms.feedback, input_tile_, plan.grid.width()),
+      input_clamp_(clamp_chains(plan.config.clamp, channels_ * frames_), input_tile_, plan.grid.width()),
+      output_clamp_(clamp_chains(plan.config.clamp, target_channels_), output_tile_, plan.grid.width()),
+      output_(plan.transforms.output, output_tile_, plan.grid.width())
+{
+  auto const feedback = plan.schema.feedback(), forcing = plan.schema.forcing();
+  std::vector<index_t> source(feedback.begin(), feedback.end());
+  for (std::size_t k = 0; k < forcing.size(); ++k)
+    source[static_cast<std::size_t>(forcing[k])] = -2 - static_cast<index_t>(k);
+  source_ = IndexList(source);
+  auto const &in = model.input_tiling(), &out = model.output_tiling();
+  if (in.height() != out.height() || in.width() != out.width())
+    fail("model", "its output grid is not the grid of the data", "set model.interp: True");
+  if (!same_tiles(in, out)) {
+    target_map_.emplace(spatial, in, cells_of(output_tile_, in.width()));
+    feedback_map_.emplace(spatial, out, cells_of(input_tile_, in.width()));
+  }
+}
+
+Array Rollout::first_input(Exec const& exec, DType dtype, Batch const& batch) const
+{
+  Array const input =
+      upload(exec, dtype, {batch.samples(), input_tile_.rows(), input_tile_.cols(), channels_ * frames_}, batch.input);
+  if (!input_clamp_.identity())
+    input_clamp_.apply(exec, input, input);
+  return input;
+}
+
+Array Rollout::next_input(Exec const& exec, Array const& input, Array const& output, Batch const& batch) const
+{
+  index_t const samples = batch.samples(), cells = input_tile_.cells();
+  DType const dtype = input.dtype();
+  Array const forcing = upload(exec, dtype, {samples, cells, forcing_channels_}, batch.forcing);
+  Array const state = moved(exec, feedback_map_, input_tile_, output).reshaped({samples, cells, target_channels_});
+  Array const old = input.reshaped({samples, cells, channels_ * frames_});
+  Array const newest = Array::empty(dtype, {samples, cells, channels_}), next = Array::empty(dtype, old.shape());
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    gather_newest<T>(exec, source_.view(), frames_, old.view<T, 3>(), state.view<T, 3>(), forcing.view<T, 3>(),
+                     newest.view<T, 3>());
+  });
+  if (!feedback_.identity())
+    feedback_.apply(exec, newest, newest);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    shift_frames<T>(exec, frames_, old.view<T, 3>(), newest.view<T, 3>(), next.view<T, 3>());
+  });
+  if (!input_clamp_.identity())
+    input_clamp_.apply(exec, next, next);
+  return next.reshaped(input.shape());
+}
+
+Array Rollout::target(Exec const& exec, DType dtype, Batch const& batch, bool physical) const
+{
+  return moved(exec, target_map_, output_tile_,
+               upload(exec, dtype, {batch.samples(), input_tile_.rows(), input_tile_.cols(), target_channels_},
+                      physical ? batch.target_physical : batch.target));
+}
+
+Array Rollout::to_physical(Exec const& exec, Array const& output) const
+{
+  if (output_.identity())
+    return output;
+  Array const result = Array::empty(output.dtype(), output.shape());
+  output_.apply(exec, output, result);
+  return result;
+}
+
+} // namespace rossby

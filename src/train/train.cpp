@@ -1,0 +1,157 @@
+#include <rossby/comm/agree.hpp>
+#include <rossby/core/log.hpp>
+#include <rossby/io/replace.hpp>
+#include <rossby/train/trainer.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace rossby {
+
+namespace {
+/// What of the model block makes weights of one run unusable in another.
+std::string describe(ModelConfig const& m)
+{
+  std::string text;
+  auto const line = [&](std::string const& key, auto const& value) { text += fmt::format("{}: {}\n", key, value); };
+  auto const list = [](auto const& values) {
+    std::string items;
+    for (auto const& v : values)
+      items += (items.empty() ? "" : ", ") + fmt::format("{}", v);
+    return "[" + items + "]";
+  };
+  line("type", m.type == ModelConfig::Type::wxformer ? "wxformer" : "crossformer");
+  line("image_height", m.image_height);
+  line("image_width", m.image_width);
+  line("frames", m.frames);
+  line("output_frames", m.output_frames);
+  line("channels", m.channels);
+  line("levels", m.levels);
+  line("surface_channels", m.surface_channels);
+  line("input_only_channels", m.input_only_channels);
+  line("output_only_channels", m.output_only_channels);
+  line("dim", list(m.dim));
+  line("depth", list(m.depth));
+  line("dim_head", m.dim_head);
+  line("global_window_size", list(m.global_window));
+  line("local_window_size", list(m.local_window));
+  for (auto const& k : m.kernels)
+    line("cross_embed_kernel_sizes", list(k));
+  line("cross_embed_strides", list(m.strides));
+  line("use_spectral_norm", m.spectral_norm);
+  line("interp", m.interp);
+  line("upsample_v_conv", m.upsample_v_conv);
+  if (m.padding.active)
+    line("padding_conf",
+         fmt::format("{} [{}, {}] [{}, {}]", m.padding.mode == PaddingConfig::Mode::earth ? "earth" : "mirror",
+                     m.padding.top, m.padding.bottom, m.padding.left, m.padding.right));
+  return text;
+}
+
+Sampler sampler_for(DataPlan const& plan, RunConfig const& config, Mesh const& mesh, bool training)
+{
+  Sampler::Options o;
+  o.samples = static_cast<index_t>(plan.config.initial_times().size());
+  o.batch_size = training ? config.trainer.train_batch_size : config.trainer.valid_batch_size;
+  o.rank = mesh.data.rank();
+  o.ranks = mesh.data.size();
+  o.seed = static_cast<std::uint64_t>(config.seed);
+  o.shuffle = training;
+  o.batches_per_epoch = training ? config.trainer.batches_per_epoch : config.trainer.valid_batches_per_epoch;
+  if (o.samples == 0)
+    fail(plan.config.deck_key, "its dates hold no sample",
+         "a sample needs history_len - 1 time steps before its initial time and forecast_len after it");
+  return Sampler(o);
+}
+
+/// The deck and the channel order stay beside the checkpoints; a later deck may not reorder channels.
+void keep_descriptions(RunFolder const& folder, Deck const& deck, ChannelSchema const& schema)
+{
+  std::string const deck_file = folder.file("model.yml"), schema_file = folder.file("channel_schema.yaml");
+  if (!std::filesystem::exists(deck_file))
+    io::replace_text(deck_file, deck.text());
+  if (!std::filesystem::exists(schema_file)) {
+    io::replace_text(schema_file, schema.to_yaml());
+    return;
+  }
+  std::stringstream text;
+  text << std::ifstream(schema_file).rdbuf();
+  schema.expect_same(text.str(), schema_file);
+}
+
+void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const& config, TrainOptions const& options)
+{
+  if (options.resume && std::filesystem::exists(folder.checkpoint())) {
+    trainer.restore(folder.checkpoint(), {}, true, true);
+    log::info("resuming from " + folder.checkpoint());
+  } else if (!options.weights.empty()) {
+    trainer.start_from(options.weights);
+    log::info("weights from " + options.weights);
+  } else if (config.load_weights) {
+    trainer.restore(folder.checkpoint(), {config.load_optimizer, config.load_optimizer}, false, config.load_scheduler);
+    log::info("weights from " + folder.checkpoint());
+  }
+}
+} // namespace
+
+TrainResult train(Deck const& deck, Communicator const& world, TrainOptions const& options)
+{
+  Problems problems;
+  RunConfig config = RunConfig::read(deck, RunConfig::Purpose::train, problems);
+  config.trainer.parallelism.check(world.size(), problems);
+  if (config.trainer.parallelism.tensor > 1)
+    problems.error("trainer.parallelism.tensor", "tensor parallel training is not built in", "set it to 1");
+  problems.raise();
+
+  std::optional<DataPlan> plan, validation_plan;
+  bool const validates = config.has_validation && !config.trainer.skip_validation;
+  collectively(world, [&] {
+    plan = DataPlan::make(deck, DataPlan::Use::training, config.model, problems);
+    if (validates)
+      validation_plan = DataPlan::make(deck, DataPlan::Use::validation, config.model, problems);
+    deck.check_all_read(problems);
+    problems.raise();
+  });
+  for (auto const& w : problems.warnings())
+    log::warning(w.what());
+  if (!validates && config.trainer.training_metric.rfind("valid_", 0) == 0) {
+    config.trainer.training_metric.replace(0, 6, "train_");
+    log::warning("without validation the best epoch is chosen by " + config.trainer.training_metric);
+  }
+
+  bool const again = options.resume || (config.trainer.load_weights && options.weights.empty());
+  RunFolder const folder(config.save_loc, world, again ? RunFolder::Entry::again : RunFolder::Entry::fresh);
+  on_first_rank(world, [&] { keep_descriptions(folder, deck, plan->schema); });
+
+  Mesh const mesh(world, config.trainer.parallelism.domain[0], config.trainer.parallelism.domain[1]);
+  auto const model = make_model(config.model, mesh.spatial, mesh.rows, mesh.columns);
+  model->set_activation_checkpoint(config.trainer.activation_checkpoint);
+  model->parameters().allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
+
+  Box const tile = model->input_tiling().box(mesh.spatial.rank());
+  int const depth = std::max(1, config.trainer.prefetch_factor);
+  auto const training = loader_source(*plan, tile, sampler_for(*plan, config, mesh, true), depth);
+  std::unique_ptr<BatchSource> validation;
+  if (validates)
+    validation = loader_source(*validation_plan, tile, sampler_for(*validation_plan, config, mesh, false), depth);
+  log::info(fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
+                        static_cast<double>(model->parameters().count_trainable()) * 1e-6, plan->grid.height(),
+                        plan->grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,
+                        world.size(), world.size() == 1 ? "" : "s"));
+  Trainer trainer({config,
+                   *plan,
+                   mesh,
+                   *model,
+                   folder,
+                   *training,
+                   validation.get(),
+                   {deck.text(), describe(config.model), plan->schema.to_yaml()}});
+  start_point(trainer, folder, config.trainer, options);
+  return trainer.run();
+}
+
+} // namespace rossby

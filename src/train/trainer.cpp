@@ -1,0 +1,323 @@
+#include <rossby/train/trainer.hpp>
+
+#include <rossby/comm/agree.hpp>
+#include <rossby/core/log.hpp>
+#include <rossby/core/progress.hpp>
+#include <rossby/io/replace.hpp>
+#include <rossby/train/weights.hpp>
+
+#include "interrupt.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+namespace rossby {
+
+namespace {
+LossDomain domain_of(DataPlan const& plan, Box const& tile)
+{
+  return {plan.schema.target, plan.transforms.output, plan.grid.latitude, plan.grid.width(), tile};
+}
+
+bool better(TrainerConfig const& config, double a, double b)
+{
+  return !std::isnan(a) && (std::isnan(b) || (config.minimize_metric ? a < b : a > b));
+}
+} // namespace
+
+Trainer::Trainer(TrainerParts parts)
+    : parts_(std::move(parts)), rollout_(parts_.plan, parts_.model, parts_.mesh.spatial),
+      training_loss_(parts_.config.loss, Loss::Use::training, domain_of(parts_.plan, rollout_.output_tile())),
+      validation_loss_(parts_.config.loss, Loss::Use::validation, domain_of(parts_.plan, rollout_.output_tile())),
+      metrics_(parts_.config.metrics, domain_of(parts_.plan, rollout_.output_tile())),
+      gradients_(parts_.model.parameters()), optimizer_(parts_.model.parameters(), parts_.config.trainer.adamw),
+      schedule_(make_schedule(parts_.config.trainer.schedule, parts_.config.trainer.learning_rate)),
+      training_means_(parts_.plan.schema.target.size(), static_cast<std::size_t>(metrics_.size())),
+      validation_means_(training_means_), log_(parts_.config, parts_.plan.schema.target)
+{
+  if (parts_.config.trainer.use_ema)
+    averages_ = std::make_unique<Ema>(exec_, parts_.model.parameters(), parts_.config.trainer.ema_decay);
+  log_.column(parts_.config.trainer.training_metric); // a wrong name shows now and not after an epoch
+  state_.epoch = parts_.config.trainer.start_epoch;
+  state_.seed = parts_.config.seed;
+  state_.global_batch = index_t{parts_.config.trainer.train_batch_size} * parts_.mesh.data.size();
+}
+
+void Trainer::start_from(std::string const& weights)
+{
+  collectively(parts_.mesh.world, [&] { load_model_weights(exec_, parts_.model.parameters(), weights); });
+  if (averages_)
+    averages_ = std::make_unique<Ema>(exec_, parts_.model.parameters(), averages_->decay());
+}
+
+void Trainer::restore(std::string const& checkpoint, CheckpointParts what, bool exactly, bool schedule)
+{
+  auto& parameters = parts_.model.parameters();
+  auto read = read_checkpoint(checkpoint, parts_.mesh.world, exec_, parameters, optimizer_, averages_.get(), what,
+                              parts_.about);
+  if (averages_ && !what.averages)
+    averages_ = std::make_unique<Ema>(exec_, parameters, averages_->decay());
+  auto const& config = parts_.config.trainer;
+  if (schedule) {
+    if (config.update_learning_rate && config.schedule.kind == ScheduleConfig::Kind::plateau)
+      read.schedule.at(0) = config.learning_rate;
+    schedule_->restore(read.schedule);
+  }
+  if (exactly) {
+    if (read.seed != state_.seed)
+      fail("seed", fmt::format("is {} here and {} in {}", state_.seed, read.seed, checkpoint),
+           "resume with the same seed");
+    if (read.batch > 0 && read.global_batch != state_.global_batch)
+      fail(checkpoint,
+           fmt::format("was written in the middle of an epoch with {} samples in a batch over all ranks; here it is {}",
+                       read.global_batch, state_.global_batch),
+           "resume with as many data ranks times trainer.train_batch_size as before");
+    read.global_batch = state_.global_batch;
+    state_ = std::move(read);
+    log_.restore(state_.log);
+    training_means_.restore(state_.sums);
+  } else if (config.reload_epoch) {
+    state_.epoch = read.epoch;
+  }
+}
+
+bool Trainer::backpropagates(int step) const
+{
+  auto const& own = parts_.config.trainer.backprop_on_timestep;
+  auto const& steps = own.empty() ? parts_.config.data.backprop_on_timestep : own;
+  return steps.empty() || std::find(steps.begin(), steps.end(), step + 1) != steps.end();
+}
+
+Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
+{
+  bool const training = pass == Pass::training;
+  Loss const& loss = training ? training_loss_ : validation_loss_;
+  DType const dtype = parts_.model.parameters().dtype();
+  index_t const real = batch.indices.real, global = batch.indices.global;
+  std::vector<double> sums(static_cast<std::size_t>(parts_.plan.schema.target_channels()), 0.0);
+  Array input, output, target;
+  std::optional<Suspect> suspect; // the first step whose loss is not finite
+  while (true) {
+    input =
+        batch.step == 0 ? rollout_.first_input(exec_, dtype, batch) : rollout_.next_input(exec_, input, output, batch);
+    bool const backward = training && backpropagates(batch.step);
+    Tape tape;
+    Context context{exec_,
+                    backward ? &tape : nullptr,
+                    training,
+                    static_cast<std::uint64_t>(state_.seed),
+                    static_cast<std::uint64_t>(state_.forward),
+                    batch.indices.first};
+    Var const y = rollout_.clamp_output(context, parts_.model.forward(context, Var(input)));
+    state_.forward += training ? 1 : 0;
+    output = y.value();
+    if (backward || (!training && batch.last_step)) {
+      target = rollout_.target(exec_, dtype, batch, loss.physical());
+      Var const s = loss.sums(context, y, target, real);
+      auto const mine = s.value().to_host(exec_);
+      std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
+      if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
+        suspect = Suspect{input, target, batch.initial_times};
+      if (backward)
+        tape.backward(exec_, s, loss.seed(global, 1.0 / parts_.config.trainer.grad_accum_every));
+    }
+    if (batch.last_step)
+      break;
+    auto following = source.next();
+    ROSSBY_EXPECT(following && following->step == batch.step + 1);
+    batch = std::move(*following);
+  }
+  sums.push_back(interrupt_requested() ? 1 : 0);
+  parts_.mesh.world.all_reduce_sum(sums.data(), sums.size());
+  Outcome outcome;
+  outcome.interrupted = sums.back() > 0;
+  sums.pop_back();
+  outcome.loss = loss.value(sums, global);
+  if (!std::isfinite(outcome.loss.total))
+    refuse_non_finite(pass, outcome.loss.total, suspect.value_or(Suspect{input, target, batch.initial_times}));
+  outcome.metrics = metrics_.compute(exec_, rollout_.to_physical(exec_, output),
+                                     rollout_.target(exec_, dtype, batch, true), real, global, parts_.mesh.world);
+  return outcome;
+}
+
+void Trainer::update()
+{
+  auto const& config = parts_.config.trainer;
+  auto& parameters = parts_.model.parameters();
+  gradients_.collect(exec_, parameters, parts_.mesh.world);
+  double const norm = gradients_.norm(exec_), rate = schedule_->rate();
+  if (!std::isfinite(norm))
+    fail(position(),
+         fmt::format("the loss is {:.6g}, but the gradient of {} is not finite", accumulated_loss_ / accumulated_,
+                     parameters[gradients_.first_non_finite(exec_)].spec.name),
+         "lower trainer.learning_rate or set trainer.grad_max_norm; the last checkpoint is as it was");
+  optimizer_.step(exec_, parameters, gradients_, rate, config.clip.coefficient(norm));
+  if (averages_)
+    averages_->update(exec_, parameters);
+  ++state_.update;
+  losses_.push_back(accumulated_loss_ / accumulated_);
+  if (steps_log_.is_open()) {
+    steps_log_ << fmt::format("{},{},{},{},{},{}\n", state_.update, state_.epoch, state_.batch, losses_.back(), norm,
+                              rate)
+               << std::flush;
+    if (!steps_log_)
+      log::warning_once(parts_.folder.steps_log() + ": can't be written; training goes on without it");
+  }
+  accumulated_ = 0;
+  accumulated_loss_ = 0;
+}
+
+bool Trainer::train_epoch()
+{
+  auto const& config = parts_.config.trainer;
+  index_t const batches = parts_.training.batches();
+  Progress bar(fmt::format("epoch {}/{}", state_.epoch + 1, config.epochs), batches - state_.batch,
+               parts_.mesh.world.rank() == 0);
+  parts_.training.start(static_cast<std::uint64_t>(state_.epoch), state_.batch);
+  while (auto batch = parts_.training.next()) {
+    index_t const samples = batch->indices.global;
+    auto const outcome = roll_out(Pass::training, parts_.training, std::move(*batch));
+    training_means_.add(outcome.loss, outcome.metrics);
+    accumulated_loss_ += outcome.loss.total;
+    ++accumulated_;
+    ++state_.batch;
+    bool const boundary = accumulated_ == config.grad_accum_every || state_.batch == batches;
+    if (boundary)
+      update();
+    schedule_->after_batch();
+    bar.step(samples, outcome.loss.total);
+    bool const due = config.save_every_steps > 0 && state_.update % config.save_every_steps == 0;
+    if (boundary && (outcome.interrupted || (due && state_.batch < batches)))
+      save();
+    if (boundary && outcome.interrupted)
+      return false;
+  }
+  bar.finish(fmt::format("train_loss {:.5g}", training_means_.loss()));
+  return true;
+}
+
+void Trainer::validate()
+{
+  validation_means_.clear();
+  if (!parts_.validation)
+    return;
+  if (averages_)
+    averages_->swap(exec_, parts_.model.parameters());
+  Progress bar("validation", parts_.validation->batches(), parts_.mesh.world.rank() == 0);
+  parts_.validation->start(0, 0);
+  while (auto batch = parts_.validation->next()) {
+    index_t const samples = batch->indices.global;
+    auto const outcome = roll_out(Pass::validation, *parts_.validation, std::move(*batch));
+    validation_means_.add(outcome.loss, outcome.metrics);
+    bar.step(samples, outcome.loss.total);
+  }
+  bar.finish(fmt::format("valid_loss {:.5g}", validation_means_.loss()));
+  if (averages_)
+    averages_->swap(exec_, parts_.model.parameters());
+}
+
+double Trainer::finish_epoch()
+{
+  auto const& config = parts_.config.trainer;
+  validate();
+  log_.add(state_.epoch, training_means_, parts_.validation ? &validation_means_ : nullptr, schedule_->rate());
+  double const metric = log_.column(config.training_metric);
+  state_.history.push_back(metric);
+  schedule_->after_epoch(metric);
+  ++state_.epoch;
+  state_.batch = 0;
+  training_means_.clear();
+  save();
+  bool const is_best = best_epoch() == static_cast<std::int64_t>(state_.history.size()) - 1;
+  on_first_rank(parts_.mesh.world, [&] {
+    auto const& folder = parts_.folder;
+    io::replace_text(folder.training_log(), log_.text());
+    if (config.save_best_weights && is_best)
+      io::keep_as(folder.checkpoint(), folder.best_checkpoint());
+    if (config.save_every_epoch)
+      io::keep_as(folder.checkpoint(), folder.epoch_checkpoint(state_.epoch - 1));
+  });
+  return metric;
+}
+
+std::int64_t Trainer::best_epoch() const
+{
+  std::int64_t best = -1;
+  double value = std::nan("");
+  for (std::size_t i = 0; i < state_.history.size(); ++i)
+    if (better(parts_.config.trainer, state_.history[i], value)) {
+      best = static_cast<std::int64_t>(i);
+      value = state_.history[i];
+    }
+  return best;
+}
+
+void Trainer::save()
+{
+  state_.schedule = schedule_->state();
+  state_.sums = training_means_.numbers();
+  state_.log = log_.rows();
+  auto const& folder = parts_.folder;
+  if (parts_.config.trainer.save_backup_weights)
+    on_first_rank(parts_.mesh.world, [&] {
+      if (std::filesystem::exists(folder.checkpoint()))
+        io::keep_as(folder.checkpoint(), folder.backup_checkpoint());
+    });
+  write_checkpoint(folder.checkpoint(), parts_.mesh.world, exec_, parts_.model.parameters(), optimizer_,
+                   averages_.get(), state_, parts_.about);
+}
+
+std::string Trainer::position() const
+{
+  return fmt::format("step {} (epoch {}, batch {})", state_.update + 1, state_.epoch + 1, state_.batch + 1);
+}
+
+TrainResult Trainer::run()
+{
+  auto const& config = parts_.config.trainer;
+  InterruptGuard const guard;
+  if (parts_.mesh.world.rank() == 0)
+    open_steps_log();
+  TrainResult result;
+  using End = TrainResult::End;
+  for (int done = 0; state_.epoch < config.epochs; ++done) {
+    if (done == config.num_epoch || (done == 1 && config.stop_after_epoch)) {
+      result.end = End::job_limit;
+      break;
+    }
+    if (!train_epoch()) {
+      result.end = End::interrupted;
+      break;
+    }
+    finish_epoch();
+    if (static_cast<std::int64_t>(state_.history.size()) - 1 - best_epoch() >= config.stopping_patience) {
+      log::info(fmt::format("no better {} for {} epochs: stopping", config.training_metric, config.stopping_patience));
+      result.end = End::stopped_early;
+      break;
+    }
+  }
+  result.epochs = state_.epoch;
+  result.updates = state_.update;
+  result.best_epoch = best_epoch();
+  if (result.best_epoch >= 0)
+    result.best_metric = state_.history[static_cast<std::size_t>(result.best_epoch)];
+  result.checkpoint = parts_.folder.checkpoint();
+  result.best_checkpoint = config.save_best_weights ? parts_.folder.best_checkpoint() : result.checkpoint;
+  return result;
+}
+
+void Trainer::open_steps_log()
+{
+  std::string kept = "step,epoch,batch,loss,grad_norm,lr\n", line;
+  std::ifstream old(parts_.folder.steps_log());
+  std::getline(old, line); // the header
+  while (std::getline(old, line) && !line.empty() && std::atoll(line.c_str()) <= state_.update)
+    kept += line + '\n';
+  io::replace_text(parts_.folder.steps_log(), state_.update == 0 ? kept.substr(0, kept.find('\n') + 1) : kept);
+  steps_log_.open(parts_.folder.steps_log(), std::ios::app);
+}
+
+} // namespace rossby

@@ -1,0 +1,124 @@
+#include <rossby/train/training_log.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace rossby {
+
+EpochMeans::EpochMeans(std::size_t variables, std::size_t metrics)
+    : variables_(variables), metrics_(metrics), sums_(2 + variables + metrics + metrics * variables, 0.0)
+{
+}
+
+void EpochMeans::add(Loss::Value const& loss, Metrics::Values const& metrics)
+{
+  std::size_t i = 0;
+  sums_[i++] += 1;
+  sums_[i++] += loss.total;
+  for (double const v : loss.by_variable)
+    sums_[i++] += v;
+  for (double const m : metrics.mean)
+    sums_[i++] += m;
+  for (auto const& values : metrics.by_variable)
+    for (double const v : values)
+      sums_[i++] += v;
+  ROSSBY_EXPECT(i == sums_.size());
+}
+
+void EpochMeans::clear() { std::fill(sums_.begin(), sums_.end(), 0.0); }
+
+void EpochMeans::restore(std::vector<double> const& numbers)
+{
+  if (numbers.size() == sums_.size())
+    sums_ = numbers;
+  else
+    clear(); // other metrics than before: the epoch's means start anew
+}
+
+namespace {
+bool is_shown(TrainerConfig const& config, SchemaEntry const& v)
+{
+  auto const& names = config.save_metric_vars;
+  return config.save_all_metric_vars || std::any_of(names.begin(), names.end(), [&](std::string const& name) {
+           return v.variable == name || v.key == name || v.key.rfind(name + "/", 0) == 0;
+         });
+}
+} // namespace
+
+TrainingLog::TrainingLog(RunConfig const& config, std::vector<SchemaEntry> const& variables)
+    : history_len_(config.data.history_len), train_forecast_len_(config.data.forecast_len),
+      valid_forecast_len_(config.has_validation ? config.validation_data.forecast_len : config.data.forecast_len)
+{
+  columns_ = {
+      "index",      "epoch",     "train_history_len", "train_forecast_len", "valid_history_len", "valid_forecast_len",
+      "train_loss", "valid_loss"};
+  for (auto const& m : config.metrics.metrics) {
+    metrics_.push_back(m.kind);
+    columns_.push_back("train_" + name_of(m.kind));
+    columns_.push_back("valid_" + name_of(m.kind));
+  }
+  for (std::size_t v = 0; v < variables.size(); ++v) {
+    if (!is_shown(config.trainer, variables[v]))
+      continue;
+    shown_.push_back(static_cast<int>(v));
+    for (char const* part : {"train", "valid"}) {
+      for (auto const m : metrics_)
+        columns_.push_back(fmt::format("{}_{}/{}", part, name_of(m), variables[v].key));
+      columns_.push_back(fmt::format("{}_loss_var/{}", part, variables[v].key));
+    }
+  }
+  columns_.push_back("lr");
+  for (auto const& c : columns_)
+    header_ += (header_.empty() ? "" : ",") + c;
+  header_ += '\n';
+}
+
+void TrainingLog::add(std::int64_t epoch, EpochMeans const& training, EpochMeans const* validation, double rate)
+{
+  double const nothing = std::numeric_limits<double>::quiet_NaN();
+  auto const valid = [&](auto f) { return validation && validation->batches() > 0 ? f(*validation) : nothing; };
+  double const row = static_cast<double>(std::count(rows_.begin(), rows_.end(), '\n'));
+  last_ = {row,
+           static_cast<double>(epoch),
+           static_cast<double>(history_len_),
+           static_cast<double>(train_forecast_len_),
+           static_cast<double>(history_len_),
+           static_cast<double>(valid_forecast_len_),
+           training.loss(),
+           valid([](auto const& v) { return v.loss(); })};
+  for (std::size_t m = 0; m < metrics_.size(); ++m) {
+    last_.push_back(training.metric(m));
+    last_.push_back(valid([&](auto const& v) { return v.metric(m); }));
+  }
+  for (int const variable : shown_) {
+    auto const i = static_cast<std::size_t>(variable);
+    for (std::size_t m = 0; m < metrics_.size(); ++m)
+      last_.push_back(training.metric_of(m, i));
+    last_.push_back(training.loss_of(i));
+    for (std::size_t m = 0; m < metrics_.size(); ++m)
+      last_.push_back(valid([&](auto const& v) { return v.metric_of(m, i); }));
+    last_.push_back(valid([&](auto const& v) { return v.loss_of(i); }));
+  }
+  last_.push_back(rate);
+  for (std::size_t c = 0; c < last_.size(); ++c)
+    rows_ += (c ? "," : "") + (std::isnan(last_[c]) ? std::string() : fmt::format("{}", last_[c]));
+  rows_ += '\n';
+}
+
+double TrainingLog::column(std::string const& name) const
+{
+  auto const found = std::find(columns_.begin(), columns_.end(), name);
+  if (found == columns_.end()) {
+    std::string known;
+    for (std::size_t i = 6; i + 1 < columns_.size(); ++i)
+      known += (i > 6 ? ", " : "") + columns_[i];
+    fail("trainer.training_metric", fmt::format("'{}' is no column of training_log.csv", name), "use one of " + known);
+  }
+  return last_.empty() ? std::numeric_limits<double>::quiet_NaN()
+                       : last_[static_cast<std::size_t>(found - columns_.begin())];
+}
+
+} // namespace rossby

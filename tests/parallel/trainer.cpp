@@ -1,0 +1,64 @@
+// ranks: 1 2 3
+// Training on any mesh is training on one rank with the same global batch: losses, weights and logged scores.
+#include "support/small_run.hpp"
+
+#include <gtest/gtest.h>
+
+namespace {
+using namespace rossby;
+using namespace rossby::testing;
+
+void expect_same_run(SmallWorld const& world, int rows, int columns, std::string const& name)
+{
+  auto const all = Communicator::world();
+  std::string const folder = (std::filesystem::temp_directory_path() / ("rossby_mesh_" + name)).string();
+  int const data_ranks = all.size() / (rows * columns);
+  SmallWorld alone = world;
+  alone.config.trainer.train_batch_size = 6;
+  ScratchFolder const own(name + "_alone");
+  SmallRun reference(alone, Communicator(), own.path);
+  reference.trainer.run();
+
+  SmallWorld shared = world;
+  shared.config.trainer.train_batch_size = 6 / data_ranks;
+  {
+    SmallRun run(shared, all, folder, rows, columns);
+    run.trainer.run();
+    ASSERT_EQ(run.trainer.losses().size(), reference.trainer.losses().size());
+    for (std::size_t i = 0; i < run.trainer.losses().size(); ++i)
+      EXPECT_NEAR(run.trainer.losses()[i], reference.trainer.losses()[i], 1e-12) << i;
+    auto const mine = run.weights(), theirs = reference.weights();
+    for (std::size_t i = 0; i < mine.size(); ++i)
+      EXPECT_NEAR(mine[i], theirs[i], 1e-11) << i;
+    // The checkpoint that all ranks wrote holds the same weights.
+    SmallRun loaded(alone, Communicator(), own / "loaded");
+    loaded.trainer.restore(run.folder.checkpoint(), {}, true, true);
+    EXPECT_EQ(loaded.weights(), mine);
+  }
+  all.barrier();
+  if (all.rank() == 0)
+    std::filesystem::remove_all(folder);
+  all.barrier();
+}
+
+TEST(MeshTraining, DataRanks) { expect_same_run(SmallWorld(), 1, 1, "data"); }
+
+TEST(MeshTraining, Tiles)
+{
+  int const n = Communicator::world().size();
+  expect_same_run(SmallWorld(), n, 1, "rows");
+  expect_same_run(SmallWorld(), 1, n, "columns");
+}
+
+TEST(MeshTraining, FlatLossWithHuberAndOneStepOfTwo)
+{
+  SmallWorld world;
+  world.config.loss = LossConfig();
+  world.config.loss.training.kind = ElementLoss::Kind::huber;
+  world.config.loss.training.delta = 0.3;
+  world.config.loss.use_variable_weights = true;
+  world.config.loss.variable_weights = {{"u", {1, 3}}, {"p", {0.5}}};
+  world.config.trainer.backprop_on_timestep = {2};
+  expect_same_run(world, 1, 1, "flat");
+}
+} // namespace

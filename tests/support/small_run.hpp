@@ -1,0 +1,241 @@
+#pragma once
+// A training run small enough for a test: a linear model of each cell, and fields that are formulas.
+#include <rossby/autograd/functions.hpp>
+#include <rossby/train/trainer.hpp>
+
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <limits>
+#include <unistd.h>
+
+namespace rossby::testing {
+
+/// y = W x + b in every cell; the tiles are bands of rows (a grid of `rows` x 1) or of columns.
+class LinearModel final : public Model {
+public:
+  LinearModel(ModelConfig config, Communicator const& spatial, bool by_columns) : config_(std::move(config))
+  {
+    parameters_.declare({"head.weight",
+                         {config_.output_channels(), config_.input_channels()},
+                         ParameterLayout::natural,
+                         {},
+                         {Initial::Kind::normal, 0.1},
+                         true,
+                         true});
+    parameters_.declare({"head.bias", {config_.output_channels()}, ParameterLayout::natural, {}, {}, true, true});
+    parameters_.declare({"spare.bias", {3}, ParameterLayout::natural, {}, {Initial::Kind::constant, 1}, true, false});
+    index_t const h = config_.image_height, w = config_.image_width, n = by_columns ? w : h;
+    std::vector<Box> boxes;
+    for (int r = 0; r < spatial.size(); ++r) {
+      index_t const a = n * r / spatial.size(), b = n * (r + 1) / spatial.size();
+      boxes.push_back(by_columns ? Box{0, h, a, b} : Box{a, b, 0, w});
+    }
+    tiling_ = Tiling(h, w, boxes);
+  }
+  ModelConfig const& config() const override { return config_; }
+  Tiling const& input_tiling() const override { return tiling_; }
+  Tiling const& output_tiling() const override { return tiling_; }
+  Var forward(Context& context, Var const& x) override
+  {
+    Var const y = linear(context, x, {parameters_[0].var, 1, parameters_[1].var});
+    if (observer_)
+      observer_("head", y, tiling_);
+    return y;
+  }
+
+private:
+  ModelConfig config_;
+  Tiling tiling_;
+};
+
+/// Two prognostic variables (one of two levels), a static field and a forcing; two frames; a 5 x 6 grid.
+struct SmallWorld {
+  static constexpr index_t height = 5, width = 6;
+  RunConfig config;
+  DataPlan plan;
+
+  SmallWorld()
+  {
+    config.model.image_height = height;
+    config.model.image_width = width;
+    config.model.frames = 2;
+    config.model.channels = 1;
+    config.model.levels = 2;
+    config.model.surface_channels = 1;
+    config.model.input_only_channels = 2;
+    config.model.output_only_channels = 0;
+    auto const entry = [](std::string const& key, FieldType type, int levels, int first) {
+      SchemaEntry e;
+      e.key = key;
+      e.variable = key.substr(key.rfind('/') + 1);
+      e.type = type;
+      e.levels.assign(static_cast<std::size_t>(levels), 0);
+      e.is_3d = levels > 1;
+      e.first_channel = first;
+      return e;
+    };
+    auto const u = entry("S/prognostic/3d/u", FieldType::prognostic, 2, 0);
+    auto const p = entry("S/prognostic/2d/p", FieldType::prognostic, 1, 2);
+    plan.schema.input = {u, p, entry("S/static/2d/z", FieldType::fixed, 1, 3),
+                         entry("S/dynamic_forcing/2d/sun", FieldType::dynamic_forcing, 1, 4)};
+    plan.schema.target = {u, p};
+    plan.schema.n_time = 2;
+    for (index_t i = 0; i < height; ++i)
+      plan.grid.latitude.push_back(80 - 40.0 * static_cast<double>(i));
+    for (index_t j = 0; j < width; ++j)
+      plan.grid.longitude.push_back(60.0 * static_cast<double>(j));
+    TransformStep scale;
+    scale.scale = 2;
+    scale.offset = 0.5;
+    plan.transforms.output.assign(3, {scale});
+    plan.transforms.feedback.resize(5);
+    plan.config.forecast_len = config.data.forecast_len = 2;
+    plan.config.history_len = config.data.history_len = 2;
+
+    auto& t = config.trainer;
+    t.dtype = DType::float64;
+    t.learning_rate = 0.01;
+    t.adamw.weight_decay = 0.01;
+    t.epochs = 2;
+    t.train_batch_size = 6;
+    t.use_ema = true;
+    t.clip.max_norm = 0.5;
+    t.schedule.kind = ScheduleConfig::Kind::linear_warmup_cosine;
+    t.schedule.warmup_steps = 2;
+    t.schedule.total_steps = 9;
+    t.training_metric = "train_loss";
+    config.loss.form = LossConfig::Form::base;
+    config.loss.weighting = LossConfig::Weighting::manual;
+    config.loss.variable_weights = {{"u", {2}}};
+    config.loss.use_latitude_weights = true;
+    config.seed = 7;
+  }
+};
+
+/// Fields by formula; counts what it gave and can play a faulty file or a batch system.
+class FormulaSource final : public BatchSource {
+public:
+  FormulaSource(Sampler sampler, Box tile, int steps) : sampler_(std::move(sampler)), tile_(tile), steps_(steps) {}
+  index_t batches() const override { return sampler_.batches(); }
+  void start(std::uint64_t epoch, index_t first) override { epoch_ = epoch, batch_ = first, step_ = 0; }
+  std::optional<Batch> next() override
+  {
+    if (batch_ == batches())
+      return {};
+    Batch b;
+    b.number = batch_;
+    b.step = step_;
+    b.last_step = step_ + 1 == steps_;
+    b.indices = sampler_.batch(epoch_, batch_);
+    for (auto const sample : b.indices.samples) {
+      b.initial_times.push_back(sample * 3600);
+      fill(b, sample);
+    }
+    if (step_ == 0 && ++given_ == terminate_at)
+      std::raise(SIGTERM);
+    if (++step_ == steps_) {
+      step_ = 0;
+      ++batch_;
+    }
+    return b;
+  }
+  index_t terminate_at = -1, poison_at = -1; ///< the n-th batch given, from 1
+
+private:
+  static double value(index_t sample, index_t time, index_t cell, index_t channel)
+  {
+    double const s = static_cast<double>(sample), t = static_cast<double>(time), x = static_cast<double>(cell);
+    return std::sin(0.7 * s + 0.3 * t + 0.11 * x * (1 + static_cast<double>(channel)));
+  }
+  void fill(Batch& b, index_t sample) const
+  {
+    bool const poisoned = given_ + 1 == poison_at && step_ == 0;
+    for (index_t row = tile_.row0; row < tile_.row1; ++row)
+      for (index_t col = tile_.col0; col < tile_.col1; ++col) {
+        index_t const cell = row * SmallWorld::width + col;
+        for (index_t c = 0; c < 5 && step_ == 0; ++c)
+          for (index_t f = 0; f < 2; ++f) {
+            double const v = value(sample, c == 3 ? 0 : f, cell, c);
+            b.input.push_back(static_cast<float>(poisoned && c == 2 && cell == 8 ? std::nan("") : v));
+          }
+        if (step_ > 0)
+          b.forcing.push_back(static_cast<float>(value(sample, step_ + 1, cell, 4)));
+        for (index_t c = 0; c < 3; ++c) {
+          double const v = value(sample, step_ + 2, cell, c);
+          b.target.push_back(static_cast<float>(v));
+          b.target_physical.push_back(static_cast<float>(2 * v + 0.5));
+        }
+      }
+  }
+  Sampler sampler_;
+  Box tile_;
+  int steps_;
+  std::uint64_t epoch_ = 0;
+  index_t batch_ = 0, given_ = 0;
+  int step_ = 0;
+};
+
+/// The whole of it on a mesh. The folder goes with the run unless it is kept.
+struct SmallRun {
+  SmallWorld world;
+  Mesh mesh;
+  LinearModel model;
+  RunFolder folder;
+  FormulaSource training, validation;
+  Trainer trainer;
+
+  SmallRun(SmallWorld w, Communicator const& ranks, std::string const& path, int rows = 1, int columns = 1,
+           index_t samples = 10)
+      : world(std::move(w)), mesh(ranks, rows, columns), model(world.config.model, mesh.spatial, columns > 1),
+        folder(path, ranks, RunFolder::Entry::again),
+        training(sampler(true, samples), tile(), world.config.data.forecast_len),
+        validation(sampler(false, 4), tile(), world.config.data.forecast_len),
+        trainer({world.config,
+                 world.plan,
+                 mesh,
+                 allocated(),
+                 folder,
+                 training,
+                 &validation,
+                 {"deck", "model: linear\n", "schema"}})
+  {
+  }
+  Model& allocated()
+  {
+    model.parameters().allocate(Exec(), world.config.trainer.dtype, 3);
+    return model;
+  }
+  Box tile() const { return model.input_tiling().box(mesh.spatial.rank()); }
+  Sampler sampler(bool training_data, index_t samples) const
+  {
+    Sampler::Options o;
+    o.samples = samples;
+    o.batch_size = world.config.trainer.train_batch_size;
+    o.rank = mesh.data.rank();
+    o.ranks = mesh.data.size();
+    o.shuffle = training_data;
+    return Sampler(o);
+  }
+  std::vector<double> weights() const
+  {
+    auto all = model.parameters()[0].value().to_host();
+    auto const bias = model.parameters()[1].value().to_host();
+    all.insert(all.end(), bias.begin(), bias.end());
+    return all;
+  }
+};
+
+/// A folder of this test process that goes at the end.
+struct ScratchFolder {
+  std::string path;
+  explicit ScratchFolder(std::string const& name)
+      : path((std::filesystem::temp_directory_path() / ("rossby_" + name + "_" + std::to_string(::getpid()))).string())
+  {
+    std::filesystem::remove_all(path);
+  }
+  ~ScratchFolder() { std::filesystem::remove_all(path); }
+  std::string operator/(std::string const& name) const { return path + "/" + name; }
+};
+
+} // namespace rossby::testing

@@ -1,0 +1,161 @@
+#include "support/small_run.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace {
+using namespace rossby;
+using namespace rossby::testing;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string message_of(std::function<void()> const& f)
+{
+  try {
+    f();
+  } catch (Error const& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+
+std::string text_of(std::string const& file)
+{
+  std::stringstream s;
+  s << std::ifstream(file).rdbuf();
+  return s.str();
+}
+
+TEST(Trainer, LearnsAndKeepsItsRecords)
+{
+  ScratchFolder const scratch("learns");
+  SmallWorld world;
+  world.config.trainer.epochs = 4;
+  world.config.trainer.learning_rate = 0.05;
+  world.config.trainer.schedule.kind = ScheduleConfig::Kind::constant;
+  world.config.trainer.save_every_epoch = true;
+  SmallRun run(world, Communicator(), scratch.path);
+  auto const result = run.trainer.run();
+  EXPECT_EQ(result.epochs, 4);
+  EXPECT_EQ(result.updates, 8);
+  EXPECT_EQ(result.end, TrainResult::End::finished);
+  auto const& losses = run.trainer.losses();
+  ASSERT_EQ(losses.size(), 8u);
+  EXPECT_LT(losses.back(), 0.8 * losses.front());
+  EXPECT_EQ(result.best_epoch, 3);
+  for (char const* name : {"checkpoint.h5", "backup_checkpoint.h5", "best_checkpoint.h5", "checkpoint_00002.h5"})
+    EXPECT_TRUE(std::filesystem::exists(scratch / name)) << name;
+  auto const log = text_of(scratch / "training_log.csv");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 5);
+  EXPECT_THAT(log, ::testing::StartsWith("index,epoch,train_history_len,train_forecast_len,valid_history_len,"
+                                         "valid_forecast_len,train_loss,valid_loss,train_rmse,valid_rmse"));
+  EXPECT_THAT(log, AllOf(HasSubstr("train_rmse/S/prognostic/3d/u"), HasSubstr("valid_loss_var/S/prognostic/2d/p"),
+                         HasSubstr(",lr\n")));
+  auto const steps = text_of(scratch / "training_steps.csv");
+  EXPECT_EQ(std::count(steps.begin(), steps.end(), '\n'), 9);
+}
+
+TEST(Trainer, ResumesBitForBitInTheMiddleOfAnEpoch)
+{
+  ScratchFolder const scratch("whole"), cut("cut");
+  SmallWorld world;
+  world.config.trainer.train_batch_size = 2; // five batches an epoch
+  world.config.trainer.epochs = 3;
+  SmallRun whole(world, Communicator(), scratch.path);
+  whole.trainer.run();
+  auto const& expected = whole.trainer.losses();
+  ASSERT_EQ(expected.size(), 15u);
+
+  std::vector<double> losses;
+  std::vector<double> weights;
+  // Asked to stop in the second epoch's third batch, then at the first epoch end after that (its fifth batch).
+  for (index_t const stop : {index_t{8}, index_t{2}, index_t{-1}}) {
+    SmallRun part(world, Communicator(), cut.path);
+    part.training.terminate_at = stop;
+    if (!losses.empty())
+      part.trainer.restore(part.folder.checkpoint(), {}, true, true);
+    auto const result = part.trainer.run();
+    EXPECT_EQ(result.end, stop > 0 ? TrainResult::End::interrupted : TrainResult::End::finished);
+    losses.insert(losses.end(), part.trainer.losses().begin(), part.trainer.losses().end());
+    weights = part.weights();
+  }
+  EXPECT_EQ(losses, expected);
+  EXPECT_EQ(weights, whole.weights());
+  EXPECT_EQ(text_of(cut / "training_log.csv"), text_of(scratch / "training_log.csv"));
+  EXPECT_EQ(text_of(cut / "training_steps.csv"), text_of(scratch / "training_steps.csv"));
+}
+
+TEST(Trainer, AccumulationEqualsALargerBatch)
+{
+  ScratchFolder const a("large"), b("accumulated");
+  SmallWorld world;
+  world.config.trainer.schedule.kind = ScheduleConfig::Kind::constant;
+  world.config.trainer.train_batch_size = 6;
+  SmallRun large(world, Communicator(), a.path, 1, 1, 12);
+  large.trainer.run();
+  world.config.trainer.train_batch_size = 3;
+  world.config.trainer.grad_accum_every = 2;
+  SmallRun accumulated(world, Communicator(), b.path, 1, 1, 12);
+  accumulated.trainer.run();
+  ASSERT_EQ(accumulated.trainer.losses().size(), large.trainer.losses().size());
+  for (std::size_t i = 0; i < large.trainer.losses().size(); ++i)
+    EXPECT_NEAR(accumulated.trainer.losses()[i], large.trainer.losses()[i], 1e-13);
+  for (std::size_t i = 0; i < large.weights().size(); ++i)
+    EXPECT_NEAR(accumulated.weights()[i], large.weights()[i], 1e-12);
+}
+
+TEST(Trainer, StopsAtANonFiniteLossAndSaysWhere)
+{
+  ScratchFolder const scratch("nan");
+  SmallWorld world;
+  world.config.trainer.train_batch_size = 2;
+  SmallRun run(world, Communicator(), scratch.path);
+  run.training.poison_at = 7;
+  auto const message = message_of([&] { run.trainer.run(); });
+  EXPECT_THAT(message, AllOf(HasSubstr("step 7 (epoch 2, batch 2)"), HasSubstr("the input of S/prognostic/2d/p"),
+                             HasSubstr("nan")));
+  SmallRun next(world, Communicator(), scratch / "../other");
+  next.trainer.restore(run.folder.checkpoint(), {}, true, true);
+  std::filesystem::remove_all(scratch / "../other");
+}
+
+TEST(Trainer, RefusesAFolderInUseOrUsed)
+{
+  ScratchFolder const scratch("folder");
+  {
+    RunFolder const first(scratch.path, Communicator(), RunFolder::Entry::fresh);
+    EXPECT_THAT(message_of([&] { RunFolder(scratch.path, Communicator(), RunFolder::Entry::again); }),
+                HasSubstr("another run"));
+    std::ofstream(first.checkpoint()) << "x";
+  }
+  EXPECT_THAT(message_of([&] { RunFolder(scratch.path, Communicator(), RunFolder::Entry::fresh); }),
+              HasSubstr("--resume"));
+  RunFolder const again(scratch.path, Communicator(), RunFolder::Entry::again);
+  EXPECT_THAT(message_of([&] { RunFolder("/proc/none/run", Communicator(), RunFolder::Entry::fresh); }),
+              HasSubstr("/proc/none/run"));
+}
+
+TEST(Trainer, StopsEarlyAndNamesWrongMetrics)
+{
+  ScratchFolder const scratch("early");
+  SmallWorld world;
+  world.config.trainer.epochs = 50;
+  world.config.trainer.learning_rate = 0; // nothing gets better
+  world.config.trainer.schedule.kind = ScheduleConfig::Kind::constant;
+  world.config.trainer.stopping_patience = 3;
+  world.config.trainer.training_metric = "valid_rmse";
+  SmallRun run(world, Communicator(), scratch.path);
+  auto const result = run.trainer.run();
+  EXPECT_EQ(result.end, TrainResult::End::stopped_early);
+  EXPECT_EQ(result.epochs, 4);
+  EXPECT_EQ(result.best_epoch, 0);
+
+  world.config.trainer.training_metric = "valid_skill";
+  EXPECT_THAT(message_of([&] { SmallRun(world, Communicator(), scratch / "b"); }),
+              AllOf(HasSubstr("valid_skill"), HasSubstr("valid_rmse")));
+}
+} // namespace
