@@ -1,0 +1,38 @@
+#pragma once
+/// \file
+/// Forecasts from many initial times, as netCDF files.
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/core/deck.hpp>
+#include <rossby/train/config.hpp>
+
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// One file of a forecast and the model steps (from 1) whose states it holds, in order.
+struct ForecastFile {
+  std::string path;
+  std::vector<int> steps;
+};
+
+/// Model steps of a forecast. \throws Error when the length is no multiple of the time step.
+int forecast_steps(InferenceConfig const&, Duration timestep);
+/// <save_forecast>/YYYYMMDD_HHMMZ/ with one file for each step, day, month, year, or for all ("full.nc").
+std::vector<ForecastFile> forecast_files(InferenceConfig const&, Time initial, Duration timestep);
+
+struct ForecastOptions {
+  std::string checkpoint; ///< "": best_checkpoint.h5 of the run, or checkpoint.h5 where there is none
+};
+
+struct ForecastResult {
+  std::size_t forecasts = 0;
+  std::string folder, checkpoint;
+  bool averages = false; ///< averaged weights were used
+};
+
+/// Initial times are dealt to the data ranks in turn; the ranks of a spatial group write a file together. Collective.
+ForecastResult forecast(Deck const&, Communicator const& world, ForecastOptions const&);
+
+} // namespace rossby

@@ -1,0 +1,197 @@
+#include <rossby/train/forecast.hpp>
+
+#include <rossby/comm/agree.hpp>
+#include <rossby/core/log.hpp>
+#include <rossby/core/progress.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/train/checkpoint.hpp>
+#include <rossby/train/forecast_writer.hpp>
+#include <rossby/train/rollout.hpp>
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+
+namespace rossby {
+
+namespace fs = std::filesystem;
+
+namespace {
+std::string group_name(OutputConfig::Group group, Time valid)
+{
+  using Group = OutputConfig::Group;
+  switch (group) {
+  case Group::step:
+    return format_time(valid, "%Y-%m-%d_T%H%MZ.nc");
+  case Group::day:
+    return format_time(valid, "%Y-%m-%d.nc");
+  case Group::month:
+    return format_time(valid, "%Y-%m.nc");
+  case Group::year:
+    return format_time(valid, "%Y.nc");
+  case Group::full:
+    break;
+  }
+  return "full.nc";
+}
+
+/// One initial time, from its state to its files.
+class OneForecast {
+public:
+  OneForecast(RunConfig const& config, Model& model, Rollout const& rollout, Dataset& data, Communicator const& spatial,
+              std::vector<ForecastVariable> const& variables, std::string source)
+      : config_(config), model_(model), rollout_(rollout), data_(data), spatial_(spatial), variables_(variables),
+        source_(std::move(source))
+  {
+  }
+
+  template <class AfterStep> void run(Time initial, AfterStep&& after_step)
+  {
+    Duration const dt = data_.plan().config.timestep;
+    Exec const exec;
+    DType const dtype = model_.parameters().dtype();
+    Batch batch;
+    batch.indices.samples = {0};
+    Array input, output;
+    int step = 0;
+    for (auto const& file : forecast_files(*config_.inference, initial, dt)) {
+      on_first_rank(spatial_, [&] { make_folder(fs::path(file.path).parent_path()); });
+      std::vector<Time> valid;
+      for (int const s : file.steps)
+        valid.push_back(initial + s * dt);
+      ForecastWriter writer(file.path, variables_, {data_.plan().grid, rollout_.output_tile(), spatial_}, initial,
+                            valid, source_);
+      for (int const wanted : file.steps) {
+        for (; step < wanted; ++step) {
+          if (step == 0) {
+            batch.input = data_.input(initial);
+            input = rollout_.first_input(exec, dtype, batch);
+          } else {
+            batch.forcing = data_.forcing(initial + step * dt);
+            input = rollout_.next_input(exec, input, output, batch);
+          }
+          Context context;
+          context.exec = exec;
+          output = rollout_.clamp_output(context, model_.forward(context, Var(input))).value();
+          after_step();
+        }
+        writer.write(rollout_.to_physical(exec, output).to_host(exec));
+      }
+      writer.close();
+    }
+  }
+
+private:
+  static void make_folder(fs::path const& folder)
+  {
+    std::error_code code;
+    fs::create_directories(folder, code);
+    if (code)
+      fail(folder.string(), fmt::format("the folder can't be made ({})", code.message()),
+           "choose another inference.save_forecast");
+  }
+
+  RunConfig const& config_;
+  Model& model_;
+  Rollout const& rollout_;
+  Dataset& data_;
+  Communicator spatial_;
+  std::vector<ForecastVariable> const& variables_;
+  std::string source_;
+};
+
+std::string find_checkpoint(std::string const& wanted, std::string const& folder)
+{
+  if (!wanted.empty())
+    return wanted;
+  for (char const* name : {"/best_checkpoint.h5", "/checkpoint.h5"})
+    if (fs::exists(folder + name))
+      return folder + name;
+  fail(folder, "holds no checkpoint", "train the model first, or name a checkpoint with --checkpoint");
+}
+} // namespace
+
+int forecast_steps(InferenceConfig const& config, Duration timestep)
+{
+  if (config.forecast_length < timestep || config.forecast_length % timestep != 0)
+    fail("inference.forecast_length",
+         fmt::format("{} is no multiple of the time step {}", format_duration(config.forecast_length),
+                     format_duration(timestep)),
+         "use a multiple of data.timestep");
+  return static_cast<int>(config.forecast_length / timestep);
+}
+
+std::vector<ForecastFile> forecast_files(InferenceConfig const& config, Time initial, Duration timestep)
+{
+  Duration const interval = config.output.output_interval > 0 ? config.output.output_interval : timestep;
+  if (interval % timestep != 0)
+    fail("inference.output.output_interval",
+         fmt::format("{} is no multiple of the time step {}", format_duration(interval), format_duration(timestep)));
+  int const every = static_cast<int>(interval / timestep), steps = forecast_steps(config, timestep);
+  std::string const folder = config.save_forecast + "/" + format_time(initial, "%Y%m%d_%H%MZ") + "/";
+  std::vector<ForecastFile> files;
+  for (int step = every; step <= steps; step += every) {
+    std::string const path = folder + group_name(config.output.group_by, initial + step * timestep);
+    if (files.empty() || files.back().path != path)
+      files.push_back({path, {}});
+    files.back().steps.push_back(step);
+  }
+  if (files.empty())
+    fail("inference.output.output_interval", "is longer than the forecast");
+  return files;
+}
+
+ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOptions const& options)
+{
+  Problems problems;
+  RunConfig const config = RunConfig::read(deck, RunConfig::Purpose::forecast, problems);
+  config.trainer.parallelism.check(world.size(), problems);
+  if (config.trainer.parallelism.tensor > 1)
+    problems.error("trainer.parallelism.tensor", "tensor parallel forecasts are not built in", "set it to 1");
+  problems.raise();
+  std::optional<DataPlan> plan;
+  ForecastResult result;
+  collectively(world, [&] {
+    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model, problems);
+    deck.check_all_read(problems);
+    problems.raise();
+    forecast_files(*config.inference, config.inference->first_init, plan->config.timestep);
+    result.checkpoint = find_checkpoint(options.checkpoint, config.save_loc);
+  });
+  for (auto const& w : problems.warnings())
+    log::warning(w.what());
+
+  Mesh const mesh(world, config.trainer.parallelism.domain[0], config.trainer.parallelism.domain[1]);
+  auto const model = make_model(config.model, mesh.spatial, mesh.rows, mesh.columns);
+  model->parameters().allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
+  using Weights = InferenceConfig::Weights;
+  collectively(world, [&] {
+    result.averages = config.inference->weights == Weights::ema ||
+                      (config.inference->weights == Weights::automatic && has_averages(result.checkpoint));
+    read_forecast_weights(result.checkpoint, Exec(), model->parameters(), result.averages);
+  });
+  log::info(fmt::format("{} weights of {}", result.averages ? "averaged" : "plain", result.checkpoint));
+
+  Rollout const rollout(*plan, *model, mesh.spatial);
+  Dataset data(*plan, rollout.tile());
+  auto const times = config.inference->initial_times();
+  std::vector<ForecastVariable> variables;
+  collectively(world, [&] { variables = forecast_variables(config.inference->output, data, times.front()); });
+  OneForecast one(config, *model, rollout, data, mesh.spatial, variables,
+                  fmt::format("Rossby {} with weights of {}", ROSSBY_VERSION, result.checkpoint));
+  std::size_t const ranks = static_cast<std::size_t>(mesh.data.size()),
+                    rank = static_cast<std::size_t>(mesh.data.rank());
+  std::size_t const mine = (times.size() - std::min(times.size(), rank) + ranks - 1) / ranks;
+  Progress bar("forecast", static_cast<std::int64_t>(mine) * forecast_steps(*config.inference, plan->config.timestep),
+               world.rank() == 0);
+  for (std::size_t i = rank; i < times.size(); i += ranks)
+    one.run(times[i], [&] { bar.step(static_cast<std::int64_t>(ranks)); });
+  world.barrier();
+  bar.finish(fmt::format("{} forecasts in {}", times.size(), config.inference->save_forecast));
+  result.forecasts = times.size();
+  result.folder = config.inference->save_forecast;
+  return result;
+}
+
+} // namespace rossby
