@@ -4,6 +4,7 @@
 
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
+#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 
@@ -19,8 +20,7 @@ constexpr double patience = 3;
 
 std::string version_text()
 {
-  return fmt::format("rossby {} (Kokkos {} on {})", ROSSBY_VERSION, Exec::name(),
-                     host_accessible ? "the host" : "a device");
+  return fmt::format("rossby {} (Kokkos on {}, {})", ROSSBY_VERSION, Exec::name(), message_passing());
 }
 
 /// 64-bit FNV-1a: the same on every machine.
@@ -30,6 +30,21 @@ std::uint64_t hash_of(std::string const& text)
   for (unsigned char const c : text)
     h = (h ^ c) * 1099511628211u;
   return h;
+}
+
+/// Refuses a first word that is no command; true when it is one.
+bool is_command(CLI::App& program, std::string const& word)
+{
+  std::vector<std::string> names;
+  for (auto const* command : program.get_subcommands([](CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end())
+    return true;
+  auto const guess = nearest(word, names);
+  if (Communicator::world().rank() == 0)
+    log::error(fmt::format("there is no command '{}'\n  fix: {}use one of {}", word,
+                           guess.empty() ? "" : fmt::format("did you mean '{}'? ", guess), join(names)));
+  return false;
 }
 
 /// Reports a failure of this rank. When all ranks failed, each message is printed once and the program ends in an
@@ -100,6 +115,8 @@ int run_program(int argc, char** argv)
   app::add_preprocess(program, job);
   app::add_info(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");
+  if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1]))
+    return 2;
   try {
     program.parse(argc, argv);
   } catch (CLI::ParseError const& e) { // also --help and --version, alike on all ranks

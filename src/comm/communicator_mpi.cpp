@@ -104,6 +104,13 @@ void abort_all_ranks(int exit_code)
   std::abort();
 }
 
+std::string message_passing()
+{
+  int version = 0, subversion = 0;
+  MPI_Get_version(&version, &subversion);
+  return fmt::format("MPI {}.{}", version, subversion);
+}
+
 bool all_ranks_arrive(double seconds)
 {
   if (meeting == MPI_COMM_NULL)

@@ -9,6 +9,7 @@ CommRuntime::~CommRuntime() = default;
 
 void abort_all_ranks(int exit_code) { std::_Exit(exit_code); }
 bool all_ranks_arrive(double) { return true; }
+std::string message_passing() { return "one rank"; }
 
 struct Communicator::Impl {};
 struct Communicator::Exchange::State {};

@@ -29,6 +29,9 @@ public:
 /// perhaps waiting for this rank in another operation. After that the only way on is to end the job.
 bool all_ranks_arrive(double seconds);
 
+/// How messages travel, for people: "MPI 3.1" or "one rank".
+std::string message_passing();
+
 /// A group of ranks. Copies are the same group. All calls but rank() and size() are collective unless they say
 /// otherwise. Device arrays may be passed directly.
 class Communicator {
