@@ -1,0 +1,255 @@
+#include <rossby/train/verify.hpp>
+
+#include <rossby/comm/agree.hpp>
+#include <rossby/core/log.hpp>
+#include <rossby/core/progress.hpp>
+#include <rossby/train/baselines.hpp>
+#include <rossby/train/forecast.hpp>
+#include <rossby/train/forecast_writer.hpp>
+#include <rossby/train/loss.hpp>
+
+#include "scores_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+namespace rossby {
+
+namespace {
+enum Sum : std::size_t { sum_f, sum_o, sum_ff, sum_oo, sum_fo, sum_e, sum_ee, sum_abs, sum_count };
+constexpr std::size_t methods = method_names.size();
+
+/// Weighted sums of one forecast at one lead, [method][channel][Sum]; f and o are anomalies.
+struct PairSums {
+  std::size_t channels;
+  std::vector<double> values;
+  explicit PairSums(std::size_t c) : channels(c), values(methods * c * sum_count, 0.0) {}
+  double* of(std::size_t method, std::size_t channel) { return &values[(method * channels + channel) * sum_count]; }
+};
+
+/// Running scores of one lead.
+struct LeadScores {
+  std::int64_t forecasts = 0;
+  std::vector<double> e, ee, abs, acc; ///< [method * channels]
+  void add(PairSums& sums, double cells)
+  {
+    std::size_t const n = methods * sums.channels;
+    for (auto* v : {&e, &ee, &abs, &acc})
+      v->resize(n, 0.0);
+    ++forecasts;
+    for (std::size_t i = 0; i < n; ++i) {
+      double const* s = &sums.values[i * sum_count];
+      e[i] += s[sum_e] / cells;
+      ee[i] += s[sum_ee] / cells;
+      abs[i] += s[sum_abs] / cells;
+      double const f = s[sum_f] / cells, o = s[sum_o] / cells;
+      double const var_f = s[sum_ff] / cells - f * f, var_o = s[sum_oo] / cells - o * o;
+      acc[i] += (s[sum_fo] / cells - f * o) / std::sqrt(var_f * var_o);
+    }
+  }
+};
+
+/// Reads forecasts of this rank's band, file by file.
+class ForecastReader {
+public:
+  ForecastReader(std::vector<ForecastVariable> const& variables, Box const& band, std::size_t channels)
+      : variables_(variables), band_(band), channels_(channels)
+  {
+  }
+  /// [cells, output channels]; channels that the files leave out are zero and not scored.
+  std::vector<float> read(std::string const& path, index_t position, Time valid, Grid const& grid)
+  {
+    if (!file_ || file_->file() != path)
+      open(path, grid);
+    if (position >= static_cast<index_t>(times_.size()) ||
+        static_cast<Time>(times_[static_cast<std::size_t>(position)]) != valid)
+      fail(path, "holds other times than the deck asks for", "run rossby forecast with this deck again");
+    std::size_t const cells = static_cast<std::size_t>(band_.cells());
+    std::vector<float> state(cells * channels_, 0.0f);
+    for (auto const& v : variables_) {
+      Shape start{position, band_.row0, band_.col0}, count{1, band_.rows(), band_.cols()};
+      if (v.is_3d) {
+        start.insert(start.begin() + 1, 0);
+        count.insert(count.begin() + 1, static_cast<index_t>(v.channels.size()));
+      }
+      auto const values = file_->read(v.name, start, count);
+      for (std::size_t k = 0; k < v.channels.size(); ++k)
+        for (std::size_t i = 0; i < cells; ++i)
+          state[i * channels_ + static_cast<std::size_t>(v.channels[k])] = static_cast<float>(values[k * cells + i]);
+    }
+    return state;
+  }
+
+private:
+  void open(std::string const& path, Grid const& grid)
+  {
+    if (!std::filesystem::exists(path))
+      fail(path, "this forecast is missing", "run rossby forecast with this deck first");
+    file_.emplace(path);
+    times_ = file_->read("time");
+    if (file_->dimension("latitude") != grid.height() || file_->dimension("longitude") != grid.width())
+      fail(path, fmt::format("is on another grid than the data, which have {} x {} cells", grid.height(), grid.width()),
+           "run rossby forecast with this deck again");
+  }
+  std::vector<ForecastVariable> const& variables_;
+  Box band_;
+  std::size_t channels_;
+  std::optional<io::NetcdfReader> file_;
+  std::vector<double> times_;
+};
+
+/// Adds every method's errors at one lead. All states are [cells, channels].
+void add_pairs(PairSums& sums, std::vector<double> const& weight, std::vector<float> const& forecast,
+               std::vector<float> const& truth, std::vector<float> const& initial, Baselines const& baselines, int lead,
+               Time start, Time valid)
+{
+  auto const &mean = baselines.climatology(valid), &mean_at_start = baselines.climatology(start);
+  for (std::size_t cell = 0; cell < weight.size(); ++cell)
+    for (std::size_t c = 0; c < sums.channels; ++c) {
+      std::size_t const i = cell * sums.channels + c;
+      double const w = weight[cell], clim = static_cast<double>(mean[i]), o = static_cast<double>(truth[i]) - clim;
+      double const start_anomaly = static_cast<double>(initial[i]) - static_cast<double>(mean_at_start[i]);
+      double const anomaly[methods] = {static_cast<double>(forecast[i]) - clim, static_cast<double>(initial[i]) - clim,
+                                       0.0, baselines.damping(lead, c) * start_anomaly};
+      for (std::size_t m = 0; m < methods; ++m) {
+        double const f = anomaly[m], e = f - o;
+        double* const s = sums.of(m, c);
+        s[sum_f] += w * f;
+        s[sum_o] += w * o;
+        s[sum_ff] += w * f * f;
+        s[sum_oo] += w * o * o;
+        s[sum_fo] += w * f * o;
+        s[sum_e] += w * e;
+        s[sum_ee] += w * e * e;
+        s[sum_abs] += w * std::fabs(e);
+      }
+    }
+}
+
+std::vector<Score> collect(std::vector<LeadScores> const& leads, std::vector<ForecastVariable> const& variables,
+                           std::size_t channels, Duration timestep, Baselines const& baselines)
+{
+  std::vector<Score> scores;
+  for (auto const& v : variables)
+    for (std::size_t k = 0; k < v.channels.size(); ++k)
+      for (std::size_t lead = 0; lead < leads.size(); ++lead)
+        for (std::size_t m = 0; m < methods; ++m) {
+          auto const& sums = leads[lead];
+          if (sums.forecasts == 0)
+            continue;
+          auto const c = static_cast<std::size_t>(v.channels[k]), i = m * channels + c;
+          double const n = static_cast<double>(sums.forecasts);
+          Score s;
+          s.variable = v.name;
+          s.key = v.key;
+          s.level = v.levels[k];
+          s.is_3d = v.is_3d;
+          s.lead_hours = static_cast<double>(timestep) * static_cast<double>(lead + 1) / 3600;
+          s.method = static_cast<Method>(m);
+          s.forecasts = sums.forecasts;
+          s.rmse = std::sqrt(sums.ee[i] / n);
+          s.mae = sums.abs[i] / n;
+          s.bias = sums.e[i] / n;
+          s.acc = s.method == Method::climatology ? std::numeric_limits<double>::quiet_NaN() : sums.acc[i] / n;
+          s.damping = baselines.damping(static_cast<int>(lead + 1), c);
+          scores.push_back(s);
+        }
+  return scores;
+}
+} // namespace
+
+VerifyResult verify(Deck const& deck, Communicator const& world, VerifyOptions const& options)
+{
+  Problems problems;
+  RunConfig const config = RunConfig::read(deck, RunConfig::Purpose::forecast, problems);
+  problems.raise();
+  auto const& inference = *config.inference;
+  std::optional<DataPlan> training, plan;
+  collectively(world, [&] {
+    training = DataPlan::make(deck, DataPlan::Use::training, config.model, problems);
+    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model, problems);
+    deck.check_all_read(problems);
+    problems.raise();
+  });
+  Grid const& grid = plan->grid;
+  Duration const dt = plan->config.timestep;
+  Box const band{grid.height() * world.rank() / world.size(), grid.height() * (world.rank() + 1) / world.size(), 0,
+                 grid.width()};
+  auto const by_row = latitude_weights(true, grid.latitude, "", "");
+  std::vector<double> weight;
+  for (index_t row = band.row0; row < band.row1; ++row)
+    weight.insert(weight.end(), static_cast<std::size_t>(band.cols()), by_row[static_cast<std::size_t>(row)]);
+  auto const channels = static_cast<std::size_t>(plan->schema.target_channels());
+  int const steps = forecast_steps(inference, dt);
+
+  Dataset training_data(*training, band), data(*plan, band);
+  std::optional<Baselines> baselines;
+  {
+    Progress bar("climatology", 2 * static_cast<std::int64_t>(training->config.clock().size()), world.rank() == 0);
+    baselines.emplace(training_data, weight, steps, world, [&] { bar.step(1); });
+    bar.finish();
+  }
+  auto const times = inference.initial_times();
+  std::vector<ForecastVariable> variables;
+  collectively(world, [&] { variables = forecast_variables(inference.output, data, times.front()); });
+  ForecastReader reader(variables, band, channels);
+  std::vector<LeadScores> leads(static_cast<std::size_t>(steps));
+  VerifyResult result;
+  std::string no_truth;
+  Progress bar("verify", static_cast<std::int64_t>(times.size()), world.rank() == 0);
+  for (Time const start : times) {
+    std::vector<float> initial;
+    collectively(world, [&] { initial = data.target(start, true).physical; });
+    for (auto const& file : forecast_files(inference, start, dt))
+      for (std::size_t k = 0; k < file.steps.size(); ++k) {
+        int const lead = file.steps[k];
+        Time const valid = start + lead * dt;
+        std::vector<float> truth;
+        double missing = 0;
+        try {
+          truth = data.target(valid, false).physical;
+        } catch (Error const& e) { // the data end before the forecast does
+          no_truth = e.what();
+          missing = 1;
+        }
+        world.all_reduce_max(&missing, 1);
+        if (missing > 0) {
+          ++result.without_truth;
+          continue;
+        }
+        PairSums sums(channels);
+        collectively(world, [&] {
+          auto const state = reader.read(file.path, static_cast<index_t>(k), valid, grid);
+          add_pairs(sums, weight, state, truth, initial, *baselines, lead, start, valid);
+        });
+        world.all_reduce_sum(sums.values.data(), sums.values.size());
+        leads[static_cast<std::size_t>(lead - 1)].add(sums, static_cast<double>(grid.height() * grid.width()));
+        ++result.forecasts;
+      }
+    bar.step(1);
+  }
+  bar.finish();
+  if (result.forecasts == 0)
+    fail("inference", "no forecast has a truth to be held against: " + no_truth, "forecast times that the data cover");
+  if (result.without_truth > 0)
+    log::warning(fmt::format("{} of {} forecast states have no truth and are not scored ({})", result.without_truth,
+                             result.without_truth + result.forecasts, no_truth));
+  result.scores = collect(leads, variables, channels, dt, *baselines);
+  std::string const folder = options.output.empty() ? config.save_loc : options.output;
+  result.csv = folder + "/scores.csv";
+  result.netcdf = folder + "/scores.nc";
+  on_first_rank(world, [&] {
+    std::error_code code;
+    std::filesystem::create_directories(folder, code);
+    write_scores_csv(result.csv, result.scores);
+    write_scores_netcdf(result.netcdf, result.scores);
+  });
+  return result;
+}
+
+} // namespace rossby
