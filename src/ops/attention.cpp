@@ -199,7 +199,8 @@ void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> q
 Sizes sizes_of(WindowAttention const& a, Array const& qkv)
 {
   ROSSBY_EXPECT(qkv.extent(1) == a.tokens && qkv.extent(2) == 3 * a.heads * a.dim_head);
-  ROSSBY_EXPECT(a.dropout == 0 || (a.windows.numbers.size() > 0 && qkv.extent(0) % a.windows.numbers.size() == 0));
+  ROSSBY_EXPECT(a.dropout == 0 || qkv.extent(0) == 0 ||
+                (a.windows.numbers.size() > 0 && qkv.extent(0) % a.windows.numbers.size() == 0));
   return {qkv.extent(0), a.tokens, a.heads, a.dim_head};
 }
 
