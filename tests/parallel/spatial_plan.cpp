@@ -1,0 +1,251 @@
+// ranks: 1 2 3 4 6
+// What the plan of a tiled model brings to each rank, against the plan of one rank: fields carry their own cell number,
+// so every cell can be named.
+#include <rossby/core/error.hpp>
+#include <rossby/models/spatial_plan.hpp>
+#include <support/arrays.hpp>
+
+namespace rossby {
+namespace {
+using namespace test;
+
+ModelConfig odd_grid()
+{
+  ModelConfig m;
+  m.image_height = 45;
+  m.image_width = 90;
+  m.strides = {2, 2, 2, 2};
+  m.kernels = {{{2, 4, 8}, {2, 4}, {2, 4}, {2, 4}}};
+  m.local_window = {3, 3, 3, 3};
+  m.global_window = {4, 4, 2, 1};
+  m.upsample_v_conv = true;
+  m.padding = {true, PaddingConfig::Mode::earth, 26, 26, 3, 3};
+  return m;
+}
+
+/// A field on one rank's tile that holds 1 + the number of each cell.
+Array numbered(Tiling const& t, int rank)
+{
+  Box const b = t.box(rank);
+  Values v;
+  for (index_t i = b.row0; i < b.row1; ++i)
+    for (index_t j = b.col0; j < b.col1; ++j)
+      v.push_back(static_cast<double>(1 + i * t.width() + j));
+  return Array::from_host(DType::float64, {1, b.cells(), 1}, v);
+}
+
+/// The numbers that a map brings; 0 for nothing.
+Values brought(IndexMap const& map, Tiling const& t, int rank)
+{
+  Array const y = unwritten(DType::float64, {1, map.targets(), 1});
+  map.apply(Exec(), numbered(t, rank), y);
+  return y.to_host();
+}
+
+struct Plans {
+  Communicator world = Communicator::world();
+  ModelConfig config;
+  int rows, columns;
+  SpatialPlan tiled, whole;
+  Plans(ModelConfig const& c, int process_rows)
+      : config(c), rows(process_rows), columns(world.size() / process_rows), tiled(c, world, rows, columns),
+        whole(c, Communicator(), 1, 1)
+  {
+  }
+  int rank() const { return world.rank(); }
+};
+
+template <class F> void for_each_process_grid(ModelConfig const& config, F const& f)
+{
+  int const ranks = Communicator::world().size();
+  for (int rows = 1; rows <= ranks; ++rows)
+    if (ranks % rows == 0) {
+      SCOPED_TRACE(::testing::Message() << rows << " x " << ranks / rows << " tiles");
+      f(Plans(config, rows));
+    }
+}
+
+/// Rows [row0, row1) and columns [col0, col1) of a row-major field, whose first cell is (origin, origin).
+Values cut_out(Values const& field, index_t width, index_t origin, Box const& b)
+{
+  Values v;
+  for (index_t i = b.row0; i < b.row1; ++i)
+    for (index_t j = b.col0; j < b.col1; ++j)
+      v.push_back(field[at((i - origin) * width + j - origin)]);
+  return v;
+}
+
+TEST(SpatialPlan, TilesFollowTheCoarseGrid)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    EXPECT_EQ(p.tiled.output().height(), p.whole.output().height());
+    EXPECT_EQ(p.tiled.output().width(), p.whole.output().width());
+    for (int s = 1; s < 4; ++s) {
+      Box const fine = p.tiled.tile(p.tiled.stage(s - 1)), coarse = p.tiled.tile(p.tiled.stage(s));
+      EXPECT_EQ(fine.row0, 2 * coarse.row0);
+      EXPECT_EQ(fine.col0, 2 * coarse.col0);
+      EXPECT_GE(fine.row1, 2 * coarse.row1);
+    }
+    for (int k = 0; k < 4; ++k) {
+      Box const coarse = p.tiled.tile(p.tiled.level(k)), fine = p.tiled.tile(p.tiled.level(k + 1));
+      EXPECT_EQ(fine, (Box{2 * coarse.row0, 2 * coarse.row1, 2 * coarse.col0, 2 * coarse.col1}));
+    }
+  });
+}
+
+TEST(SpatialPlan, BordersAreThoseOfTheWholeField)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    for (int s = 0; s < 4; ++s) {
+      auto const& source = s == 0 ? p.tiled.image() : p.tiled.stage(s - 1);
+      auto const& all = s == 0 ? p.whole.image() : p.whole.stage(s - 1);
+      auto const mine = brought(p.tiled.embed_input(s).map, source, p.rank()),
+                 everything = brought(p.whole.embed_input(s).map, all, 0);
+      index_t const stride = 2, kernel = p.config.kernels[at(s)].back(), before = (kernel - stride) / 2;
+      Box const t = p.tiled.tile(p.tiled.stage(s));
+      Box const needed{t.row0 * stride - before, (t.row1 - 1) * stride - before + kernel, t.col0 * stride - before,
+                       (t.col1 - 1) * stride - before + kernel};
+      EXPECT_EQ(p.tiled.embed_input(s).cells, (Shape{needed.rows(), needed.cols()}));
+      EXPECT_EQ(mine, cut_out(everything, p.whole.embed_input(s).cells[1], -before, needed)) << "stage " << s;
+    }
+    for (int k = 0; k < 5; ++k) {
+      Box const t = p.tiled.tile(p.tiled.level(k));
+      EXPECT_EQ(brought(p.tiled.border(k).map, p.tiled.level(k), p.rank()),
+                cut_out(brought(p.whole.border(k).map, p.whole.level(k), 0), p.whole.level(k).width() + 2, -1,
+                        {t.row0 - 1, t.row1 + 1, t.col0 - 1, t.col1 + 1}))
+          << "level " << k;
+    }
+  });
+}
+
+TEST(SpatialPlan, EveryWindowIsWholeOnOneRank)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    for (int s = 0; s < 4; ++s)
+      for (bool const globe : {false, true}) {
+        auto const& map = globe ? p.tiled.long_windows(s) : p.tiled.short_windows(s);
+        Tiling const& grid = p.tiled.stage(s);
+        index_t const w = globe ? p.config.global_window[at(s)] : p.config.local_window[at(s)];
+        index_t const across = grid.height() / w, along = grid.width() / w;
+        ASSERT_EQ(map.tokens, w * w);
+        ASSERT_EQ(map.map.targets(), map.windows * map.tokens);
+        ASSERT_EQ(map.numbers.total, across * along);
+        auto const cells = brought(map.map, grid, p.rank());
+        // Token (a, b) lies a rows and b columns from the first: of neighbours one apart, of the globe's one
+        // window-count apart.
+        index_t const down = globe ? across : 1, right = globe ? along : 1;
+        double window_sum = 0;
+        for (index_t n = 0; n < map.windows; ++n) {
+          auto const first = static_cast<index_t>(cells[at(n * map.tokens)]) - 1;
+          index_t const row = first / grid.width(), col = first % grid.width();
+          index_t const number = globe ? row * along + col : row / w * along + col / w;
+          window_sum += static_cast<double>(number + 1);
+          for (index_t t = 0; t < map.tokens; ++t)
+            EXPECT_EQ(cells[at(n * map.tokens + t)],
+                      static_cast<double>(1 + (row + t / w * down) * grid.width() + col + t % w * right));
+        }
+        // Each window is somewhere, once: counts and the sum of numbers agree, and so do cells.
+        double sums[3] = {static_cast<double>(map.windows), window_sum, 0};
+        for (double const c : cells)
+          sums[2] += c;
+        p.world.all_reduce_sum(sums, 3);
+        auto const total = static_cast<double>(across * along), n = total * static_cast<double>(w * w);
+        EXPECT_EQ(sums[0], total);
+        EXPECT_EQ(sums[1], total * (total + 1) / 2);
+        EXPECT_EQ(sums[2], n * (n + 1) / 2);
+      }
+  });
+}
+
+/// PyTorch's bilinear resize without aligned corners, of one row or column.
+std::pair<index_t, double> tap(index_t target, index_t in, index_t out)
+{
+  double const x =
+      std::max(0.0, (static_cast<double>(target) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5);
+  auto const low = std::min(static_cast<index_t>(x), in - 1);
+  return {low, x - static_cast<double>(low)};
+}
+
+double bilinear(std::function<double(index_t, index_t)> const& f, index_t h, index_t w, std::pair<index_t, double> r,
+                std::pair<index_t, double> c)
+{
+  index_t const r1 = std::min(r.first + 1, h - 1), c1 = std::min(c.first + 1, w - 1);
+  return (1 - r.second) * ((1 - c.second) * f(r.first, c.first) + c.second * f(r.first, c1)) +
+         r.second * ((1 - c.second) * f(r1, c.first) + c.second * f(r1, c1));
+}
+
+TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
+{
+  auto config = odd_grid();
+  for (int bottom : {25, 35}) { // 96 rows are whole coarse cells, and their crop is the image; 106 are not
+    config.padding.bottom = bottom;
+    for_each_process_grid(config, [&](Plans const& p) {
+      Tiling const& top = p.tiled.level(4);
+      Array source = unwritten(DType::float64, {1, p.tiled.to_output().map.targets(), 1});
+      p.tiled.to_output().map.apply(Exec(), numbered(top, p.rank()), source);
+      Box const mine = p.tiled.tile(p.tiled.output());
+      if (p.tiled.interpolates()) {
+        Array const resized = unwritten(DType::float64, {1, mine.cells(), 1});
+        p.tiled.interpolation().apply(Exec(), source, resized);
+        source = resized;
+      }
+      index_t const pt = config.padding.top, pl = config.padding.left;
+      index_t const h = top.height() - pt - bottom, w = top.width() - pl - config.padding.right;
+      ASSERT_EQ(p.tiled.interpolates(), bottom == 35);
+      auto const number = [&](index_t i, index_t j) {
+        return static_cast<double>(1 + (i + pt) * top.width() + j + pl);
+      };
+      Values wanted;
+      for (index_t i = mine.row0; i < mine.row1; ++i)
+        for (index_t j = mine.col0; j < mine.col1; ++j)
+          wanted.push_back(bilinear(number, h, w, tap(i, h, 45), tap(j, w, 90)));
+      expect_close(source, wanted, 1e-12);
+    });
+  }
+}
+
+TEST(SpatialPlan, DoublingIsABilinearResizeWithAZeroBorder)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    for (int k = 0; k < 4; ++k) {
+      Tiling const &coarse = p.tiled.level(k), &fine = p.tiled.level(k + 1);
+      Box const f = p.tiled.tile(fine);
+      auto const& border = p.tiled.border(k);
+      Array const x = unwritten(DType::float64, {1, border.map.targets(), 1}),
+                  y = unwritten(DType::float64, {1, (f.rows() + 2) * (f.cols() + 2), 1});
+      border.map.apply(Exec(), numbered(coarse, p.rank()), x);
+      p.tiled.doubling(k).apply(Exec(), x, y);
+      Values wanted;
+      auto const number = [&](index_t i, index_t j) { return static_cast<double>(1 + i * coarse.width() + j); };
+      for (index_t i = f.row0 - 1; i <= f.row1; ++i)
+        for (index_t j = f.col0 - 1; j <= f.col1; ++j) {
+          bool const inside = i >= 0 && j >= 0 && i < fine.height() && j < fine.width();
+          wanted.push_back(inside
+                               ? bilinear(number, coarse.height(), coarse.width(),
+                                          tap(i, coarse.height(), fine.height()), tap(j, coarse.width(), fine.width()))
+                               : 0);
+        }
+      expect_close(y, wanted, 1e-12);
+    }
+  });
+}
+
+TEST(SpatialPlan, MoreTilesThanCoarseCellsAreRefused)
+{
+  auto config = odd_grid();
+  config.strides = {16, 2, 2, 1};
+  auto const world = Communicator::world();
+  index_t const coarse = config.stage_extent(config.padded_height(), 3);
+  if (world.size() <= coarse)
+    GTEST_SKIP() << "only " << world.size() << " ranks";
+  try {
+    SpatialPlan const plan(config, world, world.size(), 1);
+    FAIL() << "accepted";
+  } catch (Error const& e) {
+    EXPECT_EQ(e.where(), "trainer.parallelism.domain");
+    EXPECT_NE(e.fix().find("at most"), std::string::npos);
+  }
+}
+
+} // namespace
+} // namespace rossby
