@@ -18,7 +18,7 @@ build=build/bench
 cmake --preset release -B "$build" -DROSSBY_ENABLE_BENCHMARKS=ON >/dev/null
 cmake --build "$build" --target step_bench --parallel "$(nproc)" | tail -n 1
 
-deck=benchmarks/one_degree.yml
+deck=inputs/wxformer_1deg.yml
 lines="$build/one_degree.jsonl"
 : >"$lines"
 for ((round = 1; round <= rounds; ++round)); do
