@@ -66,6 +66,40 @@ def plot_training(log, output):
     save(figure, output / "training.png")
 
 
+METHODS = {
+    "forecast": dict(label="forecast", color="C3", marker="o", linewidth=2),
+    "damped_anomaly": dict(label="damped anomaly", color="C0", marker="s"),
+    "climatology": dict(label="climatology", color="0.4", marker="^"),
+    "persistence": dict(label="persistence", color="C1", marker="v"),
+}
+
+
+def plot_scores(path, output):
+    """RMSE and anomaly correlation against lead time, a column of panels for each variable (and level)."""
+    table = read_table(path)
+    if not table:
+        return
+    level = table["level"].astype(float) if table["level"].dtype.kind == "f" else np.full(len(table["variable"]), np.nan)
+    names = [v if np.isnan(l) else f"{v} {l:g}" for v, l in zip(table["variable"], level)]
+    variables = list(dict.fromkeys(names))
+    names, lead = np.array(names), table["lead_hours"]
+    unit, hours = ("days", 24.0) if lead.max() >= 72 else ("hours", 1.0)
+    figure, axes = plt.subplots(2, len(variables), figsize=(4.2 * len(variables), 6.4), sharex=True, squeeze=False)
+    for column, variable in zip(axes.T, variables):
+        for axis, metric, label in zip(column, ("rmse", "acc"), ("RMSE", "anomaly correlation")):
+            for method, style in METHODS.items():
+                rows = (names == variable) & (table["method"] == method)
+                if np.isfinite(table[metric][rows]).any():
+                    axis.plot(lead[rows] / hours, table[metric][rows], **style)
+            axis.set_ylabel(label)
+            axis.grid(alpha=0.3)
+        column[0].set_title(variable)
+        column[1].set_xlabel(f"lead time [{unit}]")
+    axes[0, 0].legend(fontsize=8)
+    figure.tight_layout()
+    save(figure, output / "scores.png")
+
+
 class Field:
     """A variable on the globe at one time, with rows from north to south."""
 
@@ -205,6 +239,8 @@ def main():
 
     if (run / "training_log.csv").exists():
         plot_training(run / "training_log.csv", output)
+    if (run / "scores.csv").exists():
+        plot_scores(run / "scores.csv", output)
     forecasts = Path(os.path.expandvars((deck.get("inference") or {}).get("save_forecast") or run / "forecast"))
     folders = sorted(p for p in forecasts.glob("*Z") if p.is_dir()) if forecasts.exists() else []
     if options.init and folders:
