@@ -19,6 +19,8 @@ using Job = std::function<int(Communicator const& world)>;
 void add_check(CLI::App& program, Job&);
 void add_info(CLI::App& program, Job&);
 void add_preprocess(CLI::App& program, Job&);
+void add_train(CLI::App& program, Job&);
+void add_forecast(CLI::App& program, Job&);
 
 /// The arguments that all commands on decks have.
 struct DeckArguments {

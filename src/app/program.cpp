@@ -113,6 +113,8 @@ int run_program(int argc, char** argv)
   program.require_subcommand(1);
   app::add_check(program, job);
   app::add_preprocess(program, job);
+  app::add_train(program, job);
+  app::add_forecast(program, job);
   app::add_info(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");
   if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1]))

@@ -28,13 +28,9 @@ void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
       problems.error("trainer.backprop_on_timestep",
                      fmt::format("holds {}, but data.forecast_len is {}", step, c.data.forecast_len),
                      "name steps from 1 to forecast_len");
-  auto const& metric = c.trainer.training_metric;
   if (deck["trainer"].exists() && !c.trainer.skip_validation && !c.has_validation)
     problems.error("validation_data", "is missing, and trainer.skip_validation is false",
                    "add the block, or set trainer.skip_validation: true");
-  if (deck["trainer"].exists() && c.trainer.skip_validation && metric.rfind("valid_", 0) == 0)
-    problems.error("trainer.training_metric", fmt::format("is {}, but validation is skipped", metric),
-                   "use train_loss");
   if (c.inference && c.data.timestep > 0) {
     auto const multiple = [&](char const* key, Duration d) {
       if (d > 0 && d % c.data.timestep != 0)

@@ -1,0 +1,60 @@
+#include "commands.hpp"
+
+#include <rossby/core/log.hpp>
+#include <rossby/train/trainer.hpp>
+
+#include <fmt/format.h>
+
+namespace rossby::app {
+
+namespace {
+constexpr int interrupted_code = 3; // nothing failed, but there is more to do
+
+struct Options {
+  DeckArguments deck;
+  TrainOptions train;
+};
+
+int run(Options const& o, Communicator const& world)
+{
+  auto const result = train(o.deck.load(world), world, o.train);
+  using End = TrainResult::End;
+  std::string const again = fmt::format("go on with: rossby train --resume {}", o.deck.file);
+  std::string const done = fmt::format("{} epochs, {} optimizer steps", result.epochs, result.updates);
+  switch (result.end) {
+  case End::finished:
+    log::info("finished: " + done);
+    break;
+  case End::stopped_early:
+    log::info("stopped early: " + done);
+    break;
+  case End::job_limit:
+    log::info(fmt::format("end of this job: {}; {}", done, again));
+    break;
+  case End::interrupted:
+    log::info(fmt::format("interrupted: {}; {}", done, again));
+    break;
+  }
+  if (result.best_epoch >= 0)
+    log::info(
+        fmt::format("best epoch {} ({:.6g}): {}", result.best_epoch + 1, result.best_metric, result.best_checkpoint));
+  return result.end == End::interrupted ? interrupted_code : 0;
+}
+} // namespace
+
+void add_train(CLI::App& program, Job& job)
+{
+  auto const o = std::make_shared<Options>();
+  auto* const command = program.add_subcommand("train", "Train the model of a deck");
+  o->deck.add_to(*command);
+  auto* const resume =
+      command->add_flag("--resume", o->train.resume, "Go on exactly where the run in save_loc stopped");
+  command->add_option("--weights", o->train.weights, "Start from the weights of this HDF5 file")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile)
+      ->excludes(resume);
+  command->footer("Exit code 3: interrupted by a signal after a checkpoint was written.");
+  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+}
+
+} // namespace rossby::app
