@@ -230,13 +230,6 @@ DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig
   ignore(node,
          {"one_shot", "lead_time_periods", "skip_periods", "static_first", "scaler_type", "mean_path", "std_path"},
          "a key of first-generation decks");
-  if (config.timestep > 0 && problems.errors().empty() && config.initial_times().empty())
-    problems.error(
-        node.path(),
-        fmt::format("no sample fits: history_len {} and forecast_len {} with steps of {} need more than {} to {}",
-                    config.history_len, config.forecast_len, format_duration(config.timestep),
-                    format_time(config.ranges.front().first), format_time(config.ranges.front().second)),
-        "widen the dates or shorten the forecast");
   return config;
 }
 

@@ -119,8 +119,8 @@ struct Dataset::Impl {
   void scatter(std::vector<float>& out, std::size_t channels, std::size_t c0, std::size_t stride) const
   {
     std::size_t const levels = cells() > 0 ? field.size() / cells() : 0;
-    for (std::size_t k = 0; k < levels; ++k)
-      for (std::size_t i = 0; i < cells(); ++i)
+    for (std::size_t i = 0; i < cells(); ++i) // cell by cell, so that writes are neighbours
+      for (std::size_t k = 0; k < levels; ++k)
         out[i * channels + c0 + k * stride] = clamped(field[k * cells() + i]);
   }
 
@@ -201,14 +201,17 @@ Dataset::Target Dataset::target(Time t, bool initial)
     d.normalise(e, chains, t, file);
     for (int k = 0; k < e.n_levels(); ++k) {
       auto const c = static_cast<std::size_t>(e.first_channel + k);
+      if (!fills(chains[c]))
+        continue;
+      // The truth with its gaps filled, in physical units.
       double* const values = physical.data() + static_cast<std::size_t>(k) * d.cells();
-      if (fills(chains[c])) { // the truth with its gaps filled, in physical units
-        std::copy_n(d.field.data() + static_cast<std::size_t>(k) * d.cells(), d.cells(), values);
-        apply(inverse(chains[c]), values, d.box, d.plan.grid.width());
-      }
-      for (std::size_t i = 0; i < d.cells(); ++i)
-        target.physical[i * channels + c] = static_cast<float>(values[i]);
+      std::copy_n(d.field.data() + static_cast<std::size_t>(k) * d.cells(), d.cells(), values);
+      apply(inverse(chains[c]), values, d.box, d.plan.grid.width());
     }
+    auto const c0 = static_cast<std::size_t>(e.first_channel), levels = static_cast<std::size_t>(e.n_levels());
+    for (std::size_t i = 0; i < d.cells(); ++i)
+      for (std::size_t k = 0; k < levels; ++k)
+        target.physical[i * channels + c0 + k] = static_cast<float>(physical[k * d.cells() + i]);
     d.scatter(target.normalised, channels, static_cast<std::size_t>(e.first_channel), 1);
   }
   return target;

@@ -257,8 +257,12 @@ void FieldFile::read(std::string const& name, index_t time, std::vector<index_t>
         double* const to = out.data() + before + (first + k) * static_cast<std::size_t>(box.cells());
         for (index_t r = 0; r < box.rows(); ++r) {
           index_t const file_row = o.flip ? box.rows() - 1 - r : r;
-          for (index_t i = 0; i < piece; ++i)
-            to[r * box.cols() + c - box.col0 + i] = from[file_row * row_stride + i * col_stride];
+          double* const row = to + r * box.cols() + c - box.col0;
+          if (col_stride == 1)
+            std::copy_n(from + file_row * row_stride, piece, row);
+          else
+            for (index_t i = 0; i < piece; ++i)
+              row[i] = from[file_row * row_stride + i * col_stride];
         }
       }
       first += run;

@@ -53,6 +53,19 @@ void probe(DataPlan const& plan, Problems& problems)
       }
 }
 
+/// A range too short for one sample.
+void expect_samples(DataConfig const& c, Problems& problems)
+{
+  if (!c.initial_times().empty())
+    return;
+  problems.error(
+      c.deck_key,
+      fmt::format("no sample fits: history_len {} and forecast_len {} with steps of {} need more than {} to {}",
+                  c.history_len, c.forecast_len, format_duration(c.timestep), format_time(c.ranges.front().first),
+                  format_time(c.ranges.front().second)),
+      "widen the dates or shorten the forecast");
+}
+
 DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
 {
   DataConfig const training = DataConfig::read(deck["data"], problems);
@@ -77,6 +90,8 @@ DataPlan DataPlan::make(Deck const& deck, Use use, ModelConfig const& model, Pro
   DataPlan plan;
   Problems found; // files are opened only for a block that reads well
   plan.config = read_config(deck, use, found);
+  if (found.errors().empty() && use != Use::forecast)
+    expect_samples(plan.config, found);
   bool const readable = found.errors().empty();
   for (auto const& e : found.errors())
     problems.add(e);

@@ -22,8 +22,25 @@ struct Packing {
   std::vector<double> missing;
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
   double wrap = 0; ///< added to negative numbers (attribute _Unsigned)
-  bool trivial = true;
 };
+
+/// One plain loop for each thing that a variable asks for: these vectorise.
+void unpack(Packing const& p, std::vector<double>& values)
+{
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  for (double const missing : p.missing)
+    for (double& x : values)
+      x = x == missing ? nan : x;
+  if (std::isfinite(p.low) || std::isfinite(p.high))
+    for (double& x : values)
+      x = x < p.low || x > p.high ? nan : x;
+  if (p.wrap > 0)
+    for (double& x : values)
+      x = x < 0 ? x + p.wrap : x;
+  if (p.scale != 1 || p.offset != 0)
+    for (double& x : values)
+      x = x * p.scale + p.offset;
+}
 
 } // namespace
 
@@ -125,7 +142,6 @@ struct NetcdfReader::Impl {
       p.offset = x[0];
     if (text(v, "_Unsigned").value_or("") == "true")
       p.wrap = type == NC_BYTE ? 256.0 : type == NC_SHORT ? 65536.0 : type == NC_INT ? 4294967296.0 : 0.0;
-    p.trivial = p.scale == 1 && p.offset == 0 && p.missing.empty() && std::isinf(p.low) && std::isinf(p.high);
     return p;
   }
 
@@ -234,18 +250,7 @@ std::vector<double> NetcdfReader::read(std::string const& name, Shape const& sta
     auto const lock = library_lock();
     impl_->check(nc_get_vara_double(impl_->id, v, from.data(), n.data(), values.data()), name, "can't be read");
   }
-  Packing const& p = impl_->packing[i];
-  if (p.trivial && p.wrap == 0)
-    return values;
-  for (double& x : values) {
-    bool missing = x < p.low || x > p.high;
-    for (double const m : p.missing)
-      missing = missing || x == m;
-    if (missing)
-      x = std::numeric_limits<double>::quiet_NaN();
-    else
-      x = (p.wrap > 0 && x < 0 ? x + p.wrap : x) * p.scale + p.offset;
-  }
+  unpack(impl_->packing[i], values);
   return values;
 }
 
