@@ -13,7 +13,7 @@ ModelConfig odd_grid()
 {
   ModelConfig m;
   m.image_height = 45;
-  m.image_width = 90;
+  m.image_width = 138;
   m.strides = {2, 2, 2, 2};
   m.kernels = {{{2, 4, 8}, {2, 4}, {2, 4}, {2, 4}}};
   m.local_window = {3, 3, 3, 3};
@@ -198,7 +198,7 @@ TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
       Values wanted;
       for (index_t i = mine.row0; i < mine.row1; ++i)
         for (index_t j = mine.col0; j < mine.col1; ++j)
-          wanted.push_back(bilinear(number, h, w, tap(i, h, 45), tap(j, w, 90)));
+          wanted.push_back(bilinear(number, h, w, tap(i, h, 45), tap(j, w, 138)));
       expect_close(source, wanted, 1e-12);
     });
   }
