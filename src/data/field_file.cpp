@@ -83,17 +83,38 @@ std::string FieldFile::coordinate_of(std::string const& dimension, std::string c
   return {};
 }
 
-bool FieldFile::names_axis(std::string const& dimension, std::vector<std::string> const& names,
-                           std::string const& standard_name, std::string const& unit) const
+struct FieldFile::Axis {
+  std::vector<std::string> names;
+  std::string standard_name, units;
+
+  static Axis const& latitude()
+  {
+    static Axis const axis{{"latitude", "lat", "nlat", "y"}, "latitude", "north"};
+    return axis;
+  }
+  static Axis const& longitude()
+  {
+    static Axis const axis{{"longitude", "lon", "nlon", "x"}, "longitude", "east"};
+    return axis;
+  }
+};
+
+std::string FieldFile::coordinate_of(std::string const& dimension, Axis const& axis) const
 {
-  if (contains(names, lower(dimension)))
-    return true;
-  std::string const coordinate = coordinate_of(dimension, "");
-  if (coordinate.empty())
-    return false;
-  std::string const units = lower(reader_.text(coordinate, "units").value_or(""));
-  return reader_.text(coordinate, "standard_name").value_or("") == standard_name ||
-         units.rfind("degrees_" + unit, 0) == 0 || units.rfind("degree_" + unit, 0) == 0;
+  for (auto const& v : reader_.variables()) {
+    if (v.dimensions != std::vector<std::string>{dimension})
+      continue;
+    std::string const units = lower(reader_.text(v.name, "units").value_or(""));
+    if (contains(axis.names, lower(v.name)) || reader_.text(v.name, "standard_name") == axis.standard_name ||
+        units.rfind("degrees_" + axis.units, 0) == 0 || units.rfind("degree_" + axis.units, 0) == 0)
+      return v.name;
+  }
+  return {};
+}
+
+bool FieldFile::lies_along(std::string const& dimension, Axis const& axis) const
+{
+  return contains(axis.names, lower(dimension)) || !coordinate_of(dimension, axis).empty();
 }
 
 void FieldFile::read_times()
@@ -143,9 +164,9 @@ FieldFile::Layout FieldFile::layout(std::string const& name) const
     auto const& dim = v.dimensions[static_cast<std::size_t>(d)];
     if (!time_dimension_.empty() && dim == time_dimension_)
       l.time = d;
-    else if (names_axis(dim, {"latitude", "lat", "nlat", "y"}, "latitude", "north"))
+    else if (lies_along(dim, Axis::latitude()))
       l.row = d;
-    else if (names_axis(dim, {"longitude", "lon", "nlon", "x"}, "longitude", "east"))
+    else if (lies_along(dim, Axis::longitude()))
       l.col = d;
   }
   if (l.row < 0 && l.col < 0 && rank >= 2 && l.time < rank - 2)
@@ -208,7 +229,8 @@ Orientation const& FieldFile::orientation(std::string const& variable)
     if (names == axes)
       return o;
   Orientation o;
-  std::string const lat = coordinate_of(axes.first, ""), lon = coordinate_of(axes.second, "");
+  std::string const lat = coordinate_of(axes.first, Axis::latitude()),
+                    lon = coordinate_of(axes.second, Axis::longitude());
   if (!lat.empty() && !lon.empty()) {
     orient_rows(reader_.read(lat), fmt::format("{}, variable {}", path(), lat), o);
     orient_columns(reader_.read(lon), source_->first_longitude, fmt::format("{}, variable {}", path(), lon), o);

@@ -45,8 +45,12 @@ private:
     std::vector<int> single; ///< further axes of length one
   };
   Layout layout(std::string const& variable) const;
-  bool names_axis(std::string const& dimension, std::vector<std::string> const& names, std::string const& standard_name,
-                  std::string const& unit) const;
+  struct Axis;
+  /// True when a dimension is called like the axis, or has a coordinate that is.
+  bool lies_along(std::string const& dimension, Axis const&) const;
+  /// Name of the one-dimensional variable that holds an axis' coordinate along a dimension, or "". Found by what it
+  /// is, not by the dimension's name: in plain HDF5 files dimensions have no names.
+  std::string coordinate_of(std::string const& dimension, Axis const&) const;
   void read_times();
   /// Name of the one-dimensional variable that holds a dimension's coordinate, or "".
   std::string coordinate_of(std::string const& dimension, std::string const& preferred) const;

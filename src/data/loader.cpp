@@ -12,7 +12,13 @@ namespace rossby {
 
 namespace {
 
-void append(std::vector<float>& all, std::vector<float> const& one) { all.insert(all.end(), one.begin(), one.end()); }
+void append(std::vector<float>& all, std::vector<float> one)
+{
+  if (all.empty())
+    all = std::move(one);
+  else
+    all.insert(all.end(), one.begin(), one.end());
+}
 
 } // namespace
 
@@ -66,9 +72,9 @@ struct Loader::Impl {
         append(b.input, dataset.input(t));
       else
         append(b.forcing, dataset.forcing(t));
-      auto const target = dataset.target(t + config.timestep, step == 0);
-      append(b.target, target.normalised);
-      append(b.target_physical, target.physical);
+      auto target = dataset.target(t + config.timestep, step == 0);
+      append(b.target, std::move(target.normalised));
+      append(b.target_physical, std::move(target.physical));
     }
     return b;
   }

@@ -122,9 +122,11 @@ void expect_whole_netcdf_file(std::string const& file)
   std::error_code code;
   if (!std::filesystem::exists(file, code))
     fail(file, "no such file");
+  if (std::filesystem::is_directory(file, code))
+    fail(file, "is a folder, not a netCDF file", "zarr stores must be converted to netCDF first");
   std::ifstream in(file, std::ios::binary);
-  if (!in || std::filesystem::is_directory(file, code))
-    fail(file, "can't be read", "check that it is a file and its permissions");
+  if (!in)
+    fail(file, "can't be read", "check its permissions");
   auto const bytes = std::filesystem::file_size(file, code);
   if (bytes == 0)
     fail(file, "is empty (0 bytes)", "copy or make the file again");

@@ -2,6 +2,7 @@
 #include "fixture.hpp"
 
 #include <rossby/data/preprocess.hpp>
+#include <rossby/io/hdf5.hpp>
 
 #include <gmock/gmock.h>
 
@@ -107,6 +108,28 @@ TEST_F(DataVariants, AllLevelsOfTheFileAndLevelsLast)
                         DataPlan::Use::training, model(0, 1));
               }),
               HasSubstr("vars_3D"));
+}
+
+TEST_F(DataVariants, PlainHdf5WithoutNamesOfDimensions)
+{
+  std::string const file = folder.path("t.h5");
+  auto h = io::Hdf5File::create(file);
+  std::vector<double> lat, lon, values;
+  for (index_t r = 0; r < rows; ++r)
+    lat.push_back(-latitude(r));
+  for (index_t c = 0; c < cols; ++c)
+    lon.push_back(longitude(c));
+  for (index_t i = 0; i < 3 * rows * cols; ++i)
+    values.push_back(static_cast<double>(i));
+  h.write("time", DType::float64, {3}, {0, 12, 24});
+  h.write_attribute("time", "units", "hours since 2000-01-01");
+  h.write("latitude", DType::float32, {rows}, lat);
+  h.write("longitude", DType::float32, {cols}, lon);
+  h.write("v", DType::float32, {3, rows, cols}, values);
+  h.close();
+  auto const text = deck(fmt::format("variables: {{prognostic: {{vars_2D: [v], path: {}}}}}", file));
+  auto const x = Dataset(plan_of(text, DataPlan::Use::training, model(0, 1)), whole).input(start + 43200);
+  EXPECT_EQ(x[3], 48 + 5 * 8 + 3) << "south to north in the file";
 }
 
 TEST_F(DataVariants, TemplatesFindTheFileOfTheFinestPeriod)
