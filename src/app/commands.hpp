@@ -21,6 +21,7 @@ void add_info(CLI::App& program, Job&);
 void add_preprocess(CLI::App& program, Job&);
 void add_train(CLI::App& program, Job&);
 void add_forecast(CLI::App& program, Job&);
+void add_verify(CLI::App& program, Job&);
 
 /// The arguments that all commands on decks have.
 struct DeckArguments {

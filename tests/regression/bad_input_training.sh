@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Training that can't go on, or must not start: clear messages, and what was there stays whole.
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
+rossby="$ROSSBY_PROGRAM"
+small=(--set trainer.batches_per_epoch=2 --set trainer.valid_batches_per_epoch=1 --set data.forecast_len=1 --set trainer.scheduler.T_max=9)
+
+expect_failure "training before preprocessing" "runs/tiny/scaler.json
+rossby preprocess" "$rossby" train deck.yml
+[ ! -e runs/tiny/checkpoint.h5 ] || complain "training before preprocessing" "a checkpoint was made"
+expect_success "preprocess" "$rossby" preprocess deck.yml
+expect_success "a good run" "$rossby" train deck.yml "${small[@]}" --set trainer.epochs=1
+cp -r runs good_runs
+
+# intact NAME: the run's files are byte for byte what they were.
+intact() {
+  local file
+  for file in checkpoint.h5 best_checkpoint.h5 training_log.csv model.yml; do
+    cmp -s "runs/tiny/$file" "good_runs/tiny/$file" || complain "$1" "$file has changed"
+  done
+  ! compgen -G "runs/tiny/*.partial*" >/dev/null || complain "$1" "an unfinished file was left: $(ls runs/tiny)"
+}
+restore_runs() { rm -rf runs && cp -r good_runs runs; }
+
+expect_failure "a second run into the folder" "runs/tiny: holds a run already
+--resume" "$rossby" train deck.yml "${small[@]}"
+intact "a second run into the folder"
+(
+  flock -n 9 || exit 1
+  expect_failure "two runs at once" "another run is writing to this folder" "$rossby" train --resume deck.yml "${small[@]}"
+  exit "$failures"
+) 9>runs/tiny/.lock || failures=$((failures + 1))
+
+# Weights that don't fit, and files that hold none.
+fresh=("${small[@]}" --set save_loc=runs/other --set trainer.epochs=1)
+for damage in empty text half; do
+  case $damage in
+    empty) : >bad.h5 ;;
+    text) seq 2000 >bad.h5 ;;
+    half) head -c $(($(stat -c %s runs/tiny/checkpoint.h5) / 2)) runs/tiny/checkpoint.h5 >bad.h5 ;;
+  esac
+  expect_failure "$damage weights" "bad.h5" "$rossby" train deck.yml "${fresh[@]}" --weights bad.h5
+  cp bad.h5 runs/tiny/checkpoint.h5
+  expect_failure "$damage checkpoint" "runs/tiny/checkpoint.h5" "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=2
+  expect_failure "forecast from a checkpoint that is $damage" "checkpoint.h5" "$rossby" forecast deck.yml --checkpoint runs/tiny/checkpoint.h5
+  restore_runs
+done
+expect_failure "weights of another model" "layers.0.0.convs.0.1.weight_orig
+is \[4, 10, 2, 2\], but the model has \[8, 10, 2, 2\]" "$rossby" train deck.yml "${fresh[@]}" --weights runs/tiny/checkpoint.h5 --set 'model.dim=[16, 32, 64, 128]'
+expect_failure "a checkpoint of another deck" "checkpoint.h5
+dim" "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=2 --set 'model.dim=[16, 32, 64, 128]'
+intact "a checkpoint of another deck"
+python "
+with h5py.File('runs/tiny/checkpoint.h5', 'a') as f:
+    d = f['model/up_block4.0.bias']
+    d[0] = d[0] + 1"
+expect_failure "a checkpoint with one number changed" "up_block4.0.bias
+checksum|damaged" "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=2
+restore_runs
+
+# A loss that is not finite: the step and the first bad tensor are named, the last good checkpoint stays.
+expect_failure "a loss that explodes" "epoch 2
+loss is (-?nan|-?inf)
+(parameter|the output of) " \
+  "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=3 --set trainer.learning_rate=1e30 \
+  --set trainer.update_learning_rate=true --set trainer.use_scheduler=false
+intact "a loss that explodes"
+
+# No room for the checkpoint of 5 MB. (A limit on file sizes stands for a full disk: writing fails in the same way.
+# MPI's own files need 4 MB.)
+restore_runs
+expect_failure "a full disk" "checkpoint.h5" bash -c "trap '' XFSZ; ulimit -f 4500; exec '$rossby' train --resume deck.yml ${small[*]} --set trainer.epochs=2"
+cmp -s runs/tiny/checkpoint.h5 good_runs/tiny/checkpoint.h5 || complain "a full disk" "the last good checkpoint is gone"
+echo >wall
+expect_failure "a file where the run folder should be" "wall" "$rossby" train deck.yml "${small[@]}" --set save_loc=wall
+
+# SIGTERM: a checkpoint, then the end; the run goes on from there.
+restore_runs
+"$rossby" train deck.yml --set save_loc=runs/long --set trainer.epochs=500 >output.txt 2>&1 &
+running=$!
+for _ in $(seq 600); do
+  [ "$(wc -l 2>/dev/null <runs/long/training_steps.csv || echo 0)" -gt 2 ] && break
+  sleep 0.1
+done
+kill -TERM "$running"
+code=0
+wait "$running" || code=$?
+[ "$code" -eq 3 ] || complain "SIGTERM" "the exit code is $code, not 3"
+grep -q -- "--resume" output.txt || complain "SIGTERM" "it does not say how to go on"
+expect_success "the checkpoint after SIGTERM" "$rossby" info runs/long/checkpoint.h5
+steps="$(wc -l <runs/long/training_steps.csv)"
+expect_success "the run after SIGTERM" "$rossby" train --resume deck.yml --set save_loc=runs/long --set trainer.epochs=500 \
+  --set trainer.num_epoch=1 --set trainer.batches_per_epoch=0
+[ "$(wc -l <runs/long/training_steps.csv)" -gt "$steps" ] || complain "the run after SIGTERM" "it did not go on"
+
+# Forecasts and scores of what is not there.
+restore_runs
+expect_failure "a forecast without a run" "runs/none" "$rossby" forecast deck.yml --set save_loc=runs/none
+expect_failure "a forecast from outside the data" "2001-01-01" "$rossby" forecast deck.yml \
+  --set inference.batch_forecast.first_init_date=2001-01-01 --set inference.batch_forecast.last_init_date=2001-01-01
+expect_failure "a forecast into a file" "wall" "$rossby" forecast deck.yml --set inference.save_forecast=wall
+expect_failure "scores without forecasts" "runs/tiny/forecast" "$rossby" verify deck.yml
+expect_success "a forecast" "$rossby" forecast deck.yml
+victim="$(find runs/tiny/forecast -name '*.nc' | sort | head -n 1)"
+truncate -s 1000 "$victim"
+expect_failure "scores of a damaged forecast" "$victim" "$rossby" verify deck.yml
+finish
