@@ -5,12 +5,14 @@
 namespace rossby {
 
 namespace {
-template <class T> using HostView = Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+template <class T>
+using HostView = Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
 template <class To, class From> void convert(Exec const& exec, View<From, 1> from, View<To, 1> to)
 {
-  Kokkos::parallel_for("rossby::array::cast", Range(exec, 0, static_cast<index_t>(from.extent(0))),
-                       KOKKOS_LAMBDA(index_t i) { to(i) = static_cast<To>(from(i)); });
+  Kokkos::parallel_for(
+      "rossby::array::cast", Range(exec, 0, static_cast<index_t>(from.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { to(i) = static_cast<To>(from(i)); });
 }
 } // namespace
 
@@ -146,7 +148,8 @@ IndexList::IndexList(std::vector<index_t> const& values) : size_(static_cast<ind
 {
   block_ = Environment::current().pool()->allocate(values.size() * sizeof(index_t));
   using Managed = Kokkos::View<index_t*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  using Host = Kokkos::View<index_t const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using Host =
+      Kokkos::View<index_t const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   Kokkos::deep_copy(Managed(static_cast<index_t*>(block_.get()), values.size()), Host(values.data(), values.size()));
 }
 

@@ -41,7 +41,8 @@ std::shared_ptr<void> Pool::allocate(std::size_t bytes)
       try {
         pointer = ask();
       } catch (std::exception const&) {
-        fail("memory", fmt::format("{} MiB asked for with {} MiB in use: out of device memory", bytes >> 20, in_use_ >> 20),
+        fail("memory",
+             fmt::format("{} MiB asked for with {} MiB in use: out of device memory", bytes >> 20, in_use_ >> 20),
              "a smaller trainer.train_batch_size, trainer.activation_checkpoint: true, or more ranks");
       }
     }

@@ -116,7 +116,8 @@ TEST(Communicator, EmptyMessagesAndSelf)
   EXPECT_EQ(self.size(), 1);
   auto const a = Array::from_host(DType::float32, {3}, {1, 2, 3});
   auto const b = Array::zeros(Exec(), DType::float32, {3});
-  auto exchange = self.start(Exec(), {{0, a.data(), a.bytes()}, {0, nullptr, 0}}, {{0, b.data(), b.bytes()}, {0, nullptr, 0}});
+  auto exchange =
+      self.start(Exec(), {{0, a.data(), a.bytes()}, {0, nullptr, 0}}, {{0, b.data(), b.bytes()}, {0, nullptr, 0}});
   exchange.wait();
   EXPECT_EQ(b.to_host(), a.to_host());
 }

@@ -44,8 +44,10 @@ struct Philox {
   KOKKOS_INLINE_FUNCTION static double normal(std::uint64_t key, std::uint64_t stream, std::uint64_t index)
   {
     Block const b = block(key, stream, index);
-    double const u = (static_cast<double>((static_cast<std::uint64_t>(b.w[0]) << 21) ^ (b.w[1] >> 11)) + 0.5) / 9007199254740992.0;
-    double const v = (static_cast<double>((static_cast<std::uint64_t>(b.w[2]) << 21) ^ (b.w[3] >> 11)) + 0.5) / 9007199254740992.0;
+    double const u =
+        (static_cast<double>((static_cast<std::uint64_t>(b.w[0]) << 21) ^ (b.w[1] >> 11)) + 0.5) / 9007199254740992.0;
+    double const v =
+        (static_cast<double>((static_cast<std::uint64_t>(b.w[2]) << 21) ^ (b.w[3] >> 11)) + 0.5) / 9007199254740992.0;
     return math::sqrt(-2 * math::log(u)) * math::cos(6.283185307179586 * v);
   }
 };

@@ -220,7 +220,7 @@ std::vector<Case> cases()
 }
 
 INSTANTIATE_TEST_SUITE_P(Credit, Golden, ::testing::ValuesIn(cases()),
-                         [](auto const& info) { return info.param.file + "_" + name_of(info.param.dtype); });
+                         [](auto const& one) { return one.param.file + "_" + name_of(one.param.dtype); });
 
 } // namespace
 } // namespace rossby

@@ -154,6 +154,8 @@ TEST(Dropout, IsItsOwnAdjoint)
   EXPECT_LT(adjoint_defect(Communicator(), x, y, fx, fy), 1e-14);
   ops::dropout(Exec(), {5, 6}, 0, cells, x, fx);
   EXPECT_EQ(fx.to_host(), x.to_host());
+  Array const none = Array::empty(DType::float64, {2, 0, 7}); // an empty tile
+  ops::dropout(Exec(), {5, 6}, 0.5, {IndexList(), 3, 0}, none, none);
 }
 
 } // namespace

@@ -1,0 +1,64 @@
+// ranks: 1 2 4 6
+#include <rossby/comm/agree.hpp>
+#include <rossby/parallel/mesh.hpp>
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace rossby {
+namespace {
+
+TEST(Mesh, RanksOfOneSampleAreNeighbours)
+{
+  auto const world = Communicator::world();
+  for (int rows = 1; rows <= world.size(); ++rows)
+    for (int columns = 1; rows * columns <= world.size(); ++columns) {
+      if (world.size() % (rows * columns) != 0)
+        continue;
+      Mesh const mesh(world, rows, columns);
+      int const tiles = rows * columns;
+      EXPECT_EQ(mesh.spatial.size(), tiles);
+      EXPECT_EQ(mesh.spatial.rank(), world.rank() % tiles);
+      EXPECT_EQ(mesh.data.size(), world.size() / tiles);
+      EXPECT_EQ(mesh.data.rank(), world.rank() / tiles);
+      // Groups reach whom they should: the sums of world ranks say so.
+      double over_tiles = world.rank(), over_samples = world.rank();
+      mesh.spatial.all_reduce_sum(&over_tiles, 1);
+      mesh.data.all_reduce_sum(&over_samples, 1);
+      int const first = world.rank() / tiles * tiles, copies = world.size() / tiles;
+      EXPECT_EQ(over_tiles, tiles * first + tiles * (tiles - 1) / 2);
+      EXPECT_EQ(over_samples, copies * (world.rank() % tiles) + tiles * copies * (copies - 1) / 2);
+    }
+}
+
+TEST(Mesh, RefusesWorldsThatDoNotDivide)
+{
+  auto const world = Communicator::world();
+  EXPECT_THROW(Mesh(world, world.size() + 1, 1), std::logic_error);
+}
+
+TEST(Agree, NobodyThrowsWhenNobodyFails) { EXPECT_NO_THROW(agree(Communicator::world(), std::nullopt)); }
+
+TEST(Agree, EveryRankThrowsTheLowestRanksError)
+{
+  auto const world = Communicator::world();
+  int const culprit = world.size() / 2;
+  try {
+    collectively(world, [&] {
+      if (world.rank() >= culprit)
+        fail("file " + std::to_string(world.rank()), "", world.rank() == culprit ? "mend it" : "");
+    });
+    ADD_FAILURE() << "no error on rank " << world.rank();
+  } catch (Error const& e) {
+    EXPECT_EQ(e.where(), "file " + std::to_string(culprit));
+    EXPECT_EQ(e.problem(), "");
+    EXPECT_EQ(e.fix(), "mend it");
+  }
+  int runs = 0;
+  on_first_rank(world, [&] { ++runs; });
+  EXPECT_EQ(runs, world.rank() == 0 ? 1 : 0);
+}
+
+} // namespace
+} // namespace rossby
