@@ -70,6 +70,10 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain)
     }
   }
   for (auto const& metric : config.metrics) {
+    if (!metric.climatology_path.empty())
+      fail("metrics.args.metrics.acc.climatology_path", "a climatology from a file is not offered here",
+           "leave the key out: anomalies are then about the mean of the batch; rossby verify scores against "
+           "climatology");
     kinds_.push_back(metric.kind);
     std::vector<double> weights;
     for (std::size_t i = 0; i < variables_.size(); ++i)

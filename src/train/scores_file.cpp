@@ -65,15 +65,15 @@ void write_scores_netcdf(std::string const& file, std::vector<Score> const& scor
     meanings += fmt::format("{}{}: {}", m ? ", " : "", m, method_names[m]);
     method_values.push_back(static_cast<double>(m));
   }
-  out.dimension("method", n_methods);
-  out.variable("method", io::NetcdfType::int32, {"method"});
-  out.attribute("method", "long_name", meanings);
   out.dimension("lead_time", n_leads);
   out.variable("lead_time", io::NetcdfType::float64, {"lead_time"});
   out.attribute("lead_time", "standard_name", "forecast_period");
   out.attribute("lead_time", "units", "hours");
+  out.dimension("method", n_methods);
+  out.variable("method", io::NetcdfType::int32, {"method"});
+  out.attribute("method", "long_name", meanings);
   for (auto const& [name, rows] : by_variable) {
-    std::vector<std::string> dimensions{"method", "lead_time"};
+    std::vector<std::string> dimensions{"lead_time", "method"};
     if (rows.front().is_3d) {
       std::string const level = "level_" + name;
       out.dimension(level, static_cast<index_t>(distinct(rows, &Score::level).size()));
@@ -99,7 +99,8 @@ void write_scores_netcdf(std::string const& file, std::vector<Score> const& scor
       for (auto const& s : rows) {
         auto const lead = static_cast<std::size_t>(std::find(leads.begin(), leads.end(), s.lead_hours) - leads.begin());
         auto const level = static_cast<std::size_t>(std::find(levels.begin(), levels.end(), s.level) - levels.begin());
-        values[(static_cast<std::size_t>(s.method) * leads.size() + lead) * levels.size() + level] = s.*column.value;
+        values[(lead * method_names.size() + static_cast<std::size_t>(s.method)) * levels.size() + level] =
+            s.*column.value;
       }
       out.write(fmt::format("{}_{}", column.name, name), values);
     }
