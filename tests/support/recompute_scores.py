@@ -72,7 +72,7 @@ def main():
         values = np.array(sums[key])
         scale = max(1e-12, np.abs(states[training[0]][key[0]]).max())
         expected = {"rmse": np.sqrt(values[:, 0].mean()), "mae": values[:, 1].mean(), "bias": values[:, 2].mean()}
-        if key[2] != "climatology":
+        if key[2] != "climatology" and not (key[2] == "damped_anomaly" and abs(float(row["damping"])) < 1e-3):
             expected["acc"] = values[:, 3].mean()
         for name, value in expected.items():
             tolerance = 1e-6 * scale if name != "acc" else 1e-4
