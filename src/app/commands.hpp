@@ -22,6 +22,7 @@ void add_preprocess(CLI::App& program, Job&);
 void add_train(CLI::App& program, Job&);
 void add_forecast(CLI::App& program, Job&);
 void add_verify(CLI::App& program, Job&);
+void add_apply(CLI::App& program, Job&);
 
 /// The arguments that all commands on decks have.
 struct DeckArguments {

@@ -1,0 +1,42 @@
+#include "commands.hpp"
+
+#include <rossby/core/log.hpp>
+#include <rossby/train/apply.hpp>
+
+namespace rossby::app {
+
+namespace {
+struct Options {
+  DeckArguments deck;
+  ApplyOptions apply;
+  std::string dtype = "float32";
+};
+
+int run(Options& o, Communicator const& world)
+{
+  o.apply.dtype = parse_dtype(o.dtype, "--dtype");
+  apply(o.deck.load(world), o.apply, world);
+  log::info("wrote " + o.apply.output);
+  return 0;
+}
+} // namespace
+
+void add_apply(CLI::App& program, Job& job)
+{
+  auto const o = std::make_shared<Options>();
+  auto* const command = program.add_subcommand(
+      "apply", "Run a model on a file of inputs; with --gradients also its loss and the gradient of every parameter");
+  o->deck.add_to(*command);
+  command->add_option("--weights", o->apply.weights, "HDF5 file with /model/<name>")->required();
+  command
+      ->add_option("--input", o->apply.input,
+                   "HDF5 file with /input (B,C,T,H,W); /target and /latitude for --gradients")
+      ->required();
+  command->add_option("--output", o->apply.output, "HDF5 file to write: /output, /loss, /grad/<name>")->required();
+  command->add_flag("--train", o->apply.training, "Training mode: one spectral-norm step, dropout");
+  command->add_flag("--gradients", o->apply.gradients, "Also the loss of the deck and its gradients");
+  command->add_option("--dtype", o->dtype, "float32 (default) or float64")->capture_default_str();
+  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+}
+
+} // namespace rossby::app

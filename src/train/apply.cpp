@@ -1,0 +1,179 @@
+#include <rossby/train/apply.hpp>
+
+#include <rossby/io/hdf5.hpp>
+#include <rossby/io/replace.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/train/loss.hpp>
+#include <rossby/train/weights.hpp>
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace rossby {
+
+namespace {
+
+struct Setup {
+  ModelConfig model;
+  LossConfig loss;
+  ParallelismConfig parallelism;
+  bool activation_checkpoint;
+};
+
+Setup read_deck(Deck const& deck, bool gradients, int ranks)
+{
+  Problems problems;
+  Setup s;
+  s.model = ModelConfig::read(deck["model"], problems);
+  if (gradients)
+    s.loss = LossConfig::read(deck["loss"], problems);
+  s.parallelism = ParallelismConfig::read(deck["trainer"]["parallelism"], problems);
+  s.parallelism.check(ranks, problems);
+  s.activation_checkpoint = deck["trainer"].get("activation_checkpoint", false);
+  for (auto const& [key, block] : deck.root().entries()) // the other blocks belong to other commands
+    if (key != "model" && !(key == "loss" && gradients))
+      block.mark_read();
+  deck.check_all_read(problems);
+  problems.raise();
+  return s;
+}
+
+/// A field of a file, (B, C, T, H, W), and the part of it that one rank holds, [b, rows, cols, C * T].
+struct FieldPart {
+  Shape global;
+  index_t first, count; ///< samples
+  Box box;
+
+  io::Hyperslab slab() const
+  {
+    return {{first, 0, 0, box.row0, box.col0}, {count, global[1], global[2], box.rows(), box.cols()}};
+  }
+  /// Moves the channel (and frame) axis behind the cells, or back.
+  std::vector<double> turned(std::vector<double> const& from, bool channels_last) const
+  {
+    index_t const channels = global[1] * global[2], cells = box.cells();
+    std::vector<double> to(from.size());
+    for (index_t b = 0; b < count; ++b)
+      for (index_t c = 0; c < channels; ++c)
+        for (index_t i = 0; i < cells; ++i) {
+          auto const first_form = static_cast<std::size_t>((b * channels + c) * cells + i);
+          auto const last_form = static_cast<std::size_t>((b * cells + i) * channels + c);
+          channels_last ? to[last_form] = from[first_form] : to[first_form] = from[last_form];
+        }
+    return to;
+  }
+};
+
+Shape expect_field(io::Hdf5File const& file, std::string const& name, index_t batch, index_t channels, index_t frames,
+                   Tiling const& grid)
+{
+  std::string const where = file.path() + ": /" + name;
+  if (!file.exists(name))
+    fail(where, "there is no such dataset",
+         fmt::format("write (batch, {}, {}, {}, {}) under this name", channels, frames, grid.height(), grid.width()));
+  auto const shape = file.shape(name);
+  Shape const expected{shape.empty() ? 1 : shape[0], channels, frames, grid.height(), grid.width()};
+  if (shape != expected || (batch > 0 && shape[0] != batch))
+    fail(where,
+         fmt::format("has shape {}; the deck's model needs {}", to_string(shape),
+                     to_string({batch > 0 ? batch : expected[0], channels, frames, grid.height(), grid.width()})),
+         "use the deck that belongs to this file");
+  return shape;
+}
+
+Array read_field(io::Hdf5File const& file, std::string const& name, FieldPart const& part, DType dtype)
+{
+  auto const values = file.read(name, part.slab());
+  for (double const v : values)
+    if (!std::isfinite(v))
+      fail(file.path() + ": /" + name, "holds a value that is not finite", "fill or remove missing values first");
+  return Array::from_host(dtype, {part.count, part.box.rows(), part.box.cols(), part.global[1] * part.global[2]},
+                          part.turned(values, true));
+}
+
+} // namespace
+
+void apply(Deck const& deck, ApplyOptions const& options, Communicator const& world)
+{
+  Exec const exec;
+  Setup const setup = read_deck(deck, options.gradients, world.size());
+  ModelConfig const& config = setup.model;
+  Mesh const mesh(world, setup.parallelism.domain[0], setup.parallelism.domain[1]);
+  auto const model = make_model(config, mesh.spatial, mesh.rows, mesh.columns);
+  model->set_activation_checkpoint(setup.activation_checkpoint);
+  model->parameters().allocate(exec, options.dtype, 0);
+  load_model_weights(exec, model->parameters(), options.weights);
+
+  auto const input_file = io::Hdf5File::open_read(options.input);
+  auto const &in = model->input_tiling(), &out = model->output_tiling();
+  Shape const in_shape = expect_field(input_file, "input", 0, config.base_input_channels(), config.frames, in);
+  index_t const batch = in_shape[0];
+  index_t const first = batch * mesh.data.rank() / mesh.data.size(),
+                end = batch * (mesh.data.rank() + 1) / mesh.data.size();
+  FieldPart const input{in_shape, first, end - first, in.box(mesh.spatial.rank())};
+  FieldPart const result{{batch, config.base_output_channels(), config.output_frames, out.height(), out.width()},
+                         first,
+                         end - first,
+                         out.box(mesh.spatial.rank())};
+
+  Tape tape;
+  Context ctx{exec, options.gradients ? &tape : nullptr, options.training};
+  ctx.first_sample = first;
+  Var y;
+  if (input.count > 0)
+    y = model->forward(ctx, Var(read_field(input_file, "input", input, options.dtype)));
+
+  double loss_value = 0;
+  if (options.gradients) {
+    expect_field(input_file, "target", batch, config.base_output_channels(), config.output_frames, out);
+    if (setup.loss.use_latitude_weights && !input_file.exists("latitude"))
+      fail(options.input + ": /latitude", "the deck's loss is weighted by latitude and the file has none",
+           "write the latitudes in degrees, north first, or set loss.use_latitude_weights to false");
+    LossDomain domain;
+    domain.variables = unnamed_variables(config.output_channels());
+    domain.latitude = setup.loss.use_latitude_weights ? input_file.read("latitude")
+                                                      : std::vector<double>(static_cast<std::size_t>(out.height()), 0);
+    if (static_cast<index_t>(domain.latitude.size()) != out.height())
+      fail(options.input + ": /latitude",
+           fmt::format("has {} values for {} rows", domain.latitude.size(), out.height()));
+    domain.width = out.width();
+    domain.tile = result.box;
+    Loss const loss(setup.loss, Loss::Use::training, domain);
+    std::vector<double> sums(static_cast<std::size_t>(config.output_channels()), 0);
+    if (result.count > 0) {
+      Var const local = loss.sums(ctx, y, read_field(input_file, "target", result, options.dtype), result.count);
+      sums = local.value().to_host(exec);
+      tape.backward(exec, local, loss.seed(batch));
+    }
+    world.all_reduce_sum(sums.data(), sums.size());
+    loss_value = loss.value(sums, batch).total;
+  }
+
+  std::string const unfinished = io::unfinished_name(options.output);
+  try {
+    auto file = io::Hdf5File::create(unfinished, world);
+    auto const values = y ? result.turned(y.value().to_host(exec), false) : std::vector<double>();
+    file.write("output", options.dtype, result.global, values, result.slab());
+    if (options.gradients) {
+      file.write("loss", DType::float64, {}, {loss_value});
+      for (auto const& p : model->parameters().all())
+        if (p.var.needs_grad()) {
+          Array const g = p.var.grad_to_add_to(exec);
+          world.all_reduce_sum(exec, g);
+          file.write("grad/" + p.spec.name, options.dtype, p.spec.shape, to_file_order(exec, p.spec, g));
+        }
+    }
+    file.close();
+    world.barrier();
+    if (world.rank() == 0)
+      io::finish_file(options.output);
+  } catch (Error const&) {
+    if (world.rank() == 0)
+      io::discard_unfinished(options.output);
+    throw;
+  }
+}
+
+} // namespace rossby
