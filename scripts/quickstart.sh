@@ -59,8 +59,8 @@ step train train
 say "forecasts"
 step forecast on_ranks forecast "$deck"
 say "verification"
-verify() { on_ranks verify "$deck" | tee "$run/scores.txt"; }
-step verify verify >/dev/null
+verify() { on_ranks verify "$deck" | sed -n '/^RMSE/,/^\* best/p' >"$run/scores.txt"; }
+step verify verify
 say "pictures"
 step plots "$ROSSBY_PYTHON" -B tools/plot.py "$deck"
 
@@ -72,7 +72,7 @@ echo "Pictures   $run/plots"
 ls "$run/plots" | sed 's/^/             /'
 echo
 echo "Try next: other months and lead times,"
-echo "  tools/plot.py $deck --init 1991-07-18T11:30 --steps 1 2 3"
+echo "  tools/plot.py $deck --init 1991-07-18T17:00 --steps 1 2 3"
 echo "or another seed,"
 echo "  mpirun -n $ranks $rossby train $deck --set seed=1 --set save_loc=runs/winds1"
 printf '\nAll in %d min %d s.\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60))
