@@ -48,8 +48,8 @@ def check(path):
             yield f"{name}: has trailing blanks"
         if text and not text.endswith("\n"):
             yield f"{name}: does not end with a newline"
-    if re.match(r"#!.*\bbash", text) and "set -euo pipefail" not in text:
-        yield f"{name}: lacks set -euo pipefail"
+    if re.match(r"#!.*\bbash", text) and not re.search(r"^set -euo pipefail$|/support/\w+\.bash", text, re.MULTILINE):
+        yield f"{name}: has neither set -euo pipefail nor a file of tests/support that sets it"
 
 
 def main():
