@@ -53,7 +53,9 @@ void add_train(CLI::App& program, Job& job)
       ->type_name("FILE")
       ->check(CLI::ExistingFile)
       ->excludes(resume);
-  command->footer("Exit code 3: interrupted by a signal after a checkpoint was written.");
+  command->footer(
+      "SIGTERM or SIGUSR1 ends a run after a checkpoint, with exit code 3. OpenMPI's mpirun passes SIGUSR1 on; after\n"
+      "SIGTERM it leaves the ranks one second, or as many as --mca odls_base_sigkill_timeout says.");
   command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
 }
 

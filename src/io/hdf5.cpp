@@ -234,6 +234,8 @@ std::vector<double> Hdf5File::read(std::string const& dataset, Hyperslab const& 
                                            to_string(global), box.count[i], box.offset[i], i));
 
   std::vector<double> values(static_cast<std::size_t>(product(box.count)));
+  if (product(global) == 0)
+    return values;
   Handle const on_disk(H5Dget_space(data), H5Sclose);
   hsize_t const n = values.size();
   Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);
@@ -282,6 +284,8 @@ void Hdf5File::write_box(std::string const& dataset, DType dtype, Shape const& g
                     H5Dclose);
   if (!data.ok())
     fail(impl_->at(dataset), fmt::format("can't be created ({})", reason()), "check that the disk has room");
+  if (product(global) == 0)
+    return; // it has no place in the file, and ranks that write to no place together fail
 
   hsize_t const n = values.size();
   Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);

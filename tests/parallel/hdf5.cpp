@@ -27,6 +27,8 @@ TEST(ParallelHdf5, RanksWriteAndReadTheirRows)
       auto f = Hdf5File::create(path, world);
       f.write("/field", type, {rows, cols}, mine, {{first, 0}, {last - first, cols}});
       f.write("/same", type, {2}, {1, 2});
+      f.write("/empty", type, {0}, {});
+      f.write("/no_rows", type, {0, 3}, {}, {{0, 0}, {0, 3}});
       f.write_text("/note", "written together");
       f.write_attribute("/field", "ranks", std::int64_t{world.size()});
       f.close();
@@ -34,6 +36,8 @@ TEST(ParallelHdf5, RanksWriteAndReadTheirRows)
     auto const together = Hdf5File::open_read(path, world);
     EXPECT_EQ(together.read("/field", {{first, 0}, {last - first, cols}}), mine);
     EXPECT_EQ(together.read("/same"), (std::vector<double>{1, 2}));
+    EXPECT_TRUE(together.read("/empty").empty());
+    EXPECT_EQ(together.shape("/no_rows"), (Shape{0, 3}));
     EXPECT_EQ(together.read_text("/note"), "written together");
     auto const alone = Hdf5File::open_read(path);
     auto const all = alone.read("/field");

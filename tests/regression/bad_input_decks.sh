@@ -31,7 +31,7 @@ expect_failure "ranks that don't divide" "trainer.parallelism
 multiple of 2 ranks; this run has 3" "$rossby" check deck.yml -n 3 --set trainer.parallelism.domain=2
 expect_failure "more ranks than work" "trainer.parallelism.data: is 'none'|is 'none', so only" \
   "$rossby" check deck.yml -n 2 --set trainer.parallelism.data=none
-if command -v mpirun >/dev/null && "$rossby" --version | grep -q "MPI"; then
+if has_mpi; then
   cat >each.sh <<INNER
 #!/bin/bash
 exec "$rossby" info --set seed=\$OMPI_COMM_WORLD_RANK deck.yml

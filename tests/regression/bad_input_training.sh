@@ -73,24 +73,33 @@ cmp -s runs/tiny/checkpoint.h5 good_runs/tiny/checkpoint.h5 || complain "a full 
 echo >wall
 expect_failure "a file where the run folder should be" "wall" "$rossby" train deck.yml "${small[@]}" --set save_loc=wall
 
-# SIGTERM: a checkpoint, then the end; the run goes on from there.
+# SIGTERM: a checkpoint, then the end; the run goes on from there. Launchers pass SIGUSR1 on, which means the same.
+# interrupted NAME SIGNAL COMMAND...
+interrupted() {
+  local name="$1" signal="$2" running code=0 steps
+  shift 2
+  rm -rf runs/long
+  "$@" train deck.yml --set save_loc=runs/long --set trainer.epochs=500 >output.txt 2>&1 &
+  running=$!
+  for _ in $(seq 600); do
+    [ "$(wc -l 2>/dev/null <runs/long/training_steps.csv || echo 0)" -gt 2 ] && break
+    sleep 0.1
+  done
+  kill "-$signal" "$running"
+  wait "$running" || code=$?
+  [ "$code" -eq 3 ] || complain "$name" "the exit code is $code, not 3"
+  grep -q -- "--resume" output.txt || complain "$name" "it does not say how to go on"
+  expect_success "the checkpoint after $name" "$rossby" info runs/long/checkpoint.h5
+  steps="$(wc -l <runs/long/training_steps.csv)"
+  expect_success "the run after $name" "$@" train --resume deck.yml --set save_loc=runs/long --set trainer.epochs=500 \
+    --set trainer.num_epoch=1
+  [ "$(wc -l <runs/long/training_steps.csv)" -gt "$steps" ] || complain "the run after $name" "it did not go on"
+}
 restore_runs
-"$rossby" train deck.yml --set save_loc=runs/long --set trainer.epochs=500 >output.txt 2>&1 &
-running=$!
-for _ in $(seq 600); do
-  [ "$(wc -l 2>/dev/null <runs/long/training_steps.csv || echo 0)" -gt 2 ] && break
-  sleep 0.1
-done
-kill -TERM "$running"
-code=0
-wait "$running" || code=$?
-[ "$code" -eq 3 ] || complain "SIGTERM" "the exit code is $code, not 3"
-grep -q -- "--resume" output.txt || complain "SIGTERM" "it does not say how to go on"
-expect_success "the checkpoint after SIGTERM" "$rossby" info runs/long/checkpoint.h5
-steps="$(wc -l <runs/long/training_steps.csv)"
-expect_success "the run after SIGTERM" "$rossby" train --resume deck.yml --set save_loc=runs/long --set trainer.epochs=500 \
-  --set trainer.num_epoch=1 --set trainer.batches_per_epoch=0
-[ "$(wc -l <runs/long/training_steps.csv)" -gt "$steps" ] || complain "the run after SIGTERM" "it did not go on"
+interrupted SIGTERM TERM "$rossby"
+if has_mpi; then
+  interrupted "SIGUSR1 to two ranks" USR1 mpirun -np 2 "$rossby"
+fi
 
 # Forecasts and scores of what is not there.
 restore_runs
@@ -100,6 +109,15 @@ expect_failure "a forecast from outside the data" "2001-01-01" "$rossby" forecas
 expect_failure "a forecast into a file" "wall" "$rossby" forecast deck.yml --set inference.save_forecast=wall
 expect_failure "scores without forecasts" "runs/tiny/forecast" "$rossby" verify deck.yml
 expect_success "a forecast" "$rossby" forecast deck.yml
+if has_mpi; then # what one rank alone meets ends all of them, in its words
+  python "
+with netCDF4.Dataset('data/tiny/state_2000.nc', 'a') as f: f['t'][5, 1, 3, 4:6] = np.nan"
+  for tiles in 1 2; do
+    expect_failure "NaN that one of two ranks reads, $tiles tile(s)" "state_2000.nc, variable t: 2 of .* at 2000-01-02 06:00:00" \
+      mpirun -np 2 "$rossby" train deck.yml --set save_loc=runs/nan$tiles --set trainer.parallelism.domain=$tiles
+  done
+  restore_data
+fi
 victim="$(find runs/tiny/forecast -name '*.nc' | sort | head -n 1)"
 truncate -s 1000 "$victim"
 expect_failure "scores of a damaged forecast" "$victim" "$rossby" verify deck.yml

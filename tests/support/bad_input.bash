@@ -42,6 +42,8 @@ expect_success() {
   timeout 300 "$@" >output.txt 2>&1 || complain "$name" "it failed with code $?"
 }
 
+has_mpi() { command -v mpirun >/dev/null && "$ROSSBY_PROGRAM" --version | grep -q MPI; }
+
 complain() {
   echo "FAIL: $1: $2; the output was:" >&2
   sed 's/^/  | /' output.txt >&2
