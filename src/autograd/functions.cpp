@@ -2,6 +2,7 @@
 
 #include <rossby/core/random.hpp>
 #include <rossby/dist/group_norm.hpp>
+#include <rossby/ops/embed.hpp>
 #include <rossby/ops/linear.hpp>
 #include <rossby/ops/norm.hpp>
 
@@ -72,30 +73,52 @@ Var linear(Context& ctx, Var const& x, Weight const& w)
   return y;
 }
 
+namespace {
+/// The branches as the wide-kernel form takes them, with gradients to add into when `exec` is given.
+std::vector<ops::EmbedBranch> embed_branches(std::vector<ConvBranch> const& branches, Exec const* exec)
+{
+  std::vector<ops::EmbedBranch> list;
+  index_t channel0 = 0;
+  for (auto const& b : branches) {
+    index_t const out = b.weight.value.value().extent(0);
+    list.push_back({b.shape, out, channel0, b.weight.value.value(), b.weight.scale, value_or_nothing(b.weight.bias),
+                    exec ? shared_gradient(*exec, b.weight.value) : Array(),
+                    exec ? shared_gradient(*exec, b.weight.bias) : Array()});
+    channel0 += out;
+  }
+  return list;
+}
+} // namespace
+
 Var convolution(Context& ctx, Var const& x, std::vector<ConvBranch> const& branches, index_t rows, index_t cols)
 {
   index_t channels = 0;
   bool needs = x.needs_grad();
+  std::vector<ops::ConvShape> shapes;
   for (auto const& b : branches) {
     channels += b.weight.value.value().extent(0);
     needs = needs || b.weight.value.needs_grad() || b.weight.bias.needs_grad();
+    shapes.push_back(b.shape);
   }
+  bool const wide = ops::embed_suits(shapes);
   Var const y(Array::empty(x.value().dtype(), {x.value().extent(0), rows, cols, channels}), ctx.tape && needs);
-  index_t channel0 = 0;
-  for (auto const& b : branches) {
-    ops::conv_forward(ctx.exec, b.shape, x.value(), b.weight.value.value(), b.weight.scale,
-                      value_or_nothing(b.weight.bias), y.value(), channel0);
-    channel0 += b.weight.value.value().extent(0);
+  if (wide) {
+    ops::embed_forward(ctx.exec, x.value(), embed_branches(branches, nullptr), y.value());
+  } else {
+    for (auto const& b : embed_branches(branches, nullptr))
+      ops::conv_forward(ctx.exec, b.shape, x.value(), b.weight, b.scale, b.bias, y.value(), b.channel0);
   }
   if (y.needs_grad())
-    ctx.tape->record("convolution", y, [x, branches, y](Exec const& exec) {
+    ctx.tape->record("convolution", y, [x, branches, wide, y](Exec const& exec) {
       Array const dx = shared_gradient(exec, x);
-      index_t first = 0;
-      for (auto const& b : branches) {
-        ops::conv_backward(exec, b.shape, x.value(), b.weight.value.value(), b.weight.scale, y.grad(), first, dx,
-                           shared_gradient(exec, b.weight.value), shared_gradient(exec, b.weight.bias));
-        first += b.weight.value.value().extent(0);
-      }
+      auto const list = embed_branches(branches, &exec);
+      if (wide)
+        ops::embed_backward(exec, x.value(), list, y.grad());
+      for (auto const& b : list)
+        if (!wide)
+          ops::conv_backward(exec, b.shape, x.value(), b.weight, b.scale, y.grad(), b.channel0, dx, b.dweight, b.dbias);
+        else if (dx)
+          ops::conv_backward(exec, b.shape, x.value(), b.weight, b.scale, y.grad(), b.channel0, dx, Array(), Array());
     });
   return y;
 }

@@ -1,0 +1,260 @@
+// Gathering patches for a kernel of 32 x 32 moves every input value 256 times to multiply it with a handful of output
+// channels. Here the product comes first and the sum over the kernel second. With stride s, an input row is a matrix of
+// [columns / s, s * channels] without moving anything, and it meets the kernel rows of its own phase (row mod s) only.
+// One product gives its terms for all kernel rows, all groups of s kernel columns and all channels of all branches; the
+// terms are then added where they belong. Each term is computed once, and the products are large.
+
+#include <rossby/ops/embed.hpp>
+
+#include <rossby/ops/gemm.hpp>
+
+#include <algorithm>
+
+namespace rossby::ops {
+
+namespace {
+
+constexpr index_t block_bytes = host_accessible ? index_t(3) << 19 : index_t(1) << 28;
+constexpr int most_branches = 8;
+
+/// Everything counted in strides.
+struct Layout {
+  index_t batch, rows, groups;       ///< input rows of a phase, groups of s columns
+  index_t height, width, in, stride; ///< of the input
+  index_t out_rows, out_cols, terms; ///< terms: products per group of columns
+  int branches;
+  index_t taps[most_branches], shift[most_branches], out[most_branches], column0[most_branches],
+      channel0[most_branches];
+
+  index_t depth() const { return stride * in; }
+  index_t lines() const { return batch * rows; }
+  index_t block(std::size_t element) const
+  {
+    return std::clamp<index_t>(block_bytes / (groups * terms * static_cast<index_t>(element)), 1, lines());
+  }
+};
+
+Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array const& y)
+{
+  Layout l{};
+  l.stride = branches[0].shape.stride;
+  l.batch = x.extent(0);
+  l.height = x.extent(1);
+  l.width = x.extent(2);
+  l.in = x.extent(3);
+  l.rows = l.height / l.stride;
+  l.groups = l.width / l.stride;
+  l.out_rows = y.extent(1);
+  l.out_cols = y.extent(2);
+  l.branches = static_cast<int>(branches.size());
+  ROSSBY_EXPECT(l.branches <= most_branches && l.height % l.stride == 0 && l.width % l.stride == 0);
+  for (int j = 0; j < l.branches; ++j) {
+    auto const& b = branches[static_cast<std::size_t>(j)];
+    l.taps[j] = b.shape.kernel / l.stride;
+    l.shift[j] = b.shape.offset / l.stride;
+    l.out[j] = b.out;
+    l.channel0[j] = b.channel0;
+    l.column0[j] = l.terms;
+    l.terms += l.taps[j] * l.taps[j] * b.out;
+    ROSSBY_EXPECT(l.shift[j] + l.out_rows - 1 + l.taps[j] <= l.rows &&
+                  l.shift[j] + l.out_cols - 1 + l.taps[j] <= l.groups);
+  }
+  return l;
+}
+
+/// compact[line, :] = the input rows of one phase, a block of them.
+template <class T>
+void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line0, View<T, 4> x, View<T, 2> compact)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::embed_rows", Range(exec, 0, static_cast<index_t>(compact.extent(0)) * l.groups),
+      KOKKOS_LAMBDA(index_t item) {
+        index_t const line = line0 + item / l.groups, group = item % l.groups;
+        T const* from = &x(line / l.rows, line % l.rows * l.stride + phase, 0, 0) + group * l.stride * l.in;
+        T* to = &compact(item / l.groups, 0) + group * l.stride * l.in;
+        for (index_t k = 0; k < l.stride * l.in; ++k)
+          to[k] = from[k];
+      });
+}
+
+/// Between a branch's weight [out, kernel, kernel, in] and its rows of the phase's matrix, [tap row, tap column, out]
+/// of s * in values each. `forward` fills the matrix with scale * weight, otherwise the matrix is added to the weight.
+template <class T, bool forward>
+void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, T scale, View<T, 2> weight,
+                      View<T, 2> matrix)
+{
+  index_t const taps = l.taps[j], out = l.out[j], first = l.column0[j], run = l.depth(), kernel = taps * l.stride;
+  Kokkos::parallel_for(
+      forward ? "rossby::ops::embed_weights" : "rossby::ops::embed_weights_adjoint", Range(exec, 0, taps * taps * out),
+      KOKKOS_LAMBDA(index_t item) {
+        index_t const o = item % out, b = item / out % taps, a = item / (out * taps);
+        T* w = &weight(o, 0) + ((phase + a * l.stride) * kernel + b * l.stride) * l.in;
+        T* m = &matrix(first + item, 0);
+        for (index_t k = 0; k < run; ++k)
+          if (forward)
+            m[k] = scale * w[k];
+          else
+            w[k] += m[k];
+      });
+}
+
+/// Adds the terms of a block of lines to the outputs they belong to. Every output cell is one work item.
+template <class T>
+void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 2> terms, View<T, 4> y)
+{
+  index_t const b0 = line0 / l.rows, b1 = (line0 + lines - 1) / l.rows;
+  index_t most = 0;
+  for (int j = 0; j < l.branches; ++j)
+    most = std::max(most, l.shift[j] + l.taps[j]);
+  // Output rows that the block can reach, counted through the samples.
+  index_t const first = std::max(b0 * l.out_rows, b0 * l.out_rows + line0 % l.rows - most);
+  index_t const last = std::min((b1 + 1) * l.out_rows, b1 * l.out_rows + (line0 + lines - 1) % l.rows + 1);
+  if (last <= first)
+    return;
+  Kokkos::parallel_for(
+      "rossby::ops::embed_add", Range(exec, 0, (last - first) * l.out_cols), KOKKOS_LAMBDA(index_t item) {
+        index_t const row = first + item / l.out_cols, b = row / l.out_rows, i = row % l.out_rows,
+                      m = item % l.out_cols;
+        T* cell = &y(b, i, m, 0);
+        for (int j = 0; j < l.branches; ++j) {
+          T* to = cell + l.channel0[j];
+          index_t const out = l.out[j], taps = l.taps[j];
+          for (index_t a = 0; a < taps; ++a) {
+            index_t const line = b * l.rows + l.shift[j] + i + a - line0;
+            if (line < 0 || line >= lines)
+              continue;
+            T const* from = &terms(line * l.groups + m + l.shift[j], l.column0[j] + a * taps * out);
+            for (index_t q = 0; q < taps; ++q, from += l.terms + out)
+              for (index_t o = 0; o < out; ++o)
+                to[o] += from[o];
+          }
+        }
+      });
+}
+
+/// The adjoint of add_terms: hands the output's gradient to every term of a block.
+template <class T>
+void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 4> dy, View<T, 2> terms)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::embed_spread", Range(exec, 0, lines * l.groups), KOKKOS_LAMBDA(index_t item) {
+        index_t const line = line0 + item / l.groups, b = line / l.rows, t = line % l.rows, g = item % l.groups;
+        T* to = &terms(item, 0);
+        for (int j = 0; j < l.branches; ++j) {
+          index_t const out = l.out[j], taps = l.taps[j];
+          for (index_t a = 0; a < taps; ++a) {
+            index_t const i = t - l.shift[j] - a;
+            for (index_t q = 0; q < taps; ++q, to += out) {
+              index_t const m = g - l.shift[j] - q;
+              if (i < 0 || i >= l.out_rows || m < 0 || m >= l.out_cols) {
+                for (index_t o = 0; o < out; ++o)
+                  to[o] = T(0);
+              } else {
+                T const* from = &dy(b, i, m, l.channel0[j]);
+                for (index_t o = 0; o < out; ++o)
+                  to[o] = from[o];
+              }
+            }
+          }
+        }
+      });
+}
+
+template <class T> View<T, 2> rows_of(Array const& a, index_t rows)
+{
+  return a.reshaped({rows, a.size() / rows}).view<T, 2>();
+}
+
+template <class T> View<T, 2> channels_of(View<T, 2> cells, EmbedBranch const& b)
+{
+  return Kokkos::subview(cells, Kokkos::make_pair(index_t(0), static_cast<index_t>(cells.extent(0))),
+                         Kokkos::make_pair(b.channel0, b.channel0 + b.out));
+}
+
+/// Calls f(line0, lines) for the blocks of a phase.
+template <class F> void for_each_block(Layout const& l, index_t block, F const& f)
+{
+  for (index_t line = 0; line < l.lines(); line += block)
+    f(line, std::min(block, l.lines() - line));
+}
+
+} // namespace
+
+bool embed_suits(std::vector<ConvShape> const& shapes)
+{
+  if (shapes.size() > most_branches)
+    return false;
+  index_t widest = 0;
+  for (auto const& s : shapes) {
+    if (s.stride != shapes[0].stride || s.kernel % s.stride != 0 || s.offset % s.stride != 0)
+      return false;
+    widest = std::max(widest, s.kernel / s.stride);
+  }
+  return widest >= 4;
+}
+
+void embed_forward(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Array const& y)
+{
+  if (y.size() == 0)
+    return;
+  Layout const l = layout_of(x, branches, y);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    y.fill(exec, 0);
+    auto const cells = rows_of<T>(y, y.size() / y.extent(3));
+    for (auto const& b : branches)
+      if (b.bias)
+        spread_bias<T>(exec, b.bias.flat<T>(), channels_of<T>(cells, b));
+    index_t const block = l.block(sizeof(T));
+    Array const compact = Array::empty(x.dtype(), {block, l.width * l.in}),
+                terms = Array::empty(x.dtype(), {block * l.groups, l.terms});
+    Array const matrix = Array::empty(x.dtype(), {l.terms, l.depth()});
+    for (index_t phase = 0; phase < l.stride; ++phase) {
+      for (int j = 0; j < l.branches; ++j) {
+        auto const& b = branches[static_cast<std::size_t>(j)];
+        exchange_weights<T, true>(exec, l, j, phase, static_cast<T>(b.scale), rows_of<T>(b.weight, b.out),
+                                  matrix.view<T, 2>());
+      }
+      for_each_block(l, block, [&](index_t line, index_t lines) {
+        Array const rows = compact.rows(0, lines), part = terms.rows(0, lines * l.groups);
+        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<T, 2>());
+        gemm<T>(exec, 'N', 'T', 1, rows_of<T>(rows, lines * l.groups), matrix.view<T, 2>(), 0, part.view<T, 2>());
+        add_terms<T>(exec, l, line, lines, part.view<T, 2>(), y.view<T, 4>());
+      });
+    }
+  });
+}
+
+void embed_backward(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Array const& dy)
+{
+  if (dy.size() == 0)
+    return;
+  Layout const l = layout_of(x, branches, dy);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    index_t const block = l.block(sizeof(T));
+    Array const compact = Array::empty(x.dtype(), {block, l.width * l.in}),
+                terms = Array::empty(x.dtype(), {block * l.groups, l.terms});
+    Array const matrix = Array::empty(x.dtype(), {l.terms, l.depth()});
+    for (index_t phase = 0; phase < l.stride; ++phase) {
+      matrix.fill(exec, 0);
+      for_each_block(l, block, [&](index_t line, index_t lines) {
+        Array const rows = compact.rows(0, lines), part = terms.rows(0, lines * l.groups);
+        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<T, 2>());
+        spread_terms<T>(exec, l, line, lines, dy.view<T, 4>(), part.view<T, 2>());
+        gemm<T>(exec, 'T', 'N', 1, part.view<T, 2>(), rows_of<T>(rows, lines * l.groups), 1, matrix.view<T, 2>());
+      });
+      for (int j = 0; j < l.branches; ++j) {
+        auto const& b = branches[static_cast<std::size_t>(j)];
+        if (b.dweight)
+          exchange_weights<T, false>(exec, l, j, phase, T(1), rows_of<T>(b.dweight, b.out), matrix.view<T, 2>());
+      }
+    }
+    auto const cells = rows_of<T>(dy, dy.size() / dy.extent(3));
+    for (auto const& b : branches)
+      if (b.dbias)
+        column_sums<T>(exec, channels_of<T>(cells, b), 1, b.dbias.flat<T>());
+  });
+}
+
+} // namespace rossby::ops
