@@ -153,16 +153,23 @@ void expect_same_model(std::string const& file, std::string const& theirs, std::
 
 void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const& exec,
                       Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
-                      TrainingState const& state, RunDescription const& run)
+                      TrainingState const& state, RunDescription const& run, std::size_t bytes_per_writer)
 {
-  on_first_rank(ranks, [&] { io::expect_room(file, room_for(parameters, optimizer, averages)); });
+  std::size_t const bytes = room_for(parameters, optimizer, averages);
+  on_first_rank(ranks, [&] { io::expect_room(file, bytes); });
+  int const count =
+      static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(ranks.size()), 1 + bytes / bytes_per_writer));
+  bool const writes = ranks.rank() < count;
+  Communicator const writers = ranks.split(writes ? 0 : 1, ranks.rank());
   std::optional<Error> error;
-  try {
-    Writer out(io::unfinished_name(file), ranks);
-    write_all(out, exec, parameters, optimizer, averages, state, run);
-    error = out.finish();
-  } catch (Error const& e) {
-    error = e;
+  if (writes) {
+    try {
+      Writer out(io::unfinished_name(file), writers);
+      write_all(out, exec, parameters, optimizer, averages, state, run);
+      agree(writers, out.finish());
+    } catch (Error const& e) {
+      error = e;
+    }
   }
   if (ranks.rank() == 0) {
     try {
@@ -177,11 +184,10 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
   agree(ranks, error);
 }
 
-TrainingState read_checkpoint(std::string const& file, Communicator const& ranks, Exec const& exec,
-                              Parameters& parameters, AdamW& optimizer, Ema* averages, CheckpointParts parts,
-                              RunDescription const& expected)
+TrainingState read_checkpoint(std::string const& file, Exec const& exec, Parameters& parameters, AdamW& optimizer,
+                              Ema* averages, CheckpointParts parts, RunDescription const& expected)
 {
-  auto const in = ranks.size() > 1 ? Hdf5File::open_read(file, ranks) : Hdf5File::open_read(file);
+  auto const in = Hdf5File::open_read(file); // by every rank on its own: collective opening costs more than it saves
   if (!in.has_attribute("/", "rossby_checkpoint"))
     fail(file, "is no checkpoint of Rossby, or was not written to its end");
   if (auto const version = in.read_int_attribute("/", "rossby_checkpoint"); version != format_version)

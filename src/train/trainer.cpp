@@ -56,8 +56,10 @@ void Trainer::start_from(std::string const& weights)
 void Trainer::restore(std::string const& checkpoint, CheckpointParts what, bool exactly, bool schedule)
 {
   auto& parameters = parts_.model.parameters();
-  auto read = read_checkpoint(checkpoint, parts_.mesh.world, exec_, parameters, optimizer_, averages_.get(), what,
-                              parts_.about);
+  TrainingState read;
+  collectively(parts_.mesh.world, [&] {
+    read = read_checkpoint(checkpoint, exec_, parameters, optimizer_, averages_.get(), what, parts_.about);
+  });
   if (averages_ && !what.averages)
     averages_ = std::make_unique<Ema>(exec_, parameters, averages_->decay());
   auto const& config = parts_.config.trainer;

@@ -41,21 +41,23 @@ struct RunDescription {
   std::string schema;      ///< channel_schema.yaml
 };
 
-/// Written together by `ranks`, which all hold the same values, each rank its rows. \throws Error on all ranks when any
-/// of them fails; the file of that name is then what it was before.
+/// Written together by the first of `ranks`, which all hold the same values, each its rows: one rank for every
+/// `bytes_per_writer`, because joint writing of small files takes longer than it saves. \throws Error on all ranks when
+/// any of them fails; the file of that name is then what it was before.
 void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const&, Parameters const&,
-                      AdamW const& optimizer, Ema const*, TrainingState const&, RunDescription const&);
+                      AdamW const& optimizer, Ema const*, TrainingState const&, RunDescription const&,
+                      std::size_t bytes_per_writer = std::size_t{1} << 30);
 
 /// Which parts of a checkpoint to take.
 struct CheckpointParts {
   bool optimizer = true, averages = true;
 };
 
-/// Reads weights, and what `parts` says, on every rank.
+/// Reads weights, and what `parts` says; every rank for itself.
 /// \throws Error for a damaged file, a file that is no checkpoint, weights of another model (see load_weights), or a
 /// model block that differs from `expected`, naming the first line that does.
-TrainingState read_checkpoint(std::string const& file, Communicator const& ranks, Exec const&, Parameters&, AdamW&,
-                              Ema*, CheckpointParts, RunDescription const& expected);
+TrainingState read_checkpoint(std::string const& file, Exec const&, Parameters&, AdamW&, Ema*, CheckpointParts,
+                              RunDescription const& expected);
 
 /// The weights that a forecast uses: the averages when `averages` is set, /model for the rest.
 void read_forecast_weights(std::string const& file, Exec const&, Parameters&, bool averages);

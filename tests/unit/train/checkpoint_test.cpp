@@ -69,7 +69,7 @@ struct SmallRun {
   }
   TrainingState load(std::string const& file, CheckpointParts parts = {})
   {
-    return read_checkpoint(file, Communicator(), exec, parameters, *adam, ema.get(), parts, about);
+    return read_checkpoint(file, exec, parameters, *adam, ema.get(), parts, about);
   }
 };
 

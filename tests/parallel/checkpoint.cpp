@@ -1,0 +1,60 @@
+// ranks: 2 3
+// A checkpoint that all ranks write together is the one that the first writes alone.
+#include "support/small_run.hpp"
+
+#include <rossby/io/hdf5.hpp>
+#include <rossby/train/weights.hpp>
+
+#include <gtest/gtest.h>
+
+namespace {
+using namespace rossby;
+using namespace rossby::testing;
+
+void expect_equal(io::Hdf5File const& a, io::Hdf5File const& b, std::string const& group)
+{
+  ASSERT_EQ(a.list(group), b.list(group));
+  for (auto const& name : a.list(group)) {
+    std::string const path = group + (group == "/" ? "" : "/") + name;
+    if (!a.has_attribute(path, "checksum")) {
+      expect_equal(a, b, path);
+      continue;
+    }
+    EXPECT_EQ(a.read_int_attribute(path, "checksum"), b.read_int_attribute(path, "checksum")) << path;
+    if (path != "/deck" && path != "/model_block" && path != "/channel_schema" && path != "/trainer/log") {
+      EXPECT_EQ(read_verified(a, path), read_verified(b, path)) << path;
+    } else {
+      EXPECT_EQ(read_text_verified(a, path), read_text_verified(b, path)) << path;
+    }
+  }
+}
+
+TEST(ParallelCheckpoint, ManyWritersOrOne)
+{
+  auto const all = Communicator::world();
+  std::string folder =
+      (std::filesystem::temp_directory_path() / ("rossby_checkpoint_" + std::to_string(all.size()))).string();
+  if (all.rank() == 0)
+    std::filesystem::create_directories(folder);
+  all.barrier();
+  SmallWorld const world;
+  LinearModel model(world.config.model, Communicator(), false);
+  Exec const exec;
+  model.parameters().allocate(exec, DType::float32, 5);
+  AdamW optimizer(model.parameters(), {});
+  Ema const averages(exec, model.parameters(), 0.9);
+  model.parameters()[0].var.accumulate(exec, model.parameters()[0].value().clone(exec));
+  Gradients gradients(model.parameters());
+  gradients.collect(exec, model.parameters(), all);
+  optimizer.step(exec, model.parameters(), gradients, 0.1, 1);
+  TrainingState const state{1, 2, 3, 4, 5, 6, {7, 8}, {9}, {}, "rows\n"};
+  RunDescription const about{"deck", "block", "schema"};
+  std::string const one = folder + "/one.h5", many = folder + "/many.h5";
+  write_checkpoint(one, all, exec, model.parameters(), optimizer, &averages, state, about);
+  write_checkpoint(many, all, exec, model.parameters(), optimizer, &averages, state, about, 1);
+  expect_equal(io::Hdf5File::open_read(one), io::Hdf5File::open_read(many), "/");
+  all.barrier();
+  if (all.rank() == 0)
+    std::filesystem::remove_all(folder);
+}
+} // namespace
