@@ -5,10 +5,12 @@
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/io/hdf5.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 
@@ -62,6 +64,8 @@ int report_failure(Communicator const& world, std::string const& message)
   if (!same)
     log::error(message);
   world.barrier();
+  if (io::Hdf5File::any_stuck())
+    std::_Exit(1);
   return 1;
 }
 } // namespace

@@ -49,6 +49,16 @@ std::string reason()
   return text.empty() ? "no reason given" : text;
 }
 
+bool some_file_is_stuck = false;
+
+/// False when the file could not be closed (a full disk).
+bool close_file(hid_t file)
+{
+  bool const closed = H5Fclose(file) >= 0;
+  some_file_is_stuck = some_file_is_stuck || !closed;
+  return closed;
+}
+
 std::vector<hsize_t> extents(Shape const& shape) { return {shape.begin(), shape.end()}; }
 
 std::string parent_of(std::string const& name)
@@ -71,7 +81,7 @@ struct Hdf5File::Impl {
     if (transfer != H5P_DEFAULT)
       H5Pclose(transfer);
     if (file >= 0)
-      H5Fclose(file);
+      close_file(file);
   }
 
   std::string at(std::string const& name) const { return fmt::format("{}: {}", path, absolute(name)); }
@@ -167,8 +177,16 @@ void Hdf5File::close()
 {
   auto const lock = library_lock();
   hid_t const file = std::exchange(impl_->file, -1);
-  if (H5Fflush(file, H5F_SCOPE_LOCAL) < 0 || H5Fclose(file) < 0)
-    fail(impl_->path, fmt::format("can't be written to the end ({})", reason()), "check that the disk has room");
+  std::string const trouble = H5Fflush(file, H5F_SCOPE_LOCAL) < 0 ? reason() : "";
+  if (!close_file(file) || !trouble.empty())
+    fail(impl_->path, fmt::format("can't be written to the end ({})", trouble.empty() ? reason() : trouble),
+         "check that the disk has room");
+}
+
+bool Hdf5File::any_stuck()
+{
+  auto const lock = library_lock();
+  return some_file_is_stuck;
 }
 
 bool Hdf5File::exists(std::string const& name) const

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
+#include <utility>
 
 namespace rossby {
 
@@ -98,6 +100,10 @@ Array read_field(io::Hdf5File const& file, std::string const& name, FieldPart co
 void apply(Deck const& deck, ApplyOptions const& options, Communicator const& world)
 {
   Exec const exec;
+  for (auto const& [name, file] : {std::pair{"--weights", &options.weights}, std::pair{"--input", &options.input}})
+    if (std::error_code none; std::filesystem::equivalent(options.output, *file, none))
+      fail("--output", fmt::format("{} is also the file of {}, which it would replace", options.output, name),
+           "choose another name");
   Setup const setup = read_deck(deck, options.gradients, world.size());
   ModelConfig const& config = setup.model;
   Mesh const mesh(world, setup.parallelism.domain[0], setup.parallelism.domain[1]);
