@@ -5,7 +5,7 @@
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
-#include <rossby/io/hdf5.hpp>
+#include <rossby/io/lock.hpp>
 
 #include <fmt/format.h>
 
@@ -64,7 +64,7 @@ int report_failure(Communicator const& world, std::string const& message)
   if (!same)
     log::error(message);
   world.barrier();
-  if (io::Hdf5File::any_stuck())
+  if (io::any_file_stuck())
     std::_Exit(1);
   return 1;
 }

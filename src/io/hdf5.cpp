@@ -49,14 +49,13 @@ std::string reason()
   return text.empty() ? "no reason given" : text;
 }
 
-bool some_file_is_stuck = false;
-
 /// False when the file could not be closed (a full disk).
 bool close_file(hid_t file)
 {
-  bool const closed = H5Fclose(file) >= 0;
-  some_file_is_stuck = some_file_is_stuck || !closed;
-  return closed;
+  if (H5Fclose(file) >= 0)
+    return true;
+  mark_file_stuck();
+  return false;
 }
 
 std::vector<hsize_t> extents(Shape const& shape) { return {shape.begin(), shape.end()}; }
@@ -181,12 +180,6 @@ void Hdf5File::close()
   if (!close_file(file) || !trouble.empty())
     fail(impl_->path, fmt::format("can't be written to the end ({})", trouble.empty() ? reason() : trouble),
          "check that the disk has room");
-}
-
-bool Hdf5File::any_stuck()
-{
-  auto const lock = library_lock();
-  return some_file_is_stuck;
 }
 
 bool Hdf5File::exists(std::string const& name) const

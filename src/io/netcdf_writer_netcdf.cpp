@@ -52,6 +52,7 @@ struct NetcdfWriter::Impl {
   std::string file, part;
   Communicator ranks;
   bool together = false, defining = true;
+  bool damaged = false; ///< some call failed: closing or aborting such a file can crash in netCDF 4.9
   int id = -1;
 
   struct Variable {
@@ -66,17 +67,21 @@ struct NetcdfWriter::Impl {
     if (id < 0)
       return;
     auto const lock = library_lock();
-    nc_abort(id);
-    nc_close(id);
+    if (damaged)
+      mark_file_stuck();
+    else
+      nc_abort(id);
     if (ranks.rank() == 0)
       std::remove(part.c_str());
   }
 
-  void check(int status, std::string const& variable, std::string const& what) const
+  void check(int status, std::string const& variable, std::string const& what)
   {
-    if (status != NC_NOERR)
-      fail(variable.empty() ? file : fmt::format("{}, variable {}", file, variable),
-           fmt::format("{}: {}", what, nc_strerror(status)), "check free space, quota and permissions of the folder");
+    if (status == NC_NOERR)
+      return;
+    damaged = true;
+    fail(variable.empty() ? file : fmt::format("{}, variable {}", file, variable),
+         fmt::format("{}: {}", what, nc_strerror(status)), "check free space, quota and permissions of the folder");
   }
 
   Variable const& find(std::string const& name) const
@@ -231,7 +236,11 @@ void NetcdfWriter::close()
   {
     auto const lock = library_lock();
     impl_->end_definitions();
-    status = nc_close(impl_->id);
+    status = nc_sync(impl_->id); // after this closing needs no more room
+    if (status == NC_NOERR)
+      status = nc_close(impl_->id);
+    else
+      mark_file_stuck();
     impl_->id = -1;
   }
   // Every rank must agree that all is on disk before the name appears.

@@ -108,6 +108,10 @@ expect_failure "a forecast from outside the data" "2001-01-01" "$rossby" forecas
   --set inference.batch_forecast.first_init_date=2001-01-01 --set inference.batch_forecast.last_init_date=2001-01-01
 expect_failure "a forecast into a file" "wall" "$rossby" forecast deck.yml --set inference.save_forecast=wall
 expect_failure "scores without forecasts" "runs/tiny/forecast" "$rossby" verify deck.yml
+expect_failure "a full disk under a forecast" "full.nc
+space" bash -c "trap '' XFSZ; ulimit -f 4500; exec '$rossby' forecast deck.yml --set inference.batch_forecast.forecast_length=10d --set inference.output.encoding.dtype=float64"
+[ -z "$(find runs/tiny/forecast -name '*.nc*')" ] || complain "a full disk under a forecast" "it left $(find runs/tiny/forecast -name '*.nc*')"
+rm -rf runs/tiny/forecast
 expect_success "a forecast" "$rossby" forecast deck.yml
 if has_mpi; then # what one rank alone meets ends all of them, in its words
   python "

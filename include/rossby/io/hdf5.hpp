@@ -37,9 +37,6 @@ public:
   ~Hdf5File();
   /// Flushes and closes. \throws Error when the data can't be written (a full disk shows here at the latest).
   void close();
-  /// True when some file could not be closed, because its last bytes found no room. HDF5 then keeps a file that is half
-  /// gone and crashes on it in its own clean-up, which MPI_Finalize starts: the process should end by std::_Exit.
-  static bool any_stuck();
 
   std::string const& path() const;
 

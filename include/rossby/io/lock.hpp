@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The one lock around HDF5 and netCDF.
+/// The one lock around HDF5 and netCDF, and what they can't recover from.
 
 #include <mutex>
 
@@ -9,5 +9,11 @@ namespace rossby::io {
 /// Held during every HDF5 or netCDF call of the process: neither library promises to be thread-safe, and netCDF-4
 /// files are HDF5 files.
 std::unique_lock<std::recursive_mutex> library_lock();
+
+/// Called when a file can't be closed, because what is left of it finds no room on the disk.
+void mark_file_stuck();
+/// True after that. HDF5 then keeps a file that is half gone and crashes on it in its own clean-up, which MPI_Finalize
+/// starts: the process should end by std::_Exit.
+bool any_file_stuck();
 
 } // namespace rossby::io
