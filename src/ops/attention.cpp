@@ -4,7 +4,7 @@
 
 #include <rossby/ops/attention.hpp>
 
-#include <rossby/core/random.hpp>
+#include <rossby/ops/fast_math.hpp>
 #include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
@@ -21,8 +21,8 @@ using Scratch =
     Kokkos::View<T**, Kokkos::LayoutRight, Exec::scratch_memory_space, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 
 struct Drop {
-  double p;
-  DropoutKey key;
+  bool active;
+  KeepMask mask;
   Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>> numbers;
   index_t total, first_sample;
 
@@ -36,7 +36,7 @@ struct Drop {
 
 Drop drop_of(WindowAttention const& a)
 {
-  return {a.dropout, a.key, a.windows.numbers.view(), a.windows.total, a.windows.first_sample};
+  return {a.dropout > 0, KeepMask(a.key, a.dropout), a.windows.numbers.view(), a.windows.total, a.windows.first_sample};
 }
 
 /// to[e][token] = from[token][e] for one head's channels.
@@ -68,7 +68,7 @@ KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys
     largest = math::max(largest, row[q]);
   T sum = 0;
   for (index_t q = 0; q < n.tokens; ++q) {
-    row[q] = math::exp(row[q] - largest);
+    row[q] = fast_exp(row[q] - largest);
     sum += row[q];
   }
   T const inverse = T(1) / sum;
@@ -76,12 +76,12 @@ KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys
     row[q] *= inverse;
 }
 
-/// The factor of dropout for entry (p, q) of one window's and head's map.
-KOKKOS_INLINE_FUNCTION double keep_factor(Drop const& d, Sizes const& n, index_t window, index_t head, index_t p,
-                                          index_t q)
+/// row[q] *= the factors of dropout for query p of a window's and head's map.
+template <class T>
+KOKKOS_INLINE_FUNCTION void drop_row(Drop const& d, Sizes const& n, index_t window, index_t head, index_t p, T* row)
 {
-  auto const index = static_cast<std::uint64_t>(((window * n.heads + head) * n.tokens + p) * n.tokens + q);
-  return Philox::uniform(d.key.seed, d.key.stream, index) < d.p ? 0.0 : 1.0 / (1.0 - d.p);
+  auto const number = static_cast<std::uint64_t>((d.number(window) * n.heads + head) * n.tokens + p);
+  d.mask.for_each_in_row(number, n.tokens, [&](index_t q, double factor) { row[q] *= static_cast<T>(factor); });
 }
 
 template <class T> void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3> qkv, View<T, 2> bias, View<T, 3> out)
@@ -103,9 +103,8 @@ template <class T> void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3>
         Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
           T* row = &map(p, 0);
           probabilities<T>(q0 + p * 3 * inner, keys, &bias(p, 0), scale, n, row);
-          if (drop.p > 0)
-            for (index_t q = 0; q < n.tokens; ++q)
-              row[q] *= static_cast<T>(keep_factor(drop, n, drop.number(window), head, p, q));
+          if (drop.active)
+            drop_row<T>(drop, n, window, head, p, row);
           T* o = &out(window, p, head * n.width);
           for (index_t e = 0; e < n.width; ++e)
             o[e] = 0;
@@ -153,9 +152,8 @@ void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> q
               for (index_t q = 0; q < n.tokens; ++q)
                 ds[q] += up[e] * v[q];
             }
-            if (drop.p > 0)
-              for (index_t q = 0; q < n.tokens; ++q)
-                ds[q] *= static_cast<T>(keep_factor(drop, n, drop.number(window), head, p, q));
+            if (drop.active)
+              drop_row<T>(drop, n, window, head, p, ds);
             T mean = 0;
             for (index_t q = 0; q < n.tokens; ++q)
               mean += row[q] * ds[q];
@@ -164,9 +162,8 @@ void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> q
               ds[q] = row[q] * (ds[q] - mean);
               table[q] += ds[q];
             }
-            if (drop.p > 0) // the values saw the dropped map
-              for (index_t q = 0; q < n.tokens; ++q)
-                row[q] *= static_cast<T>(keep_factor(drop, n, drop.number(window), head, p, q));
+            if (drop.active) // the values saw the dropped map
+              drop_row<T>(drop, n, window, head, p, row);
             T* dq = dq0 + p * stride;
             for (index_t e = 0; e < n.width; ++e)
               dq[e] = 0;

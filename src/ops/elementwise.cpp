@@ -1,6 +1,7 @@
 #include <rossby/ops/elementwise.hpp>
 
 #include <rossby/core/random.hpp>
+#include <rossby/ops/fast_math.hpp>
 
 namespace rossby::ops {
 
@@ -12,18 +13,18 @@ constexpr double inverse_sqrt_two_pi = 0.39894228040143267794;
 struct Gelu {
   template <class T> KOKKOS_INLINE_FUNCTION static T value(T x)
   {
-    return T(0.5) * x * (T(1) + math::erf(x * T(sqrt_half)));
+    return T(0.5) * x * (T(1) + fast_erf(x * T(sqrt_half)));
   }
   template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x)
   {
-    return T(0.5) * (T(1) + math::erf(x * T(sqrt_half))) + x * T(inverse_sqrt_two_pi) * math::exp(T(-0.5) * x * x);
+    return T(0.5) * (T(1) + fast_erf(x * T(sqrt_half))) + x * T(inverse_sqrt_two_pi) * fast_exp(T(-0.5) * x * x);
   }
 };
 struct Silu {
-  template <class T> KOKKOS_INLINE_FUNCTION static T value(T x) { return x / (T(1) + math::exp(-x)); }
+  template <class T> KOKKOS_INLINE_FUNCTION static T value(T x) { return x / (T(1) + fast_exp(-x)); }
   template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x)
   {
-    T const s = T(1) / (T(1) + math::exp(-x));
+    T const s = T(1) / (T(1) + fast_exp(-x));
     return s * (T(1) + x * (T(1) - s));
   }
 };
@@ -78,15 +79,14 @@ void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells
   index_t const n = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
   auto const numbers = cells.numbers.view();
   index_t const total = cells.total, first = cells.first_sample;
-  T const keep = T(1 / (1 - p));
+  KeepMask const mask(key, p);
   Kokkos::parallel_for(
       "rossby::ops::dropout", Range(exec, 0, static_cast<index_t>(x.extent(0)) * n), KOKKOS_LAMBDA(index_t item) {
         index_t const b = item / n, i = item % n;
-        index_t const row = (first + b) * total + numbers(i);
-        for (index_t c = 0; c < channels; ++c) {
-          auto const index = static_cast<std::uint64_t>(row * channels + c);
-          y(b, i, c) = Philox::uniform(key.seed, key.stream, index) < p ? T(0) : x(b, i, c) * keep;
-        }
+        T const* from = &x(b, i, 0);
+        T* to = &y(b, i, 0);
+        mask.for_each_in_row(static_cast<std::uint64_t>((first + b) * total + numbers(i)), channels,
+                             [&](index_t c, double factor) { to[c] = from[c] * static_cast<T>(factor); });
       });
 }
 

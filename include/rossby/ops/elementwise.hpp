@@ -3,6 +3,7 @@
 /// Element by element operations and their adjoints.
 
 #include <rossby/core/array.hpp>
+#include <rossby/core/random.hpp>
 
 #include <cstdint>
 
@@ -38,7 +39,32 @@ struct DropoutKey {
   std::uint64_t seed = 0, stream = 0;
 };
 
-/// y = x mask / (1 - p) for x [B, n, C], with the mask of channel c drawn at global number * C + c. Its own adjoint.
+/// The factors of dropout, 0 or 1/(1 - p). Row r of `width` entries draws four entries from each block of random bits,
+/// at counters r * ceil(width / 4) onwards.
+class KeepMask {
+public:
+  KeepMask(DropoutKey key, double p)
+      : key_(key), threshold_(static_cast<std::uint32_t>(p * 4294967296.0)), keep_(1 / (1 - p))
+  {
+  }
+  /// Calls f(entry, factor) for the entries of one row.
+  template <class F> KOKKOS_INLINE_FUNCTION void for_each_in_row(std::uint64_t row, index_t width, F const& f) const
+  {
+    std::uint64_t counter = row * static_cast<std::uint64_t>((width + 3) / 4);
+    for (index_t c = 0; c < width; c += 4, ++counter) {
+      auto const bits = Philox::block(key_.seed, key_.stream, counter);
+      for (index_t e = c; e < c + 4 && e < width; ++e)
+        f(e, bits.w[e - c] < threshold_ ? 0.0 : keep_);
+    }
+  }
+
+private:
+  DropoutKey key_;
+  std::uint32_t threshold_;
+  double keep_;
+};
+
+/// y = x mask / (1 - p) for x [B, n, C]; a cell's row of the mask is its global number. Its own adjoint.
 void dropout(Exec const&, DropoutKey, double p, GlobalNumbers const& cells, Array const& x, Array const& y);
 
 } // namespace rossby::ops

@@ -1,3 +1,5 @@
+#include "dropout_reference.hpp"
+
 #include <rossby/core/random.hpp>
 #include <rossby/ops/attention.hpp>
 #include <support/gradient_check.hpp>
@@ -35,8 +37,7 @@ Values reference(WindowAttention const& a, Array const& qkv, Array const& bias)
           sum += s[at(q)];
         }
         for (index_t q = 0; q < n; ++q) {
-          auto const index = static_cast<std::uint64_t>(((global_window(w) * a.heads + h) * n + p) * n + q);
-          bool const dropped = a.dropout > 0 && Philox::uniform(a.key.seed, a.key.stream, index) < a.dropout;
+          bool const dropped = is_dropped(a.key, a.dropout, (global_window(w) * a.heads + h) * n + p, n, q);
           double const weight = dropped ? 0 : s[at(q)] / sum / (1 - a.dropout);
           for (index_t e = 0; e < a.dim_head; ++e)
             out[at((w * n + p) * inner + h * a.dim_head + e)] += weight * entry(w, q, 2, h, e);

@@ -1,3 +1,5 @@
+#include "dropout_reference.hpp"
+
 #include <rossby/ops/elementwise.hpp>
 #include <support/adjoint_check.hpp>
 #include <support/gradient_check.hpp>
@@ -105,8 +107,7 @@ TEST(Dropout, DrawsAtGlobalNumbers)
     for (index_t b = 0; b < 2; ++b)
       for (index_t i = 0; i < 4; ++i)
         for (index_t c = 0; c < channels; ++c) {
-          auto const index = static_cast<std::uint64_t>(((first + b) * total + numbers[at(i)]) * channels + c);
-          bool const kept = Philox::uniform(key.seed, key.stream, index) >= p;
+          bool const kept = !is_dropped(key, p, (first + b) * total + numbers[at(i)], channels, c);
           wanted.push_back(kept ? hx[at((b * 4 + i) * channels + c)] / (1 - p) : 0);
         }
     expect_close(y, wanted);
