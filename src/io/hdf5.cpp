@@ -1,12 +1,7 @@
 #include <rossby/io/hdf5.hpp>
 
-#include <rossby/core/error.hpp>
-#include <rossby/io/lock.hpp>
-
 #include "hdf5_access.hpp"
-
-#include <fmt/format.h>
-#include <hdf5.h>
+#include "hdf5_impl.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,50 +9,6 @@
 namespace rossby::io {
 
 namespace {
-/// An HDF5 identifier that closes itself.
-class Handle {
-public:
-  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
-  ~Handle()
-  {
-    if (id_ >= 0)
-      close_(id_);
-  }
-  Handle(Handle const&) = delete;
-  Handle& operator=(Handle const&) = delete;
-  operator hid_t() const { return id_; }
-  bool ok() const { return id_ >= 0; }
-
-private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
-
-herr_t keep_innermost(unsigned, H5E_error2_t const* entry, void* text)
-{
-  if (entry->desc)
-    *static_cast<std::string*>(text) = entry->desc;
-  return 0;
-}
-
-/// HDF5's own words for the last failure.
-std::string reason()
-{
-  std::string text;
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_innermost, &text);
-  H5Eclear2(H5E_DEFAULT);
-  return text.empty() ? "no reason given" : text;
-}
-
-/// False when the file could not be closed (a full disk).
-bool close_file(hid_t file)
-{
-  if (H5Fclose(file) >= 0)
-    return true;
-  mark_file_stuck();
-  return false;
-}
-
 std::vector<hsize_t> extents(Shape const& shape) { return {shape.begin(), shape.end()}; }
 
 std::string parent_of(std::string const& name)
@@ -66,74 +17,7 @@ std::string parent_of(std::string const& name)
   return slash == std::string::npos ? "" : name.substr(0, slash);
 }
 
-std::string absolute(std::string const& name) { return !name.empty() && name.front() == '/' ? name : "/" + name; }
 } // namespace
-
-struct Hdf5File::Impl {
-  std::string path;
-  hid_t file = -1, transfer = H5P_DEFAULT;
-  std::optional<Communicator> ranks;
-
-  ~Impl()
-  {
-    auto const lock = library_lock();
-    if (transfer != H5P_DEFAULT)
-      H5Pclose(transfer);
-    if (file >= 0)
-      close_file(file);
-  }
-
-  std::string at(std::string const& name) const { return fmt::format("{}: {}", path, absolute(name)); }
-
-  [[noreturn]] void damaged(std::string const& name, std::string const& what) const
-  {
-    fail(at(name), fmt::format("{} ({})", what, reason()), "the file is damaged or incomplete: write or copy it again");
-  }
-
-  Handle open_dataset(std::string const& name) const
-  {
-    if (!exists(name))
-      fail(at(name), "no such dataset", "see what the file holds with: h5ls -r " + path);
-    hid_t const id = H5Dopen2(file, absolute(name).c_str(), H5P_DEFAULT);
-    if (id < 0)
-      damaged(name, "can't be opened as a dataset");
-    return Handle(id, H5Dclose);
-  }
-
-  Handle open_object(std::string const& name) const
-  {
-    hid_t const id = exists(name) ? H5Oopen(file, absolute(name).c_str(), H5P_DEFAULT) : -1;
-    if (id < 0)
-      fail(at(name), "no such dataset or group");
-    return Handle(id, H5Oclose);
-  }
-
-  /// H5Lexists fails on a path whose upper groups are missing, so each level is asked for.
-  bool exists(std::string const& name) const
-  {
-    std::string const full = absolute(name);
-    if (full == "/")
-      return true;
-    for (std::size_t end = full.find('/', 1);; end = full.find('/', end + 1)) {
-      if (H5Lexists(file, full.substr(0, end).c_str(), H5P_DEFAULT) <= 0) {
-        H5Eclear2(H5E_DEFAULT);
-        return false;
-      }
-      if (end == std::string::npos)
-        return true;
-    }
-  }
-
-  Shape shape_of(hid_t dataset) const
-  {
-    Handle const space(H5Dget_space(dataset), H5Sclose);
-    int const rank = H5Sget_simple_extent_ndims(space);
-    std::vector<hsize_t> dims(static_cast<std::size_t>(std::max(rank, 0)));
-    if (rank > 0)
-      H5Sget_simple_extent_dims(space, dims.data(), nullptr);
-    return {dims.begin(), dims.end()};
-  }
-};
 
 Hdf5File::Hdf5File(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Hdf5File::Hdf5File(Hdf5File&&) noexcept = default;
@@ -360,99 +244,6 @@ std::string Hdf5File::read_text(std::string const& dataset) const
     impl_->damaged(dataset, "can't be read");
   text.resize(std::min(text.size(), text.find('\0')));
   return text;
-}
-
-bool Hdf5File::has_attribute(std::string const& object, std::string const& name) const
-{
-  auto const lock = library_lock();
-  return H5Aexists(impl_->open_object(object), name.c_str()) > 0;
-}
-
-namespace {
-void put_attribute(hid_t object, std::string const& where, std::string const& name, hid_t disk_type, hid_t memory_type,
-                   void const* value)
-{
-  Handle const space(H5Screate(H5S_SCALAR), H5Sclose);
-  Handle const attribute(H5Acreate2(object, name.c_str(), disk_type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  if (!attribute.ok() || H5Awrite(attribute, memory_type, value) < 0)
-    fail(where, fmt::format("attribute '{}' can't be written ({})", name, reason()), "check that the disk has room");
-}
-
-/// Reads a scalar attribute after making sure of its kind.
-void get_attribute(hid_t object, std::string const& where, std::string const& name, H5T_class_t kind, hid_t memory_type,
-                   void* value)
-{
-  Handle const attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
-  if (!attribute.ok())
-    fail(where, fmt::format("has no attribute '{}'", name));
-  Handle const type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
-  H5T_class_t const found = H5Tget_class(type) == H5T_ENUM ? H5T_INTEGER : H5Tget_class(type); // h5py's booleans
-  if (found != kind || H5Sget_simple_extent_npoints(space) != 1)
-    fail(where, fmt::format("attribute '{}' is not a single value of the expected kind", name));
-  if (H5Aread(attribute, memory_type, value) < 0)
-    fail(where, fmt::format("attribute '{}' can't be read ({})", name, reason()));
-}
-} // namespace
-
-void Hdf5File::write_attribute(std::string const& object, std::string const& name, std::string const& value) const
-{
-  auto const lock = library_lock();
-  Handle const type(H5Tcopy(H5T_C_S1), H5Tclose);
-  H5Tset_size(type, value.size() + 1);
-  H5Tset_cset(type, H5T_CSET_UTF8);
-  put_attribute(impl_->open_object(object), impl_->at(object), name, type, type, value.c_str());
-}
-
-void Hdf5File::write_attribute(std::string const& object, std::string const& name, double value) const
-{
-  auto const lock = library_lock();
-  put_attribute(impl_->open_object(object), impl_->at(object), name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
-}
-
-void Hdf5File::write_attribute(std::string const& object, std::string const& name, std::int64_t value) const
-{
-  auto const lock = library_lock();
-  put_attribute(impl_->open_object(object), impl_->at(object), name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
-}
-
-std::string Hdf5File::read_string_attribute(std::string const& object, std::string const& name) const
-{
-  auto const lock = library_lock();
-  Handle const owner = impl_->open_object(object);
-  if (H5Aexists(owner, name.c_str()) <= 0)
-    fail(impl_->at(object), fmt::format("has no attribute '{}'", name));
-  Handle const attribute(H5Aopen(owner, name.c_str(), H5P_DEFAULT), H5Aclose);
-  Handle const type(H5Aget_type(attribute), H5Tclose);
-  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0) {
-    Handle const memory(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(memory, H5T_VARIABLE);
-    H5Tset_cset(memory, H5Tget_cset(type));
-    char* text = nullptr;
-    get_attribute(owner, impl_->at(object), name, H5T_STRING, memory, &text);
-    std::string const result = text ? text : "";
-    H5free_memory(text);
-    return result;
-  }
-  std::string text(H5Tget_size(type) + 1, '\0');
-  get_attribute(owner, impl_->at(object), name, H5T_STRING, type, text.data());
-  text.resize(std::min(text.size(), text.find('\0')));
-  return text;
-}
-
-double Hdf5File::read_double_attribute(std::string const& object, std::string const& name) const
-{
-  auto const lock = library_lock();
-  double value = 0;
-  get_attribute(impl_->open_object(object), impl_->at(object), name, H5T_FLOAT, H5T_NATIVE_DOUBLE, &value);
-  return value;
-}
-
-std::int64_t Hdf5File::read_int_attribute(std::string const& object, std::string const& name) const
-{
-  auto const lock = library_lock();
-  std::int64_t value = 0;
-  get_attribute(impl_->open_object(object), impl_->at(object), name, H5T_INTEGER, H5T_NATIVE_INT64, &value);
-  return value;
 }
 
 } // namespace rossby::io
