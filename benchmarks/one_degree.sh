@@ -16,7 +16,7 @@ python="${TORCH_PYTHON:-$ROSSBY_PYTHON}"
 }
 build=build/bench
 cmake --preset release -B "$build" -DROSSBY_ENABLE_BENCHMARKS=ON >/dev/null
-cmake --build "$build" --target step_bench --parallel "$(nproc)" | tail -n 1
+cmake --build "$build" --target step_bench --parallel "$ROSSBY_JOBS" | tail -n 1
 
 deck=inputs/wxformer_1deg.yml
 lines="$build/one_degree.jsonl"

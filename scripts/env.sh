@@ -19,3 +19,5 @@ if [ -z "${ROSSBY_PYTHON:-}" ]; then
   [ -x /usr/bin/python3 ] && ROSSBY_PYTHON=/usr/bin/python3
 fi
 export ROSSBY_PYTHON
+# How many compilers and tests run at a time. (nproc alone would obey OMP_NUM_THREADS.)
+export ROSSBY_JOBS="${ROSSBY_JOBS:-$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)}"

@@ -35,7 +35,7 @@ say "set-up"
 scripts/setup.sh run
 say "building the program (log in build/release.log)"
 mkdir -p build
-if ! { cmake --preset release && cmake --build --preset release --parallel "$(nproc)"; } >build/release.log 2>&1; then
+if ! { cmake --preset release && cmake --build --preset release --parallel "$ROSSBY_JOBS"; } >build/release.log 2>&1; then
   tail -n 30 build/release.log >&2
   echo "quickstart: the build failed" >&2
   exit 1

@@ -7,7 +7,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/env.sh
 scripts/setup.sh test
 
-jobs="${ROSSBY_JOBS:-$(nproc)}"
 build=build/test
 echo "== configure"
 cmake --preset test >"$(mkdir -p "$build" && echo "$build/configure.log")" 2>&1 || {
@@ -35,15 +34,15 @@ run_tests() {
 }
 
 echo "== style"
-run_tests style -j "$jobs" -R '^style\.' "$@"
+run_tests style -j "$ROSSBY_JOBS" -R '^style\.' "$@"
 echo "== build (log in $build/build.log)"
-if ! cmake --build --preset test --parallel "$jobs" >"$build/build.log" 2>&1; then
+if ! cmake --build --preset test --parallel "$ROSSBY_JOBS" >"$build/build.log" 2>&1; then
   grep -nE -A5 'error:|FAILED:' "$build/build.log" | head -n 60
   echo "$passed passed, $((failed + 1)) failed (build)"
   exit 1
 fi
 echo "== tests"
-run_tests tests -j "$jobs" -E '^style\.' "$@"
+run_tests tests -j "$ROSSBY_JOBS" -E '^style\.' "$@"
 
 echo
 echo "$passed passed, $failed failed"
