@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 namespace rossby {
 
@@ -281,6 +282,9 @@ template <class T> T DeckNode::as() const
     fail(path_, data_ && data_->kind == Data::Kind::null ? "has no value" : "is missing", "add it to the deck");
   if constexpr (IsList<T>::value) {
     T values;
+    if constexpr (std::is_same_v<T, std::vector<std::string>>)
+      if (is_scalar())
+        return {as<std::string>()};
     for (auto const& item : items())
       values.push_back(item.as<typename T::value_type>());
     return values;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace rossby {
 
 namespace {
@@ -32,14 +34,15 @@ void Problems::warning(std::string where, std::string what, std::string fix)
 
 void Problems::raise() const
 {
-  if (errors_.empty())
-    return;
-  if (errors_.size() == 1)
-    throw errors_.front();
-  std::string list = fmt::format("{} problems:", errors_.size());
+  std::vector<std::string> texts; // each once: blocks that are read twice complain twice
   for (auto const& e : errors_)
-    list += fmt::format("\n- {}", e.what());
-  throw Error("", list);
+    if (std::find(texts.begin(), texts.end(), e.what()) == texts.end())
+      texts.emplace_back(e.what());
+  if (texts.empty())
+    return;
+  if (texts.size() == 1)
+    throw errors_.front();
+  throw Error("", fmt::format("{} problems:\n- {}", texts.size(), fmt::join(texts, "\n- ")));
 }
 
 void fail(std::string where, std::string what, std::string fix)

@@ -103,8 +103,7 @@ void read_coverage(DeckNode const& args, ChannelSchema const& schema, bool outpu
     block.spatial_keys =
         resolve(args["spatial_variables"].as<std::vector<std::string>>(), all, args["spatial_variables"]);
   block.present_only = output && names.empty();
-  if (!names.empty() || block.spatial_keys.empty())
-    block.keys = resolve(names, all, args["variables"]);
+  block.keys = resolve(names, all, args["variables"]);
   for (auto const& key : block.spatial_keys)
     if (!contains(block.keys, key))
       block.keys.push_back(key);

@@ -114,9 +114,11 @@ SourceConfig read_source(std::string const& name, DeckNode const& node)
   auto const type = node.require<std::string>("dataset_type");
   if (type == "tisr")
     config.kind = SourceConfig::Kind::solar;
-  else if (type != "local")
+  else if (type != "local") {
+    node.mark_read(); // its other keys are nobody's fault
     node["dataset_type"].reject(fmt::format("'{}' is not supported", type),
                                 "use local (netCDF files) or tisr; bring remote data to netCDF files first");
+  }
   refuse(node, {"grid_type", "mode", "resolution"}, "is not supported",
          "use files on a regular latitude-longitude grid");
   ignore(node, {"engine"}, "Rossby reads netCDF and HDF5 by itself");

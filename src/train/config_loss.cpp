@@ -191,6 +191,7 @@ MetricsConfig MetricsConfig::read(DeckNode const& node, Problems& problems)
       args.attempt([&, &name = key, &v = value] { c.variable_weights.emplace_back(name, weight_of(v)); });
   });
   args("normalize_weights", c.normalize_weights);
+  args.ignore("include_computed_diagnostics", "no postblock here computes diagnostics");
   read_latitude_weights(args, c.use_latitude_weights, c.latitude_weights);
   if (c.weighting == LossConfig::Weighting::inverse_variance && c.scaler_path.empty())
     problems.error(args.path("scaler_path"), "is missing; var_weighting: inverse_variance takes variances from it",

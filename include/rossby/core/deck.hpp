@@ -31,7 +31,7 @@ public:
   std::vector<DeckNode> items() const;
 
   /// The value as T: bool, int, std::int64_t, double, std::string, or a std::vector of int, std::int64_t, double,
-  /// std::string. Fails, naming the key, when it is missing or of another type.
+  /// std::string (where one word stands for a list of one). Fails, naming the key, when missing or of another type.
   template <class T> T as() const;
   /// The value, or `fallback` when the key is missing or null.
   template <class T> T get(std::string const& key, T fallback) const;

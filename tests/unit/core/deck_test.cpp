@@ -34,6 +34,8 @@ TEST(Deck, Types)
   EXPECT_TRUE(root.require<bool>("b"));
   EXPECT_EQ(root.require<std::string>("d"), "1982-01-01");
   EXPECT_EQ(root.require<std::vector<int>>("l"), (std::vector<int>{1, 2}));
+  EXPECT_EQ(root.require<std::vector<std::string>>("s"), std::vector<std::string>{"hello"});
+  EXPECT_THROW(root.require<std::vector<int>>("i"), Error);
   EXPECT_EQ(root.get<int>("e", 7), 7);
   EXPECT_EQ(root.get<int>("absent", 8), 8);
   EXPECT_FALSE(root["absent"]["below"].exists());
@@ -147,6 +149,19 @@ TEST(Deck, TextRoundTrip)
   EXPECT_THROW(again["a"].require<int>("s"), Error);
   EXPECT_EQ(again["a"].require<double>("v"), 0.1);
   EXPECT_EQ(again.root().require<std::string>("b"), "x: y");
+}
+
+TEST(Problems, RaisesEachProblemOnce)
+{
+  Problems none, one, two;
+  none.raise();
+  for (int twice = 0; twice < 2; ++twice) {
+    one.error("a", "is wrong");
+    two.error("a", "is wrong");
+    two.error("b", "is wrong, too", "mend it");
+  }
+  EXPECT_EQ(message_of([&] { one.raise(); }), "a: is wrong");
+  EXPECT_EQ(message_of([&] { two.raise(); }), "2 problems:\n- a: is wrong\n- b: is wrong, too\n  fix: mend it");
 }
 
 TEST(Suggest, Nearest)
