@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace rossby {
@@ -87,7 +88,8 @@ double length(std::vector<double> const& a)
   return std::sqrt(sum);
 }
 
-void compare(ModelConfig const& config)
+/// On every process grid with at most `most` tiles along an axis.
+void compare(ModelConfig const& config, int most = 6)
 {
   auto const world = Communicator::world();
   Result const one = run(config, Communicator(), 1, 1, false);
@@ -97,7 +99,7 @@ void compare(ModelConfig const& config)
   whole = std::sqrt(whole);
   double const scale = length(one.output) / std::sqrt(static_cast<double>(one.output.size()));
   for (int rows = 1; rows <= world.size(); ++rows) {
-    if (world.size() % rows != 0 || world.size() / rows > 6)
+    if (world.size() % rows != 0 || world.size() / rows > most || rows > most)
       continue;
     SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(world.size() / rows));
     Result const many = run(config, world, rows, world.size() / rows, rows % 2 == 0);
@@ -145,6 +147,59 @@ TEST(Domain, CrossFormerWithBilinearDecoderAndNoSpectralNorm)
   c.upsample_v_conv = true;
   c.spectral_norm = false;
   compare(c);
+}
+
+/// A model of random geometry: grid, padding, windows, kernels, depths, decoder.
+ModelConfig random_geometry(std::uint64_t draw)
+{
+  std::uint64_t counter = 0;
+  auto const pick = [&](int low, int high) { // both included
+    return low + static_cast<int>(Philox::uniform(11, draw, counter++) * (high - low + 1));
+  };
+  auto const divisor = [&](int n, int most) {
+    std::vector<int> all;
+    for (int d = 1; d <= std::min(n, most); ++d)
+      if (n % d == 0)
+        all.push_back(d);
+    return all[static_cast<std::size_t>(pick(0, static_cast<int>(all.size()) - 1))];
+  };
+  auto c = small(pick(0, 1) ? ModelConfig::Type::wxformer : ModelConfig::Type::crossformer);
+  c.upsample_v_conv = c.type == ModelConfig::Type::crossformer && pick(0, 1);
+  c.spectral_norm = pick(0, 1);
+  c.padding.mode = pick(0, 1) ? PaddingConfig::Mode::earth : PaddingConfig::Mode::mirror;
+  int const coarse_rows = pick(3, 7), coarse_cols = pick(3, 7);
+  auto const gcd = [](int a, int b) {
+    while (b)
+      std::swap(a %= b, b);
+    return a;
+  };
+  for (std::size_t s = 0; s < 4; ++s) {
+    c.local_window[s] = divisor(gcd(coarse_rows, coarse_cols), 4);
+    c.global_window[s] = divisor(gcd(coarse_rows, coarse_cols) << (3 - s), 5);
+    c.depth[s] = pick(0, 4) == 0 ? 2 : 1;
+  }
+  if (pick(0, 1))
+    c.kernels[0] = {2, 4, 8};
+  // One row or column beyond the last coarse cell, padding on one side only, a seam that is not in the middle.
+  int const rows = 16 * coarse_rows + pick(0, 1), cols = 16 * coarse_cols + pick(0, 1);
+  c.padding.top = pick(0, 14);
+  c.padding.bottom = pick(0, 14);
+  c.padding.left = pick(0, 14);
+  c.padding.right = pick(0, 14);
+  c.image_height = rows - c.padding.top - c.padding.bottom;
+  c.image_width = cols - c.padding.left - c.padding.right;
+  return c;
+}
+
+TEST(Domain, RandomGeometries)
+{
+  auto const ranks = static_cast<std::uint64_t>(Communicator::world().size());
+  for (std::uint64_t draw = 4 * ranks; draw < 4 * ranks + 4; ++draw) {
+    auto const c = random_geometry(draw);
+    SCOPED_TRACE(std::to_string(c.image_height) + " x " + std::to_string(c.image_width) + " cells, draw " +
+                 std::to_string(draw));
+    compare(c, 3);
+  }
 }
 
 } // namespace
