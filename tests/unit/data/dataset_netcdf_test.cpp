@@ -141,6 +141,16 @@ TEST_F(DatasetTest, SpatialVariablesHaveAScaleInEachCell)
     mean += tile.target(tile.initial_time(i) + 21600, true).normalised[2];
   EXPECT_NEAR(mean / 12, 0, 1e-3);
   EXPECT_EQ(plan.transforms.input_step[2].front().cell_scale.size(), 48u);
+
+  // Beside them an empty list means all variables, too.
+  std::string const both = "variables: [], spatial_variables: [ERA5/prognostic/2d/SP]";
+  auto const all = replaced(replaced(folder.deck_text(), "variables: [ERA5/prognostic, Sun]", both),
+                            "variables: [ERA5/prognostic]}", both + "}");
+  preprocess(Deck::parse(all), DataFolder::model(), Communicator());
+  auto const steps = plan_of(all).transforms.input_step;
+  ASSERT_EQ(steps[0].size(), 1u);
+  EXPECT_TRUE(steps[0].front().cell_scale.empty());
+  EXPECT_EQ(steps[2].front().cell_scale.size(), 48u);
 }
 
 TEST_F(DatasetTest, PersistAndCyclicModesFindTheirRecord)
