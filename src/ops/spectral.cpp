@@ -1,5 +1,6 @@
 #include <rossby/ops/spectral.hpp>
 
+#include <rossby/ops/fixed_order_sum.hpp>
 #include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
@@ -11,46 +12,50 @@ constexpr double epsilon = 1e-12;
 /// A vector as a matrix of one column.
 template <class T> View<T, 2> column(Array const& a) { return a.reshaped({a.size(), 1}).view<T, 2>(); }
 
+/// z /= max(|z|, epsilon).
 template <class T> void normalise(Exec const& exec, View<T, 1> z)
 {
-  double squares = 0;
-  Kokkos::parallel_reduce(
-      "rossby::ops::spectral_length", Range(exec, 0, static_cast<index_t>(z.extent(0))),
-      KOKKOS_LAMBDA(index_t i, double& sum) { sum += static_cast<double>(z(i)) * static_cast<double>(z(i)); }, squares);
-  double const length = std::sqrt(squares);
-  T const factor = static_cast<T>(1 / (length > epsilon ? length : epsilon));
+  index_t const n = static_cast<index_t>(z.extent(0));
+  Array const sum = Array::empty(DType::float64, {1});
+  fixed_order_sum(
+      "rossby::ops::spectral_length", exec, n,
+      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(z(i)) * static_cast<double>(z(i)); }, sum);
+  auto const squares = sum.flat<double>();
   Kokkos::parallel_for(
-      "rossby::ops::spectral_normalise", Range(exec, 0, static_cast<index_t>(z.extent(0))),
-      KOKKOS_LAMBDA(index_t i) { z(i) *= factor; });
+      "rossby::ops::spectral_normalise", Range(exec, 0, n),
+      KOKKOS_LAMBDA(index_t i) { z(i) *= static_cast<T>(1 / math::max(math::sqrt(squares(0)), epsilon)); });
 }
 
 template <class T> void inner_product(Exec const& exec, View<T, 1> a, View<T, 1> b, View<T, 1> result)
 {
-  double sum = 0;
-  Kokkos::parallel_reduce(
-      "rossby::ops::spectral_product", Range(exec, 0, static_cast<index_t>(a.extent(0))),
-      KOKKOS_LAMBDA(index_t i, double& part) { part += static_cast<double>(a(i)) * static_cast<double>(b(i)); }, sum);
-  Kokkos::deep_copy(exec, result, static_cast<T>(sum));
+  Array const sum = Array::empty(DType::float64, {1});
+  fixed_order_sum(
+      "rossby::ops::spectral_product", exec, static_cast<index_t>(a.extent(0)),
+      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(a(i)) * static_cast<double>(b(i)); }, sum);
+  auto const product = sum.flat<double>();
+  Kokkos::parallel_for(
+      "rossby::ops::spectral_sigma", Range(exec, 0, 1),
+      KOKKOS_LAMBDA(index_t i) { result(i) = static_cast<T>(product(i)); });
 }
 
 template <class T>
 void project(Exec const& exec, View<T, 2> m, View<T, 1> u, View<T, 1> v, T inverse_sigma, View<T, 2> g, View<T, 2> dm)
 {
   index_t const rows = static_cast<index_t>(m.extent(0)), cols = static_cast<index_t>(m.extent(1));
-  double product = 0;
-  Kokkos::parallel_reduce(
-      "rossby::ops::spectral_gradient_product", Range(exec, 0, rows),
-      KOKKOS_LAMBDA(index_t i, double& part) {
+  Array const sum = Array::empty(DType::float64, {1});
+  fixed_order_sum(
+      "rossby::ops::spectral_gradient_product", exec, rows,
+      KOKKOS_LAMBDA(index_t i) {
         double row = 0;
         for (index_t k = 0; k < cols; ++k)
           row += static_cast<double>(g(i, k)) * static_cast<double>(m(i, k));
-        part += row;
+        return row;
       },
-      product);
-  T const along = static_cast<T>(product) * inverse_sigma;
+      sum);
+  auto const product = sum.flat<double>();
   Kokkos::parallel_for(
       "rossby::ops::spectral_gradient", Range(exec, 0, rows), KOKKOS_LAMBDA(index_t i) {
-        T const a = along * u(i);
+        T const a = static_cast<T>(product(0)) * inverse_sigma * u(i);
         T const *from = &g(i, 0), *right = v.data();
         T* to = &dm(i, 0);
         for (index_t k = 0; k < cols; ++k)

@@ -1,21 +1,19 @@
 #include <rossby/optim/gradients.hpp>
 
+#include <rossby/ops/fixed_order_sum.hpp>
+
 #include <cmath>
 
 namespace rossby {
 
 namespace {
-/// sum[slot] = sum of squares of x. Squares of float32 values can't overflow float64, so a sum that is not finite means
+/// sum [1] = sum of squares of x. Squares of float32 values can't overflow float64, so a sum that is not finite means
 /// an element that is not.
-template <class T> void sum_of_squares(Exec const& exec, View<T const, 1> x, View<double, 1> sum, index_t slot)
+template <class T> void sum_of_squares(Exec const& exec, View<T const, 1> x, Array const& sum)
 {
-  Kokkos::parallel_reduce(
-      "rossby::optim::sum_of_squares", Range(exec, 0, static_cast<index_t>(x.extent(0))),
-      KOKKOS_LAMBDA(index_t i, double& part) {
-        double const value = static_cast<double>(x(i));
-        part += value * value;
-      },
-      View<double, 0>(sum.data() + slot));
+  ops::fixed_order_sum(
+      "rossby::optim::sum_of_squares", exec, static_cast<index_t>(x.extent(0)),
+      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(x(i)) * static_cast<double>(x(i)); }, sum);
 }
 } // namespace
 
@@ -74,7 +72,7 @@ std::vector<double> Gradients::squares(Exec const& exec) const
     if (slice_[i])
       dispatch(dtype_, [&](auto tag) {
         using T = typename decltype(tag)::type;
-        sum_of_squares<T>(exec, slice_[i].template flat<T>(), sums.flat<double>(), static_cast<index_t>(i));
+        sum_of_squares<T>(exec, slice_[i].template flat<T>(), sums.slice(static_cast<index_t>(i), {1}));
       });
   return sums.to_host(exec);
 }
