@@ -133,11 +133,14 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   model->parameters().allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
 
   Box const tile = model->input_tiling().box(mesh.spatial.rank());
-  int const depth = std::max(1, config.trainer.prefetch_factor);
-  auto const training = loader_source(*plan, tile, sampler_for(*plan, config, mesh, true), depth);
+  // As many batches ahead as that many workers would prefetch, though one thread reads them.
+  auto const depth = [&](int workers) { return std::max(1, workers) * std::max(1, config.trainer.prefetch_factor); };
+  auto const training =
+      loader_source(*plan, tile, sampler_for(*plan, config, mesh, true), depth(config.trainer.thread_workers));
   std::unique_ptr<BatchSource> validation;
   if (validates)
-    validation = loader_source(*validation_plan, tile, sampler_for(*validation_plan, config, mesh, false), depth);
+    validation = loader_source(*validation_plan, tile, sampler_for(*validation_plan, config, mesh, false),
+                               depth(config.trainer.valid_thread_workers));
   log::info(fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
                         static_cast<double>(model->parameters().count_trainable()) * 1e-6, plan->grid.height(),
                         plan->grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,
