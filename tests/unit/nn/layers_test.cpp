@@ -86,7 +86,7 @@ struct Bench {
             result.push_back(p.var.grad());
           return result;
         },
-        1e-7, 1e-4);
+        1e-7, 3e-4);
   }
 };
 

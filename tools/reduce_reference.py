@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the repository's fixtures from whole reference cases: reduce.py SOURCE_FOLDER TARGET_FOLDER
+"""Makes the repository's fixtures from whole reference cases: reduce_reference.py SOURCE_FOLDER TARGET_FOLDER
 
 Kept: everything that a forward pass, its loss and its steps need. Gradients are kept as float32 (2^-24 relative, below
 every tolerance they are compared with) for tensors of up to 2,000 elements, final parameters up to 64. Intermediate
