@@ -16,6 +16,13 @@ template <class T> void scale(Exec const& exec, double beta, View<T, 2> c)
       });
 }
 
+template <class T> void copy_column(Exec const& exec, View<T, 2> x, View<T, 1> dense)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::copy_column", Range(exec, 0, static_cast<index_t>(x.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { dense(i) = x(i, 0); });
+}
+
 // Kokkos Kernels takes an execution space instance since 3.7; older ones have only host spaces, where order is implied.
 template <class T, class V>
 auto call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c,
@@ -49,6 +56,12 @@ void gemm(Exec const& exec, char ta, char tb, double alpha, View<T, 2> a, View<T
 
 template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta, View<T, 1> sum)
 {
+  if (x.extent(1) == 1 && x.extent(0) > 1) {
+    // Newer Kokkos Kernels take a product with one column for a matrix times a vector and lose the column's stride.
+    Array const dense = Array::empty(dtype_of<T>(), {static_cast<index_t>(x.extent(0)), 1});
+    copy_column<T>(exec, x, dense.flat<T>());
+    x = dense.view<T, 2>();
+  }
   // A product with a row of ones: BLAS streams it at memory speed, and the order of summation is fixed.
   Array const ones = Array::empty(dtype_of<T>(), {1, static_cast<index_t>(x.extent(0))});
   ones.fill(exec, 1);
