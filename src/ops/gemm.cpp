@@ -56,9 +56,10 @@ void gemm(Exec const& exec, char ta, char tb, double alpha, View<T, 2> a, View<T
 
 template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta, View<T, 1> sum)
 {
+  Array dense; // lives until the product is queued
   if (x.extent(1) == 1 && x.extent(0) > 1) {
     // Newer Kokkos Kernels take a product with one column for a matrix times a vector and lose the column's stride.
-    Array const dense = Array::empty(dtype_of<T>(), {static_cast<index_t>(x.extent(0)), 1});
+    dense = Array::empty(dtype_of<T>(), {static_cast<index_t>(x.extent(0)), 1});
     copy_column<T>(exec, x, dense.flat<T>());
     x = dense.view<T, 2>();
   }
