@@ -16,11 +16,33 @@ template <class T> void scale(Exec const& exec, double beta, View<T, 2> c)
       });
 }
 
-template <class T> void copy_column(Exec const& exec, View<T, 2> x, View<T, 1> dense)
+template <class T> void copy_column(Exec const& exec, View<T, 2> from, View<T, 2> to)
 {
   Kokkos::parallel_for(
-      "rossby::ops::copy_column", Range(exec, 0, static_cast<index_t>(x.extent(0))),
-      KOKKOS_LAMBDA(index_t i) { dense(i) = x(i, 0); });
+      "rossby::ops::copy_column", Range(exec, 0, static_cast<index_t>(from.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { to(i, 0) = from(i, 0); });
+}
+
+// Newer Kokkos Kernels hand products with a single column to a matrix-vector product as a vector without a stride.
+// Columns of wider matrices therefore go through a dense copy.
+template <class T> bool is_strided_column(View<T, 2> const& m)
+{
+  return m.extent(1) == 1 && m.extent(0) > 1 && m.stride_0() != 1;
+}
+
+template <class T> Array column_like(View<T, 2> const& m)
+{
+  return Array::empty(dtype_of<T>(), {static_cast<index_t>(m.extent(0)), 1});
+}
+
+/// `m`, or its copy in `storage` (which must live until the product is queued) if it is a strided column.
+template <class T> View<T, 2> without_stride(Exec const& exec, View<T, 2> m, Array& storage)
+{
+  if (!is_strided_column<T>(m))
+    return m;
+  storage = column_like<T>(m);
+  copy_column<T>(exec, m, storage.view<T, 2>());
+  return storage.view<T, 2>();
 }
 
 // Kokkos Kernels takes an execution space instance since 3.7; older ones have only host spaces, where order is implied.
@@ -50,19 +72,24 @@ void gemm(Exec const& exec, char ta, char tb, double alpha, View<T, 2> a, View<T
     scale<T>(exec, beta, c);
     return;
   }
+  Array copy_a, copy_b, copy_c;
+  a = without_stride<T>(exec, a, copy_a);
+  b = without_stride<T>(exec, b, copy_b);
+  View<T, 2> result = c;
+  if (is_strided_column<T>(c)) {
+    copy_c = column_like<T>(c);
+    result = copy_c.view<T, 2>();
+    if (beta != 0)
+      copy_column<T>(exec, c, result);
+  }
   char const trans_a[2] = {ta, 0}, trans_b[2] = {tb, 0};
-  call_gemm(exec, trans_a, trans_b, static_cast<T>(alpha), a, b, static_cast<T>(beta), c, 0);
+  call_gemm(exec, trans_a, trans_b, static_cast<T>(alpha), a, b, static_cast<T>(beta), result, 0);
+  if (copy_c)
+    copy_column<T>(exec, result, c);
 }
 
 template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta, View<T, 1> sum)
 {
-  Array dense; // lives until the product is queued
-  if (x.extent(1) == 1 && x.extent(0) > 1) {
-    // Newer Kokkos Kernels take a product with one column for a matrix times a vector and lose the column's stride.
-    dense = Array::empty(dtype_of<T>(), {static_cast<index_t>(x.extent(0)), 1});
-    copy_column<T>(exec, x, dense.flat<T>());
-    x = dense.view<T, 2>();
-  }
   // A product with a row of ones: BLAS streams it at memory speed, and the order of summation is fixed.
   Array const ones = Array::empty(dtype_of<T>(), {1, static_cast<index_t>(x.extent(0))});
   ones.fill(exec, 1);

@@ -8,7 +8,8 @@
 namespace rossby::ops {
 
 /// C = alpha op(A) op(B) + beta C for T = float, double. `ta`, `tb` are 'N' or 'T'. Views may be row or column blocks
-/// of larger row-major matrices. Empty products scale C by beta.
+/// of larger row-major matrices, single columns too (which are copied unless they are dense). Empty products scale C by
+/// beta.
 template <class T>
 void gemm(Exec const&, char ta, char tb, double alpha, View<T, 2> a, View<T, 2> b, double beta, View<T, 2> c);
 

@@ -90,6 +90,70 @@ TEST(Gemm, BlocksOfLargerMatrices)
   expect_close(c, wanted); // what lies around the block too
 }
 
+/// A matrix of its own, or the columns from the third on of a wider one: `whole` is what lies in memory.
+struct Block {
+  Array whole;
+  index_t rows, cols, first;
+  Block(DType type, index_t r, index_t c, bool within, std::uint64_t seed)
+      : whole(random_array(type, {r, within ? c + 4 : c}, seed)), rows(r), cols(c), first(within ? 2 : 0)
+  {
+  }
+  template <class T> View<T, 2> view() const
+  {
+    return Kokkos::subview(whole.view<T, 2>(), Kokkos::make_pair(index_t(0), rows),
+                           Kokkos::make_pair(first, first + cols));
+  }
+  std::size_t place(index_t i, index_t j) const { return at(i * whole.extent(1) + first + j); }
+  Matrix values() const
+  {
+    Matrix m{rows, cols, {}};
+    auto const all = whole.to_host();
+    for (index_t i = 0; i < rows; ++i)
+      for (index_t j = 0; j < cols; ++j)
+        m.v.push_back(all[place(i, j)]);
+    return m;
+  }
+};
+
+template <class T> void check_columns(char ta, char tb, Shape const& s, int within, double beta)
+{
+  SCOPED_TRACE(::testing::Message() << ta << tb << " " << to_string(s) << ", within wider matrices: " << within);
+  auto const type = dtype_of<T>();
+  index_t const m = s[0], n = s[1], k = s[2];
+  Block const a(type, ta == 'N' ? m : k, ta == 'N' ? k : m, within & 1, 1),
+      b(type, tb == 'N' ? k : n, tb == 'N' ? n : k, within & 2, 2), c(type, m, n, within & 4, 3);
+  auto const product = product_of(ta, tb, 1.5, a.values(), b.values(), beta, c.values());
+  auto wanted = c.whole.to_host(); // what lies around the block stays
+  for (index_t i = 0; i < m; ++i)
+    for (index_t j = 0; j < n; ++j)
+      wanted[c.place(i, j)] = product[at(i * n + j)];
+  ops::gemm<T>(Exec(), ta, tb, 1.5, a.view<T>(), b.view<T>(), beta, c.view<T>());
+  expect_close(c.whole, wanted);
+}
+
+TEST(Gemm, SingleColumnsWithAndWithoutStride)
+{
+  for (char const ta : {'N', 'T'})
+    for (char const tb : {'N', 'T'})
+      for (auto const& s : {Shape{9, 1, 5}, Shape{1, 9, 5}, Shape{9, 5, 1}, Shape{9, 1, 1}, Shape{1, 1, 9}})
+        for (int within = 0; within < 8; ++within)
+          for (double const beta : {0.0, -0.5}) {
+            check_columns<double>(ta, tb, s, within, beta);
+            check_columns<float>(ta, tb, s, within, beta);
+          }
+}
+
+TEST(Gemm, SumsOfAStridedColumn)
+{
+  Block const x(DType::float64, 40, 1, true, 1);
+  Array const sum = unwritten(DType::float64, {1});
+  ops::column_sums<double>(Exec(), x.view<double>(), 0, sum.flat<double>());
+  double wanted = 0;
+  for (double const v : x.values().v)
+    wanted += v;
+  expect_close(sum, {wanted});
+}
+
 TEST(Gemm, ColumnSumsAndBias)
 {
   for (index_t const rows : {1, 5, 300}) {
