@@ -1,8 +1,8 @@
 // ranks: 2 3 4 6
 // A model cut into tiles is the same function as the whole model: outputs, loss and every parameter gradient.
 
-#include <rossby/core/random.hpp>
 #include <rossby/models/model.hpp>
+#include <support/small_model.hpp>
 
 #include <gtest/gtest.h>
 
@@ -11,44 +11,7 @@
 
 namespace rossby {
 namespace {
-
-ModelConfig small(ModelConfig::Type type)
-{
-  ModelConfig c;
-  c.type = type;
-  c.image_height = 45;
-  c.image_width = 90;
-  c.frames = 1;
-  c.channels = 2;
-  c.levels = 2;
-  c.surface_channels = 1;
-  c.input_only_channels = 1;
-  c.output_only_channels = 1;
-  c.dim = {8, 16, 32, 64};
-  c.depth = {1, 1, 1, 1};
-  c.dim_head = 8;
-  c.strides = {2, 2, 2, 2};
-  c.global_window = {4, 4, 2, 1};
-  c.local_window = {3, 3, 3, 3};
-  c.ff_dropout = 0.1;
-  c.attn_dropout = 0.1;
-  c.padding = {true, PaddingConfig::Mode::earth, 26, 26, 3, 3};
-  return c;
-}
-
-/// The global field's values on a tile, drawn at their global positions.
-Array field(DType dtype, Tiling const& tiling, int rank, index_t batch, index_t channels, std::uint64_t stream)
-{
-  Box const b = tiling.box(rank);
-  std::vector<double> values;
-  for (index_t s = 0; s < batch; ++s)
-    for (index_t r = b.row0; r < b.row1; ++r)
-      for (index_t c = b.col0; c < b.col1; ++c)
-        for (index_t k = 0; k < channels; ++k)
-          values.push_back(Philox::normal(
-              7, stream, static_cast<std::uint64_t>(((s * tiling.height() + r) * tiling.width() + c) * channels + k)));
-  return Array::from_host(dtype, {batch, b.rows(), b.cols(), channels}, values);
-}
+using namespace test;
 
 struct Result {
   Tiling tiling;
@@ -67,10 +30,10 @@ Result run(ModelConfig const& config, Communicator const& group, int rows, int c
   Tape tape;
   Context ctx{exec, &tape, true};
   Var const y = model->forward(
-      ctx, Var(field(DType::float64, model->input_tiling(), group.rank(), batch, config.input_channels(), 1)));
+      ctx, Var(tile_of_field(DType::float64, model->input_tiling(), group.rank(), batch, config.input_channels(), 1)));
   Result result{model->output_tiling(), y.value().to_host(exec), {}};
-  tape.backward(exec, y,
-                field(DType::float64, model->output_tiling(), group.rank(), batch, config.output_channels(), 2));
+  tape.backward(
+      exec, y, tile_of_field(DType::float64, model->output_tiling(), group.rank(), batch, config.output_channels(), 2));
   for (auto const& p : model->parameters().all())
     if (p.spec.trainable && p.spec.used) {
       Array const g = p.var.grad() ? p.var.grad() : Array::zeros(exec, DType::float64, p.value().shape());
@@ -132,70 +95,28 @@ void compare(ModelConfig const& config, int most = 6)
   }
 }
 
-TEST(Domain, WXFormerOnAnOddGrid) { compare(small(ModelConfig::Type::wxformer)); }
+TEST(Domain, WXFormerOnAnOddGrid) { compare(small_model(ModelConfig::Type::wxformer)); }
 
 TEST(Domain, CrossFormerWithMirrorPadding)
 {
-  auto c = small(ModelConfig::Type::crossformer);
+  auto c = small_model(ModelConfig::Type::crossformer);
   c.padding.mode = PaddingConfig::Mode::mirror;
   compare(c);
 }
 
 TEST(Domain, CrossFormerWithBilinearDecoderAndNoSpectralNorm)
 {
-  auto c = small(ModelConfig::Type::crossformer);
+  auto c = small_model(ModelConfig::Type::crossformer);
   c.upsample_v_conv = true;
   c.spectral_norm = false;
   compare(c);
-}
-
-/// A model of random geometry: grid, padding, windows, kernels, depths, decoder.
-ModelConfig random_geometry(std::uint64_t draw)
-{
-  std::uint64_t counter = 0;
-  auto const pick = [&](int low, int high) { // both included
-    return low + static_cast<int>(Philox::uniform(11, draw, counter++) * (high - low + 1));
-  };
-  auto const divisor = [&](int n, int most) {
-    std::vector<int> all;
-    for (int d = 1; d <= std::min(n, most); ++d)
-      if (n % d == 0)
-        all.push_back(d);
-    return all[static_cast<std::size_t>(pick(0, static_cast<int>(all.size()) - 1))];
-  };
-  auto c = small(pick(0, 1) ? ModelConfig::Type::wxformer : ModelConfig::Type::crossformer);
-  c.upsample_v_conv = c.type == ModelConfig::Type::crossformer && pick(0, 1);
-  c.spectral_norm = pick(0, 1);
-  c.padding.mode = pick(0, 1) ? PaddingConfig::Mode::earth : PaddingConfig::Mode::mirror;
-  int const coarse_rows = pick(3, 7), coarse_cols = pick(3, 7);
-  auto const gcd = [](int a, int b) {
-    while (b)
-      std::swap(a %= b, b);
-    return a;
-  };
-  for (std::size_t s = 0; s < 4; ++s) {
-    c.local_window[s] = divisor(gcd(coarse_rows, coarse_cols), 4);
-    c.global_window[s] = divisor(gcd(coarse_rows, coarse_cols) << (3 - s), 5);
-    c.depth[s] = pick(0, 4) == 0 ? 2 : 1;
-  }
-  if (pick(0, 1))
-    c.kernels[0] = {2, 4, 8};
-  // One row or column beyond the last coarse cell, padding on one side only, a seam that is not in the middle.
-  int const rows = 16 * coarse_rows + pick(0, 1), cols = 16 * coarse_cols + pick(0, 1);
-  c.padding.top = pick(0, 14);
-  c.padding.bottom = pick(0, 14);
-  c.padding.left = pick(0, 14);
-  c.padding.right = pick(0, 14);
-  c.image_height = rows - c.padding.top - c.padding.bottom;
-  c.image_width = cols - c.padding.left - c.padding.right;
-  return c;
 }
 
 TEST(Domain, RandomGeometries)
 {
   auto const ranks = static_cast<std::uint64_t>(Communicator::world().size());
   for (std::uint64_t draw = 4 * ranks; draw < 4 * ranks + 4; ++draw) {
-    auto const c = random_geometry(draw);
+    auto const c = random_model(draw);
     SCOPED_TRACE(std::to_string(c.image_height) + " x " + std::to_string(c.image_width) + " cells, draw " +
                  std::to_string(draw));
     compare(c, 3);
