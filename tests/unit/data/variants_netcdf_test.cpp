@@ -85,7 +85,7 @@ TEST_F(DataVariants, LongitudeBeforeLatitude)
 TEST_F(DataVariants, AllLevelsOfTheFileAndLevelsLast)
 {
   write("t.nc", "v", {"T", "lat", "lon", "lev"}, {0, 12, 24});
-  std::string const source =
+  static constexpr char const* source =
       "time_coord: T, level_coord: lev, {}first_longitude: -180, variables: {{prognostic: {{vars_3D: [v], path: {}}}}}";
   auto const plan = plan_of(deck(fmt::format(source, "", folder.path("t.nc"))), DataPlan::Use::training, model(3, 0));
   EXPECT_EQ(plan.schema.input[0].levels, (std::vector<double>{10, 20, 30}));
@@ -206,7 +206,7 @@ TEST_F(DataVariants, MeansAndDeviationsFromNetcdf)
     w.write("v", name[0] == 'm' ? std::vector<double>{0, 1, 2, 3, 4} : std::vector<double>{1, 2, 4, 0, 16});
     w.close();
   }
-  std::string const rest =
+  static constexpr char const* rest =
       "preblocks: {{per_step: {{n: {{type: era5_normalizer, args: {{mean_path: {0}, std_path: {1}{2}}}}}}}}}\n";
   auto const text = [&](std::string const& levels) {
     return deck(fmt::format("time_coord: T, level_coord: lev, variables: {{prognostic: {{vars_3D: [v], path: {}}}}}",
