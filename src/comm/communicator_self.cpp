@@ -1,4 +1,4 @@
-#include <rossby/comm/communicator.hpp>
+#include "blocks.hpp"
 
 #include <cstdlib>
 
@@ -11,15 +11,50 @@ void abort_all_ranks(int exit_code) { std::_Exit(exit_code); }
 bool all_ranks_arrive(double) { return true; }
 std::string message_passing() { return "one rank"; }
 
-struct Communicator::Impl {};
-struct Communicator::Exchange::State {};
+struct Communicator::Impl {
+  std::string name;
+  bool cartesian = false;
+  std::vector<bool> periodic; // one element per axis of the grid
+};
 
-Communicator::Communicator() = default;
+Communicator::Communicator() : Communicator(std::make_shared<Impl>(Impl{"self", false, {}})) {}
 Communicator::Communicator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Communicator Communicator::world() { return {}; }
+Communicator Communicator::world() { return Communicator().named("world"); }
 int Communicator::rank() const { return 0; }
 int Communicator::size() const { return 1; }
-Communicator Communicator::split(int, int) const { return {}; }
+std::string const& Communicator::name() const { return impl_->name; }
+
+Communicator Communicator::named(std::string name) const
+{
+  auto impl = std::make_shared<Impl>(*impl_);
+  impl->name = std::move(name);
+  return Communicator(std::move(impl));
+}
+
+Communicator Communicator::split(int, int) const { return Communicator().named(name()); }
+
+Communicator Communicator::cartesian(Communicator const& all, std::vector<int> const& extents,
+                                     std::vector<bool> const& periodic)
+{
+  expect_grid(all, extents, periodic);
+  return Communicator(std::make_shared<Impl>(Impl{all.name(), true, periodic}));
+}
+
+Communicator Communicator::sub(std::vector<bool> const& keep) const
+{
+  ROSSBY_EXPECT(is_cartesian() && keep.size() == impl_->periodic.size());
+  Impl part{name(), true, {}};
+  for (std::size_t axis = 0; axis < keep.size(); ++axis)
+    if (keep[axis])
+      part.periodic.push_back(impl_->periodic[axis]);
+  return Communicator(std::make_shared<Impl>(std::move(part)));
+}
+
+bool Communicator::is_cartesian() const { return impl_->cartesian; }
+std::vector<int> Communicator::extents() const { return std::vector<int>(impl_->periodic.size(), 1); }
+std::vector<int> Communicator::coordinates() const { return std::vector<int>(impl_->periodic.size(), 0); }
+std::vector<bool> Communicator::periodic() const { return impl_->periodic; }
+
 void Communicator::barrier() const {}
 void Communicator::all_reduce_sum(double*, std::size_t) const {}
 void Communicator::all_reduce_sum(std::int64_t*, std::size_t) const {}
@@ -37,6 +72,35 @@ std::vector<std::vector<index_t>> Communicator::all_to_all(std::vector<std::vect
 }
 
 void Communicator::all_reduce_sum(Exec const&, Array const&) const {}
+Communicator::Exchange Communicator::start_all_reduce_sum(Exec const&, Array const&) const { return {}; }
+
+void Communicator::all_gather(Exec const& exec, Array const& mine, Array const& whole,
+                              std::vector<index_t> const& counts) const
+{
+  expect_blocks(*this, whole, mine, counts);
+  copy_whole(exec, mine, whole);
+}
+
+void Communicator::reduce_scatter_sum(Exec const& exec, Array const& whole, Array const& mine,
+                                      std::vector<index_t> const& counts) const
+{
+  expect_blocks(*this, whole, mine, counts);
+  copy_whole(exec, whole, mine);
+}
+
+Communicator::Exchange Communicator::start_all_gather(Exec const& exec, Array const& mine, Array const& whole,
+                                                      std::vector<index_t> const& counts) const
+{
+  all_gather(exec, mine, whole, counts);
+  return {};
+}
+
+Communicator::Exchange Communicator::start_reduce_scatter_sum(Exec const& exec, Array const& whole, Array const& mine,
+                                                              std::vector<index_t> const& counts) const
+{
+  reduce_scatter_sum(exec, whole, mine, counts);
+  return {};
+}
 
 Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message> const& sends,
                                            std::vector<Message> const& receives) const
@@ -51,8 +115,6 @@ Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message
   }
   return {};
 }
-
-void Communicator::Exchange::wait() {}
 
 void* Communicator::native_handle() const { return nullptr; }
 

@@ -32,18 +32,34 @@ bool all_ranks_arrive(double seconds);
 /// How messages travel, for people: "MPI 3.1" or "one rank".
 std::string message_passing();
 
-/// A group of ranks. Copies are the same group. All calls but rank() and size() are collective unless they say
-/// otherwise. Device arrays may be passed directly.
+/// A group of ranks. Copies are the same group. Calls are collective unless they say otherwise (those that only ask,
+/// like rank(), don't communicate). Device arrays may be passed directly.
 class Communicator {
 public:
-  Communicator(); ///< this rank alone
+  Communicator(); ///< this rank alone; its name is "self"
   static Communicator world();
 
   int rank() const;
   int size() const;
-  /// Ranks with the same `color` form a group, ordered by `key`, then by rank here.
+  /// Ranks with the same `color` form a group, ordered by `key`, then by rank here. It keeps this group's name.
   Communicator split(int color, int key) const;
   void barrier() const;
+
+  /// What the group stands for ("data", "domain", …): messages name it, and counters are kept by it.
+  std::string const& name() const;
+  /// The same group under another name. Not collective.
+  Communicator named(std::string) const;
+
+  /// The ranks of `all`, in their order, row-major on a grid of these extents, whose product is their number.
+  static Communicator cartesian(Communicator const& all, std::vector<int> const& extents,
+                                std::vector<bool> const& periodic);
+  /// The ranks that share this rank's coordinates on the axes that are not kept; a grid of the kept axes.
+  Communicator sub(std::vector<bool> const& keep) const;
+  bool is_cartesian() const;
+  /// Of a Cartesian group, one element per axis.
+  std::vector<int> extents() const;
+  std::vector<int> coordinates() const;
+  std::vector<bool> periodic() const;
 
   // Host values, in place.
   void all_reduce_sum(double*, std::size_t) const;
@@ -59,34 +75,58 @@ public:
   /// `send[r]` goes to rank r; the result's element r came from rank r.
   std::vector<std::vector<index_t>> all_to_all(std::vector<std::vector<index_t>> const& send) const;
 
-  /// Sum over the group of a device array, in place, in the order of `exec`.
-  void all_reduce_sum(Exec const& exec, Array const&) const;
-
   /// One message of a point-to-point exchange: a device block.
   struct Message {
     int peer;
     void* data;
     std::size_t bytes;
   };
-  /// An exchange under way: started by `start`, complete after `wait`.
+  /// Communication under way: started by a `start…` call, complete after `wait`, which must be called. Arrays handed
+  /// to a collective are kept alive until then; the blocks of messages are for the caller to keep.
   class Exchange {
   public:
     Exchange() = default;
+    /// What arrived can be read by kernels that are queued on the `exec` of the start after this call.
     void wait();
 
-  private:
-    friend class Communicator;
     struct State;
+    explicit Exchange(std::shared_ptr<State>);
+
+  private:
     std::shared_ptr<State> state_;
   };
+
+  // Collectives on device arrays, in the order of `exec`: they see what kernels queued on it before wrote, and kernels
+  // queued on it after the call (after `wait`, for the started ones) see the result.
+  // `counts[r]` elements belong to rank r: `whole` holds the blocks of all ranks one after another, `mine` this rank's.
+  // Counts may differ and may be zero, and are the same list on all ranks. Both arrays have one dtype
+  // and do not overlap.
+
+  /// Sum over the group, in place.
+  void all_reduce_sum(Exec const& exec, Array const&) const;
+  /// `whole` becomes everybody's `mine`.
+  void all_gather(Exec const& exec, Array const& mine, Array const& whole, std::vector<index_t> const& counts) const;
+  /// `mine` becomes this rank's block of the sum of everybody's `whole`: the adjoint of all_gather.
+  void reduce_scatter_sum(Exec const& exec, Array const& whole, Array const& mine,
+                          std::vector<index_t> const& counts) const;
+
+  // The same, started. The arrays are not to be touched before `wait`, and all ranks start the calls of a group in
+  // one order.
+  Exchange start_all_reduce_sum(Exec const& exec, Array const&) const;
+  Exchange start_all_gather(Exec const& exec, Array const& mine, Array const& whole,
+                            std::vector<index_t> const& counts) const;
+  Exchange start_reduce_scatter_sum(Exec const& exec, Array const& whole, Array const& mine,
+                                    std::vector<index_t> const& counts) const;
+
   /// Sends and receives at once; every peer must list the mirror image. Waits for `exec` before sending.
   Exchange start(Exec const& exec, std::vector<Message> const& sends, std::vector<Message> const& receives) const;
 
   /// The MPI communicator behind it as an MPI_Comm handle pointer (parallel files); null without MPI.
   void* native_handle() const;
 
-private:
   struct Impl;
+
+private:
   explicit Communicator(std::shared_ptr<Impl>);
   std::shared_ptr<Impl> impl_;
 };

@@ -1,0 +1,90 @@
+#pragma once
+/// \file
+/// What the MPI bodies share.
+
+#include "exchange_state.hpp"
+
+#include <mpi.h>
+
+#include <algorithm>
+
+namespace rossby {
+
+/// A handle that is freed with the last group that uses it.
+struct MpiGroup {
+  MpiGroup(MPI_Comm c, bool owns) : comm(c), owned(owns) {}
+  MpiGroup(MpiGroup const&) = delete;
+  MpiGroup& operator=(MpiGroup const&) = delete;
+  ~MpiGroup();
+
+  MPI_Comm comm;
+  bool owned;
+};
+
+struct Communicator::Impl {
+  Impl(std::shared_ptr<MpiGroup> group, std::string name);
+
+  std::shared_ptr<MpiGroup> group;
+  MPI_Comm comm;
+  std::string name;
+  int rank = 0, size = 1;
+};
+
+namespace mpi {
+
+/// All ranks; a copy of MPI_COMM_WORLD, so that our messages can't meet those of a host program.
+MPI_Comm world();
+
+/// Throws what MPI says of this code, unless it is success.
+void check(int code, char const* operation);
+
+/// A count as MPI takes it.
+int as_count(std::size_t, char const* operation);
+
+/// Starts of consecutive blocks of these sizes.
+std::vector<int> starts_of(std::vector<int> const& counts, char const* operation);
+
+/// Elements (or bytes) per MPI call where a block may be cut: counts are int.
+constexpr std::size_t piece = std::size_t{1} << 28;
+
+template <class F> void in_pieces(std::size_t n, F&& call)
+{
+  for (std::size_t begin = 0; begin < n; begin += piece)
+    call(begin, static_cast<int>(std::min(piece, n - begin)));
+}
+
+inline MPI_Datatype datatype(DType d) { return d == DType::float64 ? MPI_DOUBLE : MPI_FLOAT; }
+
+/// Requests, and for device memory that MPI can't reach their copies on the host.
+class Transfer : public Communicator::Exchange::State {
+public:
+  explicit Transfer(Exec const& exec) : exec_(exec) {}
+
+  /// Where MPI may read what is in the block; filled after `ready()`.
+  char const* outgoing(void const* data, std::size_t bytes);
+  /// Where MPI may write what will be in the block after `wait`.
+  char* incoming(void* data, std::size_t bytes);
+  /// Where MPI may read and write the block.
+  char* in_place(void* data, std::size_t bytes);
+  /// Waits until what is to be sent has been computed and copied. After all outgoing blocks, before the first call.
+  void ready() { exec_.fence(); }
+  void keep(Array const& a) { arrays_.push_back(a); }
+  MPI_Request* request() { return &requests_.emplace_back(); }
+
+  void wait() override;
+
+private:
+  Exec exec_;
+  std::vector<MPI_Request> requests_;
+  std::vector<Array> arrays_;
+  std::vector<std::vector<char>> staged_;
+  struct Arrival {
+    char const* staged;
+    void* data;
+    std::size_t bytes;
+  };
+  std::vector<Arrival> arrivals_;
+};
+
+} // namespace mpi
+} // namespace rossby

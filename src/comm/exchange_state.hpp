@@ -1,0 +1,17 @@
+#pragma once
+/// \file
+/// What is under way between a start and its wait.
+
+#include <rossby/comm/communicator.hpp>
+
+namespace rossby {
+
+struct Communicator::Exchange::State {
+  State() = default;
+  State(State const&) = delete;
+  State& operator=(State const&) = delete;
+  virtual ~State() = default;
+  virtual void wait() = 0;
+};
+
+} // namespace rossby
