@@ -1,7 +1,7 @@
 # Everything Rossby links, found here and nowhere else. Included by the build and by the installed package.
 include("${CMAKE_CURRENT_LIST_DIR}/KokkosCompat.cmake")
 
-set(HDF5_PREFER_PARALLEL ON)
+set(HDF5_PREFER_PARALLEL ${ROSSBY_ENABLE_MPI})
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(yaml-cpp REQUIRED)
 if(NOT TARGET yaml-cpp::yaml-cpp)
@@ -25,11 +25,12 @@ if(ROSSBY_ENABLE_NETCDF)
   if(ROSSBY_ENABLE_MPI)
     pkg_search_module(NETCDF REQUIRED IMPORTED_TARGET netcdf-mpi netcdf)
   else()
-    pkg_search_module(NETCDF REQUIRED IMPORTED_TARGET netcdf)
+    pkg_search_module(NETCDF REQUIRED IMPORTED_TARGET netcdf netcdf-mpi)
   endif()
-  # Debian's netcdf-mpi.pc leaves out its own include directory.
-  find_path(NETCDF_PAR_INCLUDE netcdf.h HINTS "${NETCDF_LIBDIR}/netcdf/mpi/include" "${NETCDF_INCLUDEDIR}"
-            PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/netcdf/mpi/include)
+  if(NETCDF_MODULE_NAME STREQUAL "netcdf-mpi") # Debian's netcdf-mpi.pc leaves out its own include directory
+    find_path(NETCDF_PAR_INCLUDE netcdf.h HINTS "${NETCDF_LIBDIR}/netcdf/mpi/include" "${NETCDF_INCLUDEDIR}"
+              PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/netcdf/mpi/include)
+  endif()
   if(NETCDF_PAR_INCLUDE)
     target_include_directories(PkgConfig::NETCDF SYSTEM INTERFACE "${NETCDF_PAR_INCLUDE}")
   endif()
