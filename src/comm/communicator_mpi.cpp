@@ -60,6 +60,8 @@ Communicator Communicator::named(std::string name) const
 Communicator Communicator::split(int color, int key) const
 {
   MPI_Comm part = MPI_COMM_NULL;
+  auto const site = impl_->site("split");
+  Call const call(site, 1, 0);
   check(MPI_Comm_split(impl_->comm, color, key, &part), "split");
   return Communicator(std::make_shared<Impl>(owned(part), name()));
 }
@@ -69,6 +71,8 @@ Communicator Communicator::cartesian(Communicator const& all, std::vector<int> c
 {
   expect_grid(all, extents, periodic);
   std::vector<int> const wraps(periodic.begin(), periodic.end());
+  auto const site = all.impl_->site("cartesian");
+  Call const call(site, 1, 0);
   MPI_Comm grid = MPI_COMM_NULL;
   bool const reorder = false; // rank r stays rank r: meshes are row-major by contract
   check(
@@ -82,6 +86,8 @@ Communicator Communicator::sub(std::vector<bool> const& keep) const
   ROSSBY_EXPECT(keep.size() == extents().size());
   std::vector<int> const kept(keep.begin(), keep.end());
   MPI_Comm part = MPI_COMM_NULL;
+  auto const site = impl_->site("sub");
+  Call const call(site, 1, 0);
   check(MPI_Cart_sub(impl_->comm, kept.data(), &part), "sub");
   return Communicator(std::make_shared<Impl>(owned(part), name()));
 }

@@ -2,6 +2,7 @@
 /// \file
 /// What the MPI bodies share.
 
+#include "call.hpp"
 #include "exchange_state.hpp"
 
 #include <mpi.h>
@@ -23,6 +24,9 @@ struct MpiGroup {
 
 struct Communicator::Impl {
   Impl(std::shared_ptr<MpiGroup> group, std::string name);
+
+  /// How counters and the watchdog know a call.
+  CallSite site(char const* operation) const { return {name, operation, rank, size}; }
 
   std::shared_ptr<MpiGroup> group;
   MPI_Comm comm;
@@ -58,7 +62,7 @@ inline MPI_Datatype datatype(DType d) { return d == DType::float64 ? MPI_DOUBLE 
 /// Requests, and for device memory that MPI can't reach their copies on the host.
 class Transfer : public Communicator::Exchange::State {
 public:
-  explicit Transfer(Exec const& exec) : exec_(exec) {}
+  Transfer(Exec const& exec, CallSite site) : exec_(exec), site_(std::move(site)) {}
 
   /// Where MPI may read what is in the block; filled after `ready()`.
   char const* outgoing(void const* data, std::size_t bytes);
@@ -69,12 +73,14 @@ public:
   /// Waits until what is to be sent has been computed and copied. After all outgoing blocks, before the first call.
   void ready() { exec_.fence(); }
   void keep(Array const& a) { arrays_.push_back(a); }
+  CallSite const& site() const { return site_; }
   MPI_Request* request() { return &requests_.emplace_back(); }
 
   void wait() override;
 
 private:
   Exec exec_;
+  CallSite site_;
   std::vector<MPI_Request> requests_;
   std::vector<Array> arrays_;
   std::vector<std::vector<char>> staged_;

@@ -1,4 +1,5 @@
 #include "communicator_mpi.hpp"
+#include "watchdog.hpp"
 
 #include <fmt/format.h>
 
@@ -54,6 +55,7 @@ using mpi::check;
 
 CommRuntime::CommRuntime(int& argc, char**& argv)
 {
+  double const limit = watchdog::limit_from_environment();
   int initialised = 0;
   MPI_Initialized(&initialised);
   if (!initialised) {
@@ -67,10 +69,15 @@ CommRuntime::CommRuntime(int& argc, char**& argv)
   check(MPI_Comm_dup(MPI_COMM_WORLD, &world_copy), "MPI_Comm_dup");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &meeting), "MPI_Comm_dup");
   MPI_Comm_set_errhandler(world_copy, MPI_ERRORS_RETURN);
+  int ranks = 1;
+  check(MPI_Comm_size(world_copy, &ranks), "MPI_Comm_size");
+  if (ranks > 1)
+    watchdog::start(limit);
 }
 
 CommRuntime::~CommRuntime()
 {
+  watchdog::stop();
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (finalized)

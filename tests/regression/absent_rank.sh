@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# A rank that never joins a call ends the job soon, with messages that say who waits where.
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
+has_mpi || exit 0
+absent="$ROSSBY_TEST_PROGRAMS/absent_rank"
+export ROSSBY_COMM_TIMEOUT=1
+
+expect_failure "a collective" "rank 0 of 3 of group 'data' has waited .* in 'all_reduce' \(8000 bytes
+rank 1 of 3 of group 'data' has waited .* in 'all_reduce'
+ROSSBY_COMM_TIMEOUT" mpirun -np 3 "$absent" collective
+expect_failure "a started collective" "rank 0 of 2 of group 'tensor' has waited .* in 'all_reduce'" mpirun -np 2 "$absent" started
+expect_failure "an exchange" "rank 0 of 2 of group 'domain' has waited .* in 'exchange'" mpirun -np 2 "$absent" exchange
+
+# The program itself, with a rank that stops in the middle of its work.
+expect_success "preprocess" "$ROSSBY_PROGRAM" preprocess deck.yml
+cat >each.sh <<'END'
+echo $$ >pid.$OMPI_COMM_WORLD_RANK
+exec "$ROSSBY_PROGRAM" train deck.yml --set trainer.epochs=500
+END
+(
+  for _ in $(seq 600); do
+    [ "$(wc -l 2>/dev/null <runs/tiny/training_steps.csv || echo 0)" -gt 2 ] && break
+    sleep 0.1
+  done
+  kill -STOP "$(cat pid.1)"
+) &
+ROSSBY_COMM_TIMEOUT=3 expect_failure "a rank that stops" "rank 0 of 2 of group '.*' has waited .* in '" mpirun -np 2 bash each.sh
+wait
+
+for bad in soon -1 1e999; do
+  ROSSBY_COMM_TIMEOUT=$bad expect_failure "a limit of '$bad'" "ROSSBY_COMM_TIMEOUT: '$bad' is no number of seconds" "$ROSSBY_PROGRAM" --version
+done
+ROSSBY_COMM_TIMEOUT=0 expect_success "no limit" mpirun -np 2 "$ROSSBY_PROGRAM" --version
+finish
