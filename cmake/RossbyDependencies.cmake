@@ -13,7 +13,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 
-if(ROSSBY_ENABLE_MPI)
+if(ROSSBY_ENABLE_MPI OR HDF5_IS_PARALLEL) # the headers of a parallel HDF5 include mpi.h
   set(MPI_CXX_SKIP_MPICXX ON)
   find_package(MPI REQUIRED COMPONENTS C CXX)
 endif()
