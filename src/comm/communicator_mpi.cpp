@@ -7,6 +7,7 @@ using mpi::check;
 
 MpiGroup::~MpiGroup()
 {
+  transport.reset();
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (owned && !finalized)
@@ -22,7 +23,6 @@ Communicator::Impl::Impl(std::shared_ptr<MpiGroup> g, std::string axis)
 
 namespace {
 std::shared_ptr<MpiGroup> owned(MPI_Comm comm) { return std::make_shared<MpiGroup>(comm, true); }
-std::shared_ptr<MpiGroup> borrowed(MPI_Comm comm) { return std::make_shared<MpiGroup>(comm, false); }
 
 struct Grid {
   std::vector<int> extents, periodic, coordinates;
@@ -41,10 +41,13 @@ Grid grid_of(Communicator const& ranks, MPI_Comm comm)
 }
 } // namespace
 
-Communicator::Communicator() : Communicator(std::make_shared<Impl>(borrowed(MPI_COMM_SELF), "self")) {}
+Communicator::Communicator()
+    : Communicator(std::make_shared<Impl>(std::make_shared<MpiGroup>(MPI_COMM_SELF, false), "self"))
+{
+}
 Communicator::Communicator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Communicator Communicator::world() { return Communicator(std::make_shared<Impl>(borrowed(mpi::world()), "world")); }
+Communicator Communicator::world() { return Communicator(std::make_shared<Impl>(mpi::world(), "world")); }
 
 int Communicator::rank() const { return impl_->rank; }
 int Communicator::size() const { return impl_->size; }

@@ -5,21 +5,28 @@
 #include "call.hpp"
 #include "exchange_state.hpp"
 
+#include "transport_choice.hpp"
+
 #include <mpi.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 namespace rossby {
 
 /// A handle that is freed with the last group that uses it.
 struct MpiGroup {
-  MpiGroup(MPI_Comm c, bool owns) : comm(c), owned(owns) {}
+  MpiGroup(MPI_Comm c, bool owns) : comm(c), owned(owns), factory(current_device_transport()) {}
   MpiGroup(MpiGroup const&) = delete;
   MpiGroup& operator=(MpiGroup const&) = delete;
   ~MpiGroup();
 
   MPI_Comm comm;
   bool owned;
+  std::shared_ptr<TransportFactory const> factory; ///< null: MPI carries device arrays
+  /// Made by it at the group's first call on device arrays; null again where it declines.
+  std::optional<std::unique_ptr<DeviceTransport>> transport;
 };
 
 struct Communicator::Impl {
@@ -37,7 +44,10 @@ struct Communicator::Impl {
 namespace mpi {
 
 /// All ranks; a copy of MPI_COMM_WORLD, so that our messages can't meet those of a host program.
-MPI_Comm world();
+std::shared_ptr<MpiGroup> world();
+
+/// The transport of this group's device arrays, or null. Collective.
+DeviceTransport* transport_of(Communicator const&, Communicator::Impl const&);
 
 /// Throws what MPI says of this code, unless it is success.
 void check(int code, char const* operation);
@@ -58,6 +68,20 @@ template <class F> void in_pieces(std::size_t n, F&& call)
 }
 
 inline MPI_Datatype datatype(DType d) { return d == DType::float64 ? MPI_DOUBLE : MPI_FLOAT; }
+
+/// A call on a transport that is under way, with the arrays that it uses.
+class Transported : public Communicator::Exchange::State {
+public:
+  Transported(Exec const& exec, CallSite site, std::int64_t messages, std::size_t bytes, std::vector<Array> arrays,
+              std::function<transported::Ticket()> const& start);
+  void wait() override;
+
+private:
+  Exec exec_;
+  CallSite site_;
+  std::vector<Array> arrays_;
+  transported::Ticket ticket_;
+};
 
 /// Requests, and for device memory that MPI can't reach their copies on the host.
 class Transfer : public Communicator::Exchange::State {

@@ -58,6 +58,18 @@ void Transfer::wait()
 Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message> const& sends,
                                            std::vector<Message> const& receives) const
 {
+  std::int64_t messages = 0; // to others
+  std::size_t bytes = 0;
+  for (auto const& m : sends)
+    if (m.peer != rank()) {
+      messages += m.bytes > 0;
+      bytes += m.bytes;
+    }
+  if (auto* const transport = mpi::transport_of(*this, *impl_))
+    return Exchange(
+        std::make_shared<mpi::Transported>(exec, impl_->site("exchange"), messages, bytes, std::vector<Array>{},
+                                           [&] { return transported::exchange(*transport, exec, sends, receives); }));
+
   auto transfer = std::make_shared<mpi::Transfer>(exec, impl_->site("exchange"));
   for (auto const& m : receives)
     if (m.peer != rank())
@@ -84,12 +96,6 @@ Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message
     }
   ROSSBY_EXPECT(next == from_self.size());
   transfer->ready();
-  std::int64_t messages = 0;
-  std::size_t bytes = 0;
-  for (auto const& [message, buffer] : outgoing) {
-    messages += message->bytes > 0;
-    bytes += message->bytes;
-  }
   Call const call(transfer->site(), messages, bytes);
   for (auto const& [message, buffer] : outgoing)
     in_pieces(message->bytes, [&, to = message->peer, data = buffer](std::size_t begin, int count) {
