@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From data to scores with the tiny deck: what two ranks train is what one rank trains, an interrupted run ends as an
 # uninterrupted one, forecasts are CF files, and the scores are what Python makes of the same files.
+# needs: netcdf
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
 rossby="$ROSSBY_PROGRAM"
 export OMPI_MCA_mpi_yield_when_idle=1 # ranks that wait leave the core to those that work
