@@ -41,7 +41,7 @@ public:
     std::lock_guard<std::mutex> const lock(mutex_);
     site_ = &site;
     bytes_ = bytes;
-    since_ = Clock::now();
+    waited_ = 0;
   }
   void leave()
   {
@@ -52,11 +52,16 @@ public:
 private:
   void watch()
   {
-    Seconds const step(std::clamp(limit_ / 10, 0.01, 1.0));
+    double const step = std::clamp(limit_ / 10, 0.01, 1.0);
     std::unique_lock<std::mutex> lock(mutex_);
-    while (!changed_.wait_for(lock, step, [&] { return stopped_; }))
-      if (site_ && Seconds(Clock::now() - since_).count() > limit_)
+    for (auto last = Clock::now(); !changed_.wait_for(lock, Seconds(step), [&] { return stopped_; });) {
+      auto const now = Clock::now();
+      // A longer step is no waiting: the process was stopped, and the others perhaps with it (a suspended job).
+      waited_ += std::min(Seconds(now - last).count(), 2 * step);
+      last = now;
+      if (site_ && waited_ > limit_)
         give_up();
+    }
   }
 
   [[noreturn]] void give_up() const
@@ -66,8 +71,7 @@ private:
         "or "
         "left\n  fix: look for a rank that says something else or nothing; if all are only slow, raise {} (seconds; 0: "
         "no limit)\n",
-        site_->rank, site_->ranks, site_->group, Seconds(Clock::now() - since_).count(), site_->operation, bytes_,
-        variable);
+        site_->rank, site_->ranks, site_->group, waited_, site_->operation, bytes_, variable);
     std::fputs(text.c_str(), stderr);
     std::fflush(stderr);
     std::this_thread::sleep_for(Seconds(std::clamp(limit_ / 10, 0.5, 10.0)));
@@ -80,7 +84,7 @@ private:
   bool stopped_ = false;
   CallSite const* site_ = nullptr; // the call that this rank is in
   std::size_t bytes_ = 0;
-  Clock::time_point since_;
+  double waited_ = 0;  // seconds in that call
   std::thread thread_; // last: it uses the others
 };
 

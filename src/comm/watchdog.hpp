@@ -10,9 +10,9 @@ namespace rossby::watchdog {
 /// \throws Error when the variable is no such number.
 double limit_from_environment();
 
-/// From now on a thread ends this process when a call takes longer than `limit` seconds. It makes no MPI calls: MPI
-/// may belong to one thread. It says what it waits for, leaves other waiting ranks a moment to say the same, and ends
-/// the process; the launcher, as on any death of a rank, ends the others.
+/// From now on a thread ends this process when a call takes longer than `limit` seconds, to within a tenth of them. It
+/// makes no MPI calls: MPI may belong to one thread. It says what it waits for, leaves other waiting ranks a moment to
+/// say the same, and ends the process; the launcher, as on any death of a rank, ends the others.
 void start(double limit);
 void stop();
 

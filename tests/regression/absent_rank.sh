@@ -15,16 +15,21 @@ expect_failure "an exchange" "rank 0 of 2 of group 'domain' has waited .* in 'ex
 expect_success "preprocess" "$ROSSBY_PROGRAM" preprocess deck.yml
 cat >each.sh <<'END'
 echo $$ >pid.$OMPI_COMM_WORLD_RANK
-exec "$ROSSBY_PROGRAM" train deck.yml --set trainer.epochs=500
+exec "$ROSSBY_PROGRAM" train deck.yml --set save_loc="$1" --set trainer.epochs="$2"
 END
-(
+under_way() { # FOLDER
   for _ in $(seq 600); do
-    [ "$(wc -l 2>/dev/null <runs/tiny/training_steps.csv || echo 0)" -gt 2 ] && break
+    [ "$(wc -l 2>/dev/null <"$1/training_steps.csv" || echo 0)" -gt 2 ] && break
     sleep 0.1
   done
-  kill -STOP "$(cat pid.1)"
-) &
-ROSSBY_COMM_TIMEOUT=3 expect_failure "a rank that stops" "rank 0 of 2 of group '.*' has waited .* in '" mpirun -np 2 bash each.sh
+}
+export ROSSBY_COMM_TIMEOUT=3
+{ under_way runs/stops && kill -STOP "$(cat pid.1)"; } &
+expect_failure "a rank that stops" "rank 0 of 2 of group '.*' has waited .* in '" mpirun -np 2 bash each.sh runs/stops 500
+wait
+# A job that is suspended for longer than the limit goes on.
+{ under_way runs/rests && kill -STOP "$(cat pid.0)" "$(cat pid.1)" && sleep 5 && kill -CONT "$(cat pid.0)" "$(cat pid.1)"; } &
+expect_success "a job that is suspended" mpirun -np 2 bash each.sh runs/rests 1
 wait
 
 for bad in soon -1 1e999; do
