@@ -83,11 +83,11 @@ void run(std::string const& deck_file, int forecasts, int steps)
   problems.raise();
 
   auto const world = Communicator::world();
-  auto const model = make_model(config, Communicator(), 1, 1);
+  auto const model = make_model(config);
   Context context;
   Exec const& exec = context.exec;
   Parameters& parameters = model->parameters();
-  parameters.allocate(exec, DType::float32, 42);
+  model->allocate(exec, DType::float32, 42);
   Var const x(random_fields({1, config.image_height, config.image_width, config.input_channels()}, world.rank()));
 
   Gradients gradients(parameters);

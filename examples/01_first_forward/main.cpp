@@ -48,10 +48,10 @@ std::vector<double> waves(rossby::ModelConfig const& config)
 void run()
 {
   rossby::ModelConfig const config = small_model();
-  auto const model = rossby::make_model(config, rossby::Communicator(), 1, 1);
+  auto const model = rossby::make_model(config);
 
   rossby::Context context; // no tape: nothing is recorded
-  model->parameters().allocate(context.exec, rossby::DType::float32, 42);
+  model->allocate(context.exec, rossby::DType::float32, 42);
 
   rossby::Shape const shape{1, config.image_height, config.image_width, config.input_channels()};
   rossby::Var const state(rossby::Array::from_host(rossby::DType::float32, shape, waves(config)));

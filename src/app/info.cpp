@@ -32,7 +32,7 @@ bool is_hdf5(std::string const& file)
 void print_model(RunConfig const& c, bool list_parameters)
 {
   auto const& m = c.model;
-  auto const model = make_model(m, Communicator(), 1, 1);
+  auto const model = make_model(m);
   auto const& parameters = model->parameters().all();
   index_t total = 0, unused = 0;
   for (auto const& p : parameters)

@@ -173,7 +173,8 @@ ops::DropoutKey dropout_key(Context const& ctx, std::string const& layer)
   return {ctx.seed, stream_of(layer) + 0x9E3779B97F4A7C15ull * (ctx.step + 1)};
 }
 
-Var dropout(Context& ctx, std::string const& layer, double p, ops::GlobalNumbers const& cells, Var const& x)
+Var dropout(Context& ctx, std::string const& layer, double p, ops::GlobalNumbers const& cells, ops::ChannelShare share,
+            Var const& x)
 {
   if (!ctx.training || p == 0)
     return x;
@@ -181,11 +182,11 @@ Var dropout(Context& ctx, std::string const& layer, double p, ops::GlobalNumbers
   auto numbers = cells;
   numbers.first_sample = ctx.first_sample;
   Var const y = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {x});
-  ops::dropout(ctx.exec, key, p, numbers, as_cells(x.value()), as_cells(y.value()));
+  ops::dropout(ctx.exec, key, p, numbers, share, as_cells(x.value()), as_cells(y.value()));
   if (y.needs_grad())
-    ctx.tape->record("dropout", y, [key, p, numbers, x, y](Exec const& exec) {
+    ctx.tape->record("dropout", y, [key, p, numbers, share, x, y](Exec const& exec) {
       Array const dx = wanted_gradient(x);
-      ops::dropout(exec, key, p, numbers, as_cells(y.grad()), as_cells(dx));
+      ops::dropout(exec, key, p, numbers, share, as_cells(y.grad()), as_cells(dx));
       x.accumulate(exec, dx);
     });
   return y;
@@ -325,15 +326,69 @@ Var gather_rows(Context& ctx, Var const& x, std::vector<index_t> const& rows, Sh
   return y;
 }
 
-Var unit(Context& ctx, char const* name, bool checkpoint, std::vector<Var> const& inputs,
-         std::function<Var(Context&, std::vector<Var> const&)> body)
+Var map_linear(Context& ctx, IndexMap const& map, Var const& x, Shape const& cells, Weight const& w)
 {
-  if (!ctx.tape || !checkpoint)
-    return body(ctx, inputs);
+  auto const fetch = [plan = &map, x, shape = with_cells(x, cells)](Exec const& exec) {
+    Array const fetched = Array::empty(x.value().dtype(), shape);
+    plan->apply(exec, as_cells(x.value()), as_cells(fetched));
+    return fetched;
+  };
+  Array const input = fetch(ctx.exec);
+  Shape shape = input.shape();
+  shape.back() = w.value.value().extent(0);
+  Var const y = result_of(ctx, Array::empty(x.value().dtype(), shape), {x, w.value, w.bias});
+  ops::linear_forward(ctx.exec, input, w.value.value(), w.scale, value_or_nothing(w.bias), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("map_linear", y, [plan = &map, fetch, x, w, y](Exec const& exec) {
+      Array const again = fetch(exec), down = Array::empty(again.dtype(), again.shape());
+      ops::linear_backward(exec, again, w.value.value(), w.scale, y.grad(), down, shared_gradient(exec, w.value),
+                           shared_gradient(exec, w.bias));
+      Array const dx = Array::empty(x.value().dtype(), x.value().shape());
+      plan->adjoint(exec, as_cells(down), as_cells(dx));
+      x.accumulate(exec, dx);
+    });
+  return y;
+}
+
+Var add_with_bias(Context& ctx, Var const& y, Var const& bias, Var const& x)
+{
+  Var const sum = result_of(ctx, Array::empty(x.value().dtype(), x.value().shape()), {y, bias, x});
+  ops::add_with_bias(ctx.exec, y.value(), bias.value(), x.value(), sum.value());
+  if (sum.needs_grad())
+    ctx.tape->record("add_with_bias", sum, [y, bias, x, sum](Exec const& exec) {
+      if (bias.needs_grad())
+        ops::bias_backward(exec, sum.grad(), bias.grad_to_add_to(exec));
+      y.accumulate(exec, sum.grad());
+      x.accumulate(exec, sum.grad());
+    });
+  return sum;
+}
+
+Var unit(Context& ctx, char const* name, bool checkpoint, std::shared_ptr<UnitScope> const& scope,
+         std::vector<Var> const& inputs, std::function<Var(Context&, std::vector<Var> const&)> body)
+{
+  using Direction = UnitScope::Direction;
+  scope->enter(ctx.exec, Direction::forward);
+  if (!ctx.tape) {
+    Var const y = body(ctx, inputs);
+    scope->leave(ctx.exec);
+    return y;
+  }
+  if (!checkpoint) {
+    ctx.tape->record_always("end of unit", [scope](Exec const& exec) {
+      scope->finish(exec);
+      scope->leave(exec);
+    });
+    Var const y = body(ctx, inputs);
+    scope->leave(ctx.exec);
+    ctx.tape->record_always("begin of unit", [scope](Exec const& exec) { scope->enter(exec, Direction::backward); });
+    return y;
+  }
   Context silent = ctx;
   silent.tape = nullptr;
   Var const y(body(silent, inputs).value(), true);
-  ctx.tape->record(name, y, [silent, inputs, body = std::move(body), y](Exec const& exec) {
+  scope->leave(ctx.exec);
+  ctx.tape->record(name, y, [silent, scope, inputs, body = std::move(body), y](Exec const& exec) {
     // Gradients that the inputs have from elsewhere go in and come out again: terms are added in the same order as
     // without a checkpoint, so that the sums are the same to the last bit.
     std::vector<Var> again;
@@ -346,8 +401,11 @@ Var unit(Context& ctx, char const* name, bool checkpoint, std::vector<Var> const
     Tape tape;
     Context recording = silent;
     recording.tape = &tape;
+    scope->enter(exec, Direction::backward);
     Var const result = body(recording, again);
     tape.backward(exec, result, y.grad());
+    scope->finish(exec);
+    scope->leave(exec);
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (again[i].grad())
         inputs[i].accumulate(exec, again[i].grad());

@@ -1,79 +1,82 @@
 #include <rossby/autograd/parameters.hpp>
 
+#include <rossby/autograd/shards.hpp>
 #include <rossby/core/random.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace rossby {
 
 namespace {
 
-/// Walks the elements in memory order: calls f(memory index, file index).
-template <class F> void for_each_element(ParameterSpec const& spec, F const& f)
+/// The matrix that a parameter is: [rows, columns].
+Shape matrix_of(ParameterSpec const& spec)
 {
   Shape const& s = spec.shape;
-  std::size_t m = 0;
-  auto const call = [&](index_t file) { f(m++, static_cast<std::size_t>(file)); };
-  switch (spec.layout) {
-  case ParameterLayout::natural:
-    for (index_t i = 0; i < product(s); ++i)
-      call(i);
-    break;
-  case ParameterLayout::conv:
-    for (index_t o = 0; o < s[0]; ++o)
-      for (index_t k = 0; k < s[2] * s[3]; ++k)
-        for (index_t c = 0; c < s[1]; ++c)
-          call((o * s[1] + c) * s[2] * s[3] + k);
-    break;
-  case ParameterLayout::conv_transpose:
-    for (index_t o = 0; o < s[1]; ++o)
-      for (index_t k = 0; k < s[2] * s[3]; ++k)
-        for (index_t c = 0; c < s[0]; ++c)
-          call((c * s[1] + o) * s[2] * s[3] + k);
-    break;
-  case ParameterLayout::patch: {
-    index_t const in = spec.patch[0], kernel = spec.patch[1] * spec.patch[2];
-    for (index_t k = 0; k < kernel; ++k)
-      for (index_t c = 0; c < in; ++c)
-        call(c * kernel + k);
-    break;
-  }
-  }
+  index_t const elements = product(s);
+  if (spec.layout == ParameterLayout::conv_transpose)
+    return {s[1], elements / s[1]};
+  if (spec.layout == ParameterLayout::patch || s.size() < 2)
+    return {elements, 1};
+  if (s.size() == 4 && s[0] == 1 && s[2] == 1 && s[3] == 1) // channel norm: [1, C, 1, 1]
+    return {s[1], 1};
+  return {s[0], elements / s[0]};
 }
 
-/// Initial values in file order.
-std::vector<double> draw(ParameterSpec const& spec, std::uint64_t seed)
+index_t file_position(ParameterSpec const& spec, index_t row, index_t column)
 {
-  std::vector<double> values(static_cast<std::size_t>(product(spec.shape)));
-  std::uint64_t const stream = stream_of(spec.name);
-  Initial const& initial = spec.initial;
-  // The four output kernels that pixel shuffle interleaves start as one: [4c + r, ...] = drawn[c, ...].
-  std::uint64_t const kernel =
-      spec.shape.empty() || spec.shape[0] == 0 ? 1 : values.size() / static_cast<std::size_t>(spec.shape[0]);
-  double squares = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    switch (initial.kind) {
-    case Initial::Kind::constant:
-      values[i] = initial.scale;
-      break;
-    case Initial::Kind::uniform:
-      values[i] = initial.scale * (2 * Philox::uniform(seed, stream, i) - 1);
-      break;
-    case Initial::Kind::normal:
-      values[i] = initial.scale * Philox::normal(seed, stream, i);
-      break;
-    case Initial::Kind::icnr:
-      values[i] = initial.scale * Philox::normal(seed, stream, i / (4 * kernel) * kernel + i % kernel);
-      break;
-    case Initial::Kind::unit_vector:
-      values[i] = Philox::normal(seed, stream, i);
-      break;
-    }
-    squares += values[i] * values[i];
+  Shape const& s = spec.shape;
+  switch (spec.layout) {
+  case ParameterLayout::natural:
+    break;
+  case ParameterLayout::conv:
+    return (row * s[1] + column % s[1]) * s[2] * s[3] + column / s[1];
+  case ParameterLayout::conv_transpose:
+    return (column % s[0] * s[1] + row) * s[2] * s[3] + column / s[0];
+  case ParameterLayout::patch:
+    return row % spec.patch[0] * spec.patch[1] * spec.patch[2] + row / spec.patch[0];
   }
-  if (initial.kind == Initial::Kind::unit_vector)
+  return row * matrix_of(spec)[1] + column;
+}
+
+/// Initial value of the element at a position in the file.
+double draw(ParameterSpec const& spec, std::uint64_t seed, std::uint64_t stream, index_t position)
+{
+  Initial const& initial = spec.initial;
+  auto const i = static_cast<std::uint64_t>(position);
+  switch (initial.kind) {
+  case Initial::Kind::constant:
+    break;
+  case Initial::Kind::uniform:
+    return initial.scale * (2 * Philox::uniform(seed, stream, i) - 1);
+  case Initial::Kind::normal:
+    return initial.scale * Philox::normal(seed, stream, i);
+  case Initial::Kind::icnr: {
+    // The four output kernels that pixel shuffle interleaves start as one: [4c + r, ...] = drawn[c, ...].
+    auto const kernel = static_cast<std::uint64_t>(product(spec.shape) / spec.shape[0]);
+    return initial.scale * Philox::normal(seed, stream, i / (4 * kernel) * kernel + i % kernel);
+  }
+  case Initial::Kind::unit_vector:
+    return Philox::normal(seed, stream, i);
+  }
+  return initial.scale;
+}
+
+/// Initial values of a part, in memory order.
+std::vector<double> draw(ParameterSpec const& spec, Part const& part, std::uint64_t seed)
+{
+  std::uint64_t const stream = stream_of(spec.name);
+  std::vector<double> values;
+  for (index_t const position : file_positions(spec, part))
+    values.push_back(draw(spec, seed, stream, position));
+  if (spec.initial.kind == Initial::Kind::unit_vector) {
+    double squares = 0;
+    for (index_t i = 0; i < product(spec.shape); ++i)
+      squares += std::pow(draw(spec, seed, stream, i), 2);
     for (auto& v : values)
       v /= std::sqrt(squares);
+  }
   return values;
 }
 
@@ -92,20 +95,108 @@ Shape memory_shape(ParameterSpec const& spec)
   }
 }
 
+Shape memory_shape(ParameterSpec const& spec, Part const& part)
+{
+  Shape const matrix = matrix_of(spec);
+  if (part.size() == matrix[0] * matrix[1])
+    return memory_shape(spec);
+  return {part.row_count(), part.columns.size()};
+}
+
+index_t Part::row_count() const
+{
+  index_t count = 0;
+  for (auto const& r : rows)
+    count += r.size();
+  return count;
+}
+
+Part whole_part(ParameterSpec const& spec)
+{
+  Shape const matrix = matrix_of(spec);
+  return {{{0, matrix[0]}}, {0, matrix[1]}};
+}
+
+Part tensor_block(ParameterSpec const& spec, int index, int count)
+{
+  Shape const matrix = matrix_of(spec);
+  Part block = whole_part(spec);
+  if (spec.cut == TensorCut::columns)
+    block.columns = {matrix[1] * index / count, matrix[1] * (index + 1) / count};
+  if (spec.cut == TensorCut::rows) {
+    index_t const section = matrix[0] / spec.sections;
+    block.rows.clear();
+    for (index_t s = 0; s < spec.sections; ++s)
+      block.rows.push_back({s * section + section * index / count, s * section + section * (index + 1) / count});
+  }
+  return block;
+}
+
+Part share_of(Part const& block, int index, int count)
+{
+  index_t const rows = block.row_count();
+  index_t const begin = rows * index / count, end = rows * (index + 1) / count;
+  Part share{{}, block.columns};
+  index_t before = 0; // rows of the block ahead of a range
+  for (auto const& r : block.rows) {
+    index_t const first = std::max(begin - before, index_t(0)), last = std::min(end - before, r.size());
+    if (first < last)
+      share.rows.push_back({r.begin + first, r.begin + last});
+    before += r.size();
+  }
+  return share;
+}
+
+std::vector<index_t> file_positions(ParameterSpec const& spec, Part const& part)
+{
+  std::vector<index_t> positions;
+  positions.reserve(static_cast<std::size_t>(part.size()));
+  for (auto const& range : part.rows)
+    for (index_t row = range.begin; row < range.end; ++row)
+      for (index_t column = part.columns.begin; column < part.columns.end; ++column)
+        positions.push_back(file_position(spec, row, column));
+  return positions;
+}
+
 std::vector<double> to_file_order(Exec const& exec, ParameterSpec const& spec, Array const& memory)
 {
   auto const values = memory.to_host(exec);
+  auto const positions = file_positions(spec, whole_part(spec));
+  ROSSBY_EXPECT(values.size() == positions.size());
   std::vector<double> file(values.size());
-  for_each_element(spec, [&](std::size_t m, std::size_t f) { file[f] = values[m]; });
+  for (std::size_t i = 0; i < values.size(); ++i)
+    file[static_cast<std::size_t>(positions[i])] = values[i];
   return file;
 }
 
 void from_file_order(Exec const& exec, ParameterSpec const& spec, std::vector<double> const& file, Array const& memory)
 {
-  ROSSBY_EXPECT(static_cast<index_t>(file.size()) == memory.size());
-  std::vector<double> values(file.size());
-  for_each_element(spec, [&](std::size_t m, std::size_t f) { values[m] = file[f]; });
+  from_file_order(exec, spec, whole_part(spec), file, memory);
+}
+
+void from_file_order(Exec const& exec, ParameterSpec const& spec, Part const& part, std::vector<double> const& file,
+                     Array const& memory)
+{
+  auto const positions = file_positions(spec, part);
+  ROSSBY_EXPECT(static_cast<index_t>(file.size()) == product(spec.shape) &&
+                static_cast<index_t>(positions.size()) == memory.size());
+  std::vector<double> values;
+  values.reserve(positions.size());
+  for (index_t const position : positions)
+    values.push_back(file[static_cast<std::size_t>(position)]);
   memory.copy_from_host(exec, values);
+}
+
+std::vector<double> whole_in_file_order(Exec const& exec, Parameters const& parameters, int i, Array const& part)
+{
+  auto const& p = parameters[i];
+  std::vector<double> file(static_cast<std::size_t>(product(p.spec.shape)), 0);
+  auto const values = part.to_host(exec);
+  auto const positions = file_positions(p.spec, p.part);
+  for (std::size_t e = 0; e < values.size(); ++e)
+    file[static_cast<std::size_t>(positions[e])] = values[e];
+  parameters.parts(i).all_reduce_sum(file.data(), file.size());
+  return file;
 }
 
 int Parameters::declare(ParameterSpec spec)
@@ -113,18 +204,57 @@ int Parameters::declare(ParameterSpec spec)
   int const number = size();
   bool const fresh = by_name_.emplace(spec.name, number).second;
   ROSSBY_EXPECT(fresh);
-  list_.push_back({std::move(spec), Var()});
+  list_.push_back({std::move(spec)});
+  if (!units_.empty())
+    units_.back().end = size();
   return number;
+}
+
+int Parameters::begin_unit(std::string name)
+{
+  units_.push_back({std::move(name), size(), size()});
+  return static_cast<int>(units_.size()) - 1;
+}
+
+int Parameters::unit_of(int i) const
+{
+  for (std::size_t u = 0; u < units_.size(); ++u)
+    if (i >= units_[u].begin && i < units_[u].end)
+      return static_cast<int>(u);
+  ROSSBY_EXPECT(!"a parameter of no unit");
+  return -1;
+}
+
+void Parameters::place(ParameterPlacement const& placement) { placement_ = placement; }
+
+Communicator const& Parameters::copies(int i) const
+{
+  return (*this)[i].spec.cut == TensorCut::none ? placement_.world : placement_.replicas;
+}
+
+Communicator const& Parameters::parts(int i) const
+{
+  auto const& spec = (*this)[i].spec;
+  if (placement_.sharded && spec.trainable)
+    return placement_.world;
+  return spec.cut == TensorCut::none ? alone_ : placement_.tensor;
 }
 
 void Parameters::allocate(Exec const& exec, DType dtype, std::uint64_t seed)
 {
   dtype_ = dtype;
-  for (auto& p : list_) {
-    Array const value = Array::empty(dtype, memory_shape(p.spec));
-    from_file_order(exec, p.spec, draw(p.spec, seed), value);
-    p.var = Var(value, p.spec.trainable && p.spec.used);
+  for (int i = 0; i < size(); ++i) {
+    auto& p = list_[static_cast<std::size_t>(i)];
+    p.block = tensor_block(p.spec, placement_.tensor.rank(), placement_.tensor.size());
+    // Spectral-norm vectors are small and every rank reads all of them.
+    bool const shared = placement_.sharded && p.spec.trainable;
+    p.part = shared ? share_of(p.block, copies(i).rank(), copies(i).size()) : p.block;
+    Array const value = Array::empty(dtype, memory_shape(p.spec, p.part));
+    value.copy_from_host(exec, draw(p.spec, p.part, seed));
+    p.var = Var(value, is_optimized(p.spec));
   }
+  if (placement_.sharded)
+    shards_ = std::make_shared<ShardStore>(exec, *this);
 }
 
 Parameter* Parameters::find(std::string const& name)

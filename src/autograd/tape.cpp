@@ -39,13 +39,20 @@ void Tape::record(char const* op, Var output, std::function<void(Exec const&)> b
   nodes_.push_back({op, std::move(output), std::move(backward), saved_bytes});
 }
 
+void Tape::record_always(char const* op, std::function<void(Exec const&)> action)
+{
+  nodes_.push_back({op, Var(), std::move(action), 0});
+}
+
 void Tape::backward(Exec const& exec, Var const& output, Array const& seed)
 {
   output.accumulate(exec, seed);
   while (!nodes_.empty()) {
     Node node = std::move(nodes_.back());
     nodes_.pop_back();
-    if (node.output.grad()) {
+    if (!node.output) {
+      node.backward(exec);
+    } else if (node.output.grad()) {
       node.backward(exec);
       node.output.drop_grad(); // nothing earlier on the tape reads it
     }
@@ -58,7 +65,7 @@ std::string Tape::memory_table() const
   for (auto const& node : nodes_) {
     auto& [count, bytes] = rows[node.op];
     ++count;
-    bytes += node.saved_bytes + node.output.value().bytes();
+    bytes += node.saved_bytes + (node.output ? node.output.value().bytes() : 0);
   }
   std::vector<std::pair<std::string, std::pair<std::size_t, std::size_t>>> sorted(rows.begin(), rows.end());
   std::stable_sort(sorted.begin(), sorted.end(),

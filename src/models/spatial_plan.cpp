@@ -12,31 +12,28 @@ namespace {
 
 index_t positive_modulo(index_t a, index_t n) { return (a % n + n) % n; }
 
-/// Boxes of a process grid from row and column cuts.
-std::vector<Box> boxes_of(std::vector<index_t> const& rows, std::vector<index_t> const& cols)
+/// Tile `i` of `n` along an axis.
+index_t cut_at(index_t extent, int i, int n) { return extent * i / n; }
+
+/// A coarse box on a finer grid; what lies beyond the last coarse cell belongs to the last tile.
+Box scaled(Box const& b, index_t factor, Tiling const& coarse, index_t height, index_t width)
+{
+  return {b.row0 * factor, b.row1 == coarse.height() ? height : b.row1 * factor, b.col0 * factor,
+          b.col1 == coarse.width() ? width : b.col1 * factor};
+}
+
+Tiling scaled(Tiling const& coarse, index_t factor, index_t height, index_t width)
 {
   std::vector<Box> boxes;
-  for (std::size_t i = 0; i + 1 < rows.size(); ++i)
-    for (std::size_t j = 0; j + 1 < cols.size(); ++j)
-      boxes.push_back({rows[i], rows[i + 1], cols[j], cols[j + 1]});
-  return boxes;
+  for (int r = 0; r < coarse.ranks(); ++r)
+    boxes.push_back(scaled(coarse.box(r), factor, coarse, height, width));
+  return {height, width, std::move(boxes)};
 }
 
-/// Coarse cuts scaled to a finer grid; what lies beyond the last coarse cell belongs to the last tile.
-std::vector<index_t> scaled(std::vector<index_t> cuts, index_t factor, index_t extent)
+/// The smallest box around two.
+Box around(Box const& a, Box const& b)
 {
-  for (auto& c : cuts)
-    c *= factor;
-  cuts.back() = extent;
-  return cuts;
-}
-
-std::vector<index_t> even_cuts(index_t extent, int parts)
-{
-  std::vector<index_t> cuts;
-  for (int i = 0; i <= parts; ++i)
-    cuts.push_back(extent * i / parts);
-  return cuts;
+  return {std::min(a.row0, b.row0), std::max(a.row1, b.row1), std::min(a.col0, b.col0), std::max(a.col1, b.col1)};
 }
 
 /// The cells of `box` as sources, by a function from (row, column) of the target grid to a source number.
@@ -103,10 +100,11 @@ PaddedCell padding_source(ModelConfig const& m, index_t row, index_t col)
   return {r, c};
 }
 
-SpatialPlan::SpatialPlan(ModelConfig const& config, Communicator const& group, int rows, int columns) : group_(group)
+SpatialPlan::SpatialPlan(ModelConfig const& config, Communicator const& group, ProcessGrid const& grid)
+    : group_(group), grid_(grid)
 {
-  ROSSBY_EXPECT(rows * columns == group.size());
-  cut(config, rows, columns);
+  ROSSBY_EXPECT(grid.domains() * grid.tensor == group.size());
+  cut(config);
   build_embed_inputs(config);
   for (std::size_t k = 0; k < 5; ++k) {
     Box const t = tile(level_[k]);
@@ -116,28 +114,47 @@ SpatialPlan::SpatialPlan(ModelConfig const& config, Communicator const& group, i
   build_output(config);
 }
 
-void SpatialPlan::cut(ModelConfig const& m, int rows, int columns)
+std::vector<Box> SpatialPlan::coarse_boxes(index_t height, index_t width) const
 {
-  index_t const hp = m.padded_height(), wp = m.padded_width();
-  index_t const h3 = m.stage_extent(m.padded_height(), 3), w3 = m.stage_extent(m.padded_width(), 3);
-  if (rows > h3 || columns > w3)
+  if (grid_.rows > height || grid_.columns > width)
     fail("trainer.parallelism.domain",
-         fmt::format("a process grid of {} x {} tiles on {} x {} coarse cells leaves tiles empty", rows, columns, h3,
-                     w3),
-         fmt::format("at most {} x {}, for instance [{}, {}]", h3, w3, std::min<index_t>(rows, h3),
-                     std::min<index_t>(columns, w3)));
-  auto const r3 = even_cuts(h3, rows), c3 = even_cuts(w3, columns);
+         fmt::format("a process grid of {} x {} tiles on {} x {} coarse cells leaves tiles empty", grid_.rows,
+                     grid_.columns, height, width),
+         fmt::format("at most {} x {}, for instance [{}, {}]", height, width, std::min<index_t>(grid_.rows, height),
+                     std::min<index_t>(grid_.columns, width)));
+  std::vector<Box> boxes;
+  for (int t = 0; t < grid_.tensor; ++t)
+    for (int i = 0; i < grid_.rows; ++i)
+      for (int j = 0; j < grid_.columns; ++j) {
+        Box b{cut_at(height, i, grid_.rows), cut_at(height, i + 1, grid_.rows), cut_at(width, j, grid_.columns),
+              cut_at(width, j + 1, grid_.columns)};
+        if (std::max(b.rows(), b.cols()) < grid_.tensor)
+          fail("trainer.parallelism.tensor",
+               fmt::format("{} ranks can't share a tile of {} x {} coarse cells", grid_.tensor, b.rows(), b.cols()),
+               fmt::format("at most {}, or fewer domain tiles", std::max(b.rows(), b.cols())));
+        bool const by_rows = b.rows() >= b.cols();
+        index_t const from = by_rows ? b.row0 : b.col0, length = by_rows ? b.rows() : b.cols();
+        (by_rows ? b.row0 : b.col0) = from + cut_at(length, t, grid_.tensor);
+        (by_rows ? b.row1 : b.col1) = from + cut_at(length, t + 1, grid_.tensor);
+        boxes.push_back(b);
+      }
+  return boxes;
+}
+
+void SpatialPlan::cut(ModelConfig const& m)
+{
+  index_t const h3 = m.stage_extent(m.padded_height(), 3), w3 = m.stage_extent(m.padded_width(), 3);
+  Tiling const coarse(h3, w3, coarse_boxes(h3, w3));
   index_t factor = 1;
   for (int s = 3; s >= 0; --s) {
-    index_t const h = m.stage_extent(m.padded_height(), s), w = m.stage_extent(m.padded_width(), s);
-    stage_[static_cast<std::size_t>(s)] = Tiling(h, w, boxes_of(scaled(r3, factor, h), scaled(c3, factor, w)));
-    factor *= m.strides[static_cast<std::size_t>(s)];
+    auto const i = static_cast<std::size_t>(s);
+    stage_[i] = scaled(coarse, factor, m.stage_extent(m.padded_height(), s), m.stage_extent(m.padded_width(), s));
+    factor *= m.strides[i];
   }
-  padded_ = Tiling(hp, wp, boxes_of(scaled(r3, factor, hp), scaled(c3, factor, wp)));
+  padded_ = scaled(coarse, factor, m.padded_height(), m.padded_width());
   for (int k = 0; k < 5; ++k) {
     index_t const f = index_t(1) << k;
-    level_[static_cast<std::size_t>(k)] =
-        Tiling(f * h3, f * w3, boxes_of(scaled(r3, f, f * h3), scaled(c3, f, f * w3)));
+    level_[static_cast<std::size_t>(k)] = scaled(coarse, f, f * h3, f * w3);
   }
   // A rank's part of the physical grid: its padded tile less the padding, possibly nothing.
   std::vector<Box> physical;
@@ -173,7 +190,7 @@ void SpatialPlan::build_embed_inputs(ModelConfig const& m)
   }
 }
 
-WindowMap SpatialPlan::windows_of(Tiling const& grid, index_t window, bool whole_globe) const
+WindowMap SpatialPlan::windows_of(Tiling const& grid, index_t window, bool whole_globe, bool shared) const
 {
   // A short window holds neighbours; a long one holds tokens spaced a window-count apart, over the whole globe.
   index_t const across = grid.height() / window, along = grid.width() / window, total = across * along;
@@ -183,11 +200,13 @@ WindowMap SpatialPlan::windows_of(Tiling const& grid, index_t window, bool whole
     index_t const col = whole_globe ? b * along + wc : wc * window + b;
     return row * grid.width() + col;
   };
+  // A window goes to one rank, or to all the ranks that share a domain tile.
+  int const places = shared ? grid_.domains() : group_.size(), place = group_.rank() % places;
   auto const mine = [&](index_t number) {
     if (whole_globe && window > 1) // spread evenly: their tokens come from everywhere
-      return number >= total * group_.rank() / group_.size() && number < total * (group_.rank() + 1) / group_.size();
+      return number >= total * place / places && number < total * (place + 1) / places;
     index_t const first = cell(number, 0);
-    return grid.owner(first / grid.width(), first % grid.width()) == group_.rank();
+    return grid.owner(first / grid.width(), first % grid.width()) % places == place;
   };
   std::vector<index_t> wanted, numbers;
   for (index_t n = 0; n < total; ++n)
@@ -202,17 +221,28 @@ WindowMap SpatialPlan::windows_of(Tiling const& grid, index_t window, bool whole
           {IndexList(numbers), total}};
 }
 
+WindowMap SpatialPlan::cells_of(Tiling const& grid, bool shared) const
+{
+  Box b = tile(grid);
+  for (int t = 0; shared && t < grid_.tensor; ++t)
+    b = around(b, grid.box(t * grid_.domains() + group_.rank() % grid_.domains()));
+  std::vector<index_t> numbers;
+  for (index_t r = b.row0; r < b.row1; ++r)
+    for (index_t c = b.col0; c < b.col1; ++c)
+      numbers.push_back(r * grid.width() + c);
+  return {shared ? IndexMap(group_, grid, numbers) : IndexMap(),
+          b.cells(),
+          1,
+          {IndexList(numbers), grid.height() * grid.width()}};
+}
+
 void SpatialPlan::build_windows(ModelConfig const& m)
 {
   for (std::size_t s = 0; s < 4; ++s) {
-    short_[s] = windows_of(stage_[s], m.local_window[s], false);
-    long_[s] = windows_of(stage_[s], m.global_window[s], true);
-    std::vector<index_t> numbers;
-    Box const t = tile(stage_[s]);
-    for (index_t r = t.row0; r < t.row1; ++r)
-      for (index_t c = t.col0; c < t.col1; ++c)
-        numbers.push_back(r * stage_[s].width() + c);
-    cells_[s] = {IndexList(numbers), stage_[s].height() * stage_[s].width()};
+    bool const shared = shares(static_cast<int>(s)) > 1;
+    short_[s] = windows_of(stage_[s], m.local_window[s], false, shared);
+    long_[s] = windows_of(stage_[s], m.global_window[s], true, shared);
+    cells_[s] = cells_of(stage_[s], shared);
   }
 }
 

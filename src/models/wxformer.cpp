@@ -17,8 +17,7 @@ Shape extents(Box const& b) { return {b.rows(), b.cols()}; }
 
 class WXFormer final : public Model {
 public:
-  WXFormer(ModelConfig const& config, Communicator const& spatial, int rows, int columns)
-      : config_(config), plan_(config, spatial, rows, columns), book_(parameters_, config.spectral_norm)
+  explicit WXFormer(ModelConfig const& config) : config_(config), book_(parameters_, config.spectral_norm)
   {
     declare_encoder();
     declare_cube_embedding();
@@ -26,8 +25,9 @@ public:
   }
 
   ModelConfig const& config() const override { return config_; }
-  Tiling const& input_tiling() const override { return plan_.image(); }
-  Tiling const& output_tiling() const override { return plan_.output(); }
+  std::vector<TensorBlock> const& tensor_blocks() const override { return book_.tensor_blocks(); }
+  Tiling const& input_tiling() const override { return plan_->image(); }
+  Tiling const& output_tiling() const override { return plan_->output(); }
   Var forward(Context&, Var const& x) override;
 
 private:
@@ -35,6 +35,7 @@ private:
     int weight;
     ops::ConvShape shape;
   };
+  void plan() override { plan_ = std::make_unique<SpatialPlan>(config_, layout_.spatial, layout_.grid); }
 
   void declare_encoder();
   void declare_cube_embedding();
@@ -46,13 +47,22 @@ private:
     if (observer_)
       observer_(name, value, tiling);
   }
+  /// A unit of the model: `body` may use the parameters declared since begin_unit() returned `number`.
+  Var unit(Context&, std::shared_ptr<PreparedWeights const> const&, int number, bool checkpoint, Var const& x,
+           std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const;
   Var encode(Context&, std::shared_ptr<PreparedWeights const> const&, int stage, Var const& x) const;
 
   ModelConfig config_;
-  SpatialPlan plan_;
+  std::unique_ptr<SpatialPlan> plan_;
   WeightBook book_;
   std::array<std::vector<Branch>, 4> embed_;
-  std::array<std::vector<TransformerLayer>, 4> layers_;
+  std::array<int, 4> embed_unit_;
+  struct Layer {
+    int unit;
+    TransformerLayer layer;
+  };
+  std::array<std::vector<Layer>, 4> layers_;
+  std::array<int, 4> up_unit_;
   std::vector<UpBlock> up_;
   std::vector<FinalBlock> final_;
 };
@@ -67,6 +77,7 @@ void WXFormer::declare_encoder()
     std::sort(kernels.begin(), kernels.end());
     index_t const stride = config_.strides[s], dim = config_.dim[s];
     index_t left = dim;
+    embed_unit_[s] = parameters_.begin_unit(stage + ".0");
     for (std::size_t j = 0; j < kernels.size(); ++j) {
       // Half the channels to the smallest kernel, a quarter to the next, ...; the last takes what is left.
       index_t const out = j + 1 == kernels.size() ? left : dim / (index_t(1) << (j + 1));
@@ -82,15 +93,20 @@ void WXFormer::declare_encoder()
                                   config_.local_window[s],
                                   config_.global_window[s],
                                   config_.attn_dropout,
-                                  config_.ff_dropout};
-    for (int n = 0; n < config_.depth[s]; ++n)
-      layers_[s].emplace_back(parameters_, book_, stage + ".1.layers." + std::to_string(n), layer);
+                                  config_.ff_dropout,
+                                  static_cast<int>(s)};
+    for (int n = 0; n < config_.depth[s]; ++n) {
+      std::string const name = stage + ".1.layers." + std::to_string(n);
+      int const unit = parameters_.begin_unit(name);
+      layers_[s].push_back({unit, TransformerLayer(parameters_, book_, name, layer)});
+    }
     in = dim;
   }
 }
 
 void WXFormer::declare_cube_embedding()
 {
+  parameters_.begin_unit("cube_embedding");
   // CREDIT allocates it and never calls it with patches of one cell; its files carry it.
   index_t const in = config_.input_channels(), frames = config_.frames, dim = config_.dim[0];
   auto const initial = default_initial(in * frames);
@@ -110,58 +126,72 @@ void WXFormer::declare_decoder()
                     : config_.upsample_v_conv                   ? Upsampling::bilinear
                                                                 : Upsampling::transposed;
   index_t const last = config_.dim[3], groups = config_.dim[0];
-  up_.emplace_back(parameters_, book_, "up_block1", kind, last, last / 2, groups);
-  up_.emplace_back(parameters_, book_, "up_block2", kind, last / 2 + config_.dim[2], last / 4, groups);
-  up_.emplace_back(parameters_, book_, "up_block3", kind, last / 4 + config_.dim[1], last / 8, groups);
-  final_.emplace_back(book_, "up_block4", kind, last / 8 + config_.dim[0], config_.output_channels());
+  std::array<index_t, 4> const in{last, last / 2 + config_.dim[2], last / 4 + config_.dim[1],
+                                  last / 8 + config_.dim[0]};
+  for (std::size_t k = 0; k < 3; ++k) {
+    std::string const name = "up_block" + std::to_string(k + 1);
+    up_unit_[k] = parameters_.begin_unit(name);
+    up_.emplace_back(parameters_, book_, name, kind, in[k], last / (index_t(2) << k), groups);
+  }
+  up_unit_[3] = parameters_.begin_unit("up_block4");
+  final_.emplace_back(book_, "up_block4", kind, in[3], config_.output_channels());
 }
 
 LayerGrid WXFormer::layer_grid(int s) const
 {
-  auto const &near = plan_.short_windows(s), &far = plan_.long_windows(s);
-  return {extents(plan_.tile(plan_.stage(s))),
-          &near.map,
-          &far.map,
-          near.windows,
-          far.windows,
-          near.numbers,
-          far.numbers,
-          plan_.cells(s)};
+  auto const tokens = [](WindowMap const& w) { return LayerTokens{&w.map, w.windows, w.tokens, w.numbers}; };
+  return {extents(plan_->tile(plan_->stage(s))),
+          tokens(plan_->short_windows(s)),
+          tokens(plan_->long_windows(s)),
+          tokens(plan_->cells(s)),
+          plan_->share(s),
+          plan_->shares(s)};
 }
 
 DecoderGrid WXFormer::decoder_grid(int k) const
 {
-  return {plan_.group(),
-          &plan_.border(k).map,
-          &plan_.border(k + 1).map,
-          extents(plan_.tile(plan_.level(k))),
-          extents(plan_.tile(plan_.level(k + 1))),
-          &plan_.doubling(k)};
+  return {plan_->group(),
+          &plan_->border(k).map,
+          &plan_->border(k + 1).map,
+          extents(plan_->tile(plan_->level(k))),
+          extents(plan_->tile(plan_->level(k + 1))),
+          &plan_->doubling(k)};
+}
+
+Var WXFormer::unit(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int number, bool checkpoint,
+                   Var const& x, std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const
+{
+  return rossby::unit(
+      ctx, parameters_.units()[static_cast<std::size_t>(number)].name.c_str(), checkpoint, weights->scope(number), {x},
+      [weights, body = std::move(body)](Context& c, std::vector<Var> const& in) { return body(c, *weights, in[0]); });
 }
 
 Var WXFormer::encode(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int stage,
                      Var const& input) const
 {
   auto const s = static_cast<std::size_t>(stage);
-  Var x = map_cells(ctx, plan_.embed_input(stage).map, input, plan_.embed_input(stage).cells);
-  std::vector<ConvBranch> branches;
-  for (auto const& b : embed_[s])
-    branches.push_back({(*weights)[b.weight], b.shape});
-  Box const tile = plan_.tile(plan_.stage(stage));
-  x = convolution(ctx, x, branches, tile.rows(), tile.cols());
-  show("embed" + std::to_string(stage), x, plan_.stage(stage));
+  Var x = map_cells(ctx, plan_->embed_input(stage).map, input, plan_->embed_input(stage).cells);
+  x = unit(ctx, weights, embed_unit_[s], false, x,
+           [this, s, stage](Context& c, PreparedWeights const& w, Var const& in) {
+             std::vector<ConvBranch> branches;
+             for (auto const& b : embed_[s])
+               branches.push_back({w[b.weight], b.shape});
+             Box const tile = plan_->tile(plan_->stage(stage));
+             return convolution(c, in, branches, tile.rows(), tile.cols());
+           });
+  show("embed" + std::to_string(stage), x, plan_->stage(stage));
   for (auto const& layer : layers_[s])
-    x = unit(ctx, "transformer_layer", activation_checkpoint_, {x},
-             [&layer, weights, grid = layer_grid(stage)](Context& c, std::vector<Var> const& in) {
-               return layer.forward(c, *weights, grid, in[0]);
+    x = unit(ctx, weights, layer.unit, activation_checkpoint_, x,
+             [&layer, grid = layer_grid(stage)](Context& c, PreparedWeights const& w, Var const& in) {
+               return layer.layer.forward(c, w, grid, in);
              });
-  show("encoder" + std::to_string(stage), x, plan_.stage(stage));
+  show("encoder" + std::to_string(stage), x, plan_->stage(stage));
   return x;
 }
 
 Var WXFormer::forward(Context& ctx, Var const& input)
 {
-  Box const mine = plan_.tile(plan_.image());
+  Box const mine = plan_->tile(plan_->image());
   ROSSBY_EXPECT(input.value().rank() == 4 && input.value().extent(1) * input.value().extent(2) == mine.cells() &&
                 input.value().extent(3) == config_.input_channels());
   auto const weights = book_.prepare(ctx);
@@ -170,29 +200,43 @@ Var WXFormer::forward(Context& ctx, Var const& input)
   for (int s = 0; s < 4; ++s)
     x = encoded[static_cast<std::size_t>(s)] = encode(ctx, weights, s, x);
   for (int k = 0; k < 3; ++k) {
-    UpBlock const& block = up_[static_cast<std::size_t>(k)];
-    x = unit(ctx, "up_block", activation_checkpoint_, {x},
-             [&block, weights, grid = decoder_grid(k)](Context& c, std::vector<Var> const& in) {
-               return block.forward(c, *weights, grid, in[0]);
+    auto const i = static_cast<std::size_t>(k);
+    x = unit(ctx, weights, up_unit_[i], activation_checkpoint_, x,
+             [&block = up_[i], grid = decoder_grid(k)](Context& c, PreparedWeights const& w, Var const& in) {
+               return block.forward(c, w, grid, in);
              });
-    show("up_block" + std::to_string(k + 1), x, plan_.level(k + 1));
-    x = concatenate(ctx, x, encoded[static_cast<std::size_t>(2 - k)]);
+    show("up_block" + std::to_string(k + 1), x, plan_->level(k + 1));
+    x = concatenate(ctx, x, encoded[2 - i]);
   }
-  x = final_.front().forward(ctx, *weights, decoder_grid(3), x);
-  show("up_block4", x, plan_.level(4));
-  x = map_cells(ctx, plan_.to_output().map, x, plan_.to_output().cells);
-  if (plan_.interpolates()) {
-    Box const out = plan_.tile(plan_.output());
-    x = apply_stencil(ctx, plan_.interpolation(), x, {out.rows(), out.cols()});
+  x = unit(ctx, weights, up_unit_[3], false, x,
+           [this, grid = decoder_grid(3)](Context& c, PreparedWeights const& w, Var const& in) {
+             return final_.front().forward(c, w, grid, in);
+           });
+  show("up_block4", x, plan_->level(4));
+  x = map_cells(ctx, plan_->to_output().map, x, plan_->to_output().cells);
+  if (plan_->interpolates()) {
+    Box const out = plan_->tile(plan_->output());
+    x = apply_stencil(ctx, plan_->interpolation(), x, {out.rows(), out.cols()});
   }
   return x;
 }
 
 } // namespace
 
-std::unique_ptr<Model> make_model(ModelConfig const& config, Communicator const& spatial, int rows, int columns)
+void Model::set_layout(ModelLayout const& layout)
 {
-  return std::make_unique<WXFormer>(config, spatial, rows, columns);
+  ROSSBY_EXPECT(parameters_.size() > 0 && !parameters_[0].var);
+  layout_ = layout;
 }
+
+void Model::allocate(Exec const& exec, DType dtype, std::uint64_t seed)
+{
+  ROSSBY_EXPECT(parameters_.size() > 0 && !parameters_[0].var);
+  plan();
+  parameters_.place(layout_.parameters);
+  parameters_.allocate(exec, dtype, seed);
+}
+
+std::unique_ptr<Model> make_model(ModelConfig const& config) { return std::make_unique<WXFormer>(config); }
 
 } // namespace rossby

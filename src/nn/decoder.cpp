@@ -72,7 +72,7 @@ ops::Stencil spread_transposed_kernel(index_t out)
 
 UpBlock::UpBlock(Parameters& p, WeightBook& book, std::string const& name, Upsampling kind, index_t in, index_t out,
                  index_t groups)
-    : parameters_(&p), kind_(kind), out_(out), groups_(groups)
+    : kind_(kind), out_(out), groups_(groups)
 {
   switch (kind) {
   case Upsampling::pixel_shuffle: {
@@ -121,8 +121,7 @@ Var UpBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid c
   Var z = y;
   for (int i = 0; i < 2; ++i) {
     z = conv3x3(ctx, *grid.fine_border, grid.fine, weights[residual_[i]], z);
-    z = group_norm(ctx, grid.group, z, groups_, norm_epsilon, (*parameters_)[gain_[i]].var,
-                   (*parameters_)[bias_[i]].var);
+    z = group_norm(ctx, grid.group, z, groups_, norm_epsilon, weights.parameter(gain_[i]), weights.parameter(bias_[i]));
     z = activation(ctx, ops::Activation::silu, z);
   }
   return add(ctx, z, y);

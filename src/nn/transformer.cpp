@@ -21,14 +21,14 @@ int declare_linear(WeightBook& book, std::string const& name, Shape shape, bool 
 } // namespace
 
 ChannelNorm::ChannelNorm(Parameters& p, std::string const& name, index_t channels)
-    : parameters_(&p), gain_(declare_constant(p, name + ".g", {1, channels, 1, 1}, 1)),
+    : gain_(declare_constant(p, name + ".g", {1, channels, 1, 1}, 1)),
       bias_(declare_constant(p, name + ".b", {1, channels, 1, 1}, 0))
 {
 }
 
-Var ChannelNorm::forward(Context& ctx, Var const& x) const
+Var ChannelNorm::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
 {
-  return channel_norm(ctx, x, (*parameters_)[gain_].var, (*parameters_)[bias_].var, norm_epsilon);
+  return channel_norm(ctx, x, weights.parameter(gain_), weights.parameter(bias_), norm_epsilon);
 }
 
 PositionBias::PositionBias(Parameters& p, WeightBook& book, std::string const& name, index_t dim, index_t window)
@@ -55,10 +55,10 @@ Var PositionBias::forward(Context& ctx, PreparedWeights const& weights) const
       offsets.push_back(static_cast<double>(a));
       offsets.push_back(static_cast<double>(b));
     }
-  Var x(Array::from_host(parameters_->dtype(), {side * side, 2}, offsets));
+  Var x(Array::from_host(dtype(), {side * side, 2}, offsets));
   for (int i = 0; i < 3; ++i) {
     x = linear(ctx, x, weights[linear_[i]]);
-    x = channel_norm(ctx, x, (*parameters_)[gain_[i]].var, (*parameters_)[bias_[i]].var, norm_epsilon);
+    x = channel_norm(ctx, x, weights.parameter(gain_[i]), weights.parameter(bias_[i]), norm_epsilon);
     x = activation(ctx, ops::Activation::relu, x);
   }
   x = linear(ctx, x, weights[linear_[3]]);
@@ -79,55 +79,58 @@ Attention::Attention(Parameters& p, WeightBook& book, std::string const& name, T
       to_out_(declare_linear(book, name + ".to_out", {c.dim, heads_ * c.dim_head, 1, 1})),
       position_(p, book, name + ".dpb", c.dim, window)
 {
+  book.declare(TensorBlock{name, "to_qkv", "to_out", heads_, "heads", 3, c.stage});
 }
 
-Var Attention::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, bool whole_globe,
+Var Attention::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, LayerTokens const& windows,
                        Var const& x) const
 {
-  IndexMap const& windows = whole_globe ? *grid.long_windows : *grid.short_windows;
-  index_t const count = whole_globe ? grid.long_count : grid.short_count, batch = x.value().extent(0);
-  index_t const inner = heads_ * dim_head_;
-  Var y = map_cells(ctx, windows, norm_.forward(ctx, x), {count, tokens_});
-  y = linear(ctx, y, weights[to_qkv_]);
-  y = reshape(ctx, y, {batch * count, tokens_, 3 * inner});
-  ops::WindowAttention const shape{tokens_,
-                                   heads_,
-                                   dim_head_,
-                                   dropout_,
-                                   dropout_key(ctx, name_),
-                                   whole_globe ? grid.long_numbers : grid.short_numbers};
+  index_t const batch = x.value().extent(0), heads = heads_ / grid.shares;
+  Shape const cells{windows.windows, windows.tokens};
+  Var y = norm_.forward(ctx, weights, x);
+  y = grid.shares > 1 ? map_linear(ctx, *windows.map, y, cells, weights[to_qkv_])
+                      : linear(ctx, map_cells(ctx, *windows.map, y, cells), weights[to_qkv_]);
+  y = reshape(ctx, y, {batch * windows.windows, tokens_, 3 * heads * dim_head_});
+  ops::WindowAttention const shape{
+      tokens_, heads, dim_head_, dropout_, dropout_key(ctx, name_), windows.numbers, grid.share * heads, heads_};
   y = window_attention(ctx, shape, y, position_.forward(ctx, weights));
-  y = linear(ctx, y, weights[to_out_]);
-  y = reshape(ctx, y, {batch, count, tokens_, x.value().shape().back()});
-  return add(ctx, map_cells_back(ctx, windows, y, grid.tile), x);
+  y = linear(ctx, y, weights[to_out_].without_bias());
+  y = reshape(ctx, y, {batch, windows.windows, tokens_, x.value().shape().back()});
+  return add_with_bias(ctx, map_cells_back(ctx, *windows.map, y, grid.tile), weights[to_out_].bias, x);
 }
 
-FeedForward::FeedForward(Parameters& p, WeightBook& book, std::string const& name, index_t dim, double dropout)
-    : name_(name), dropout_(dropout), norm_(p, name + ".layers.0", dim),
-      up_(declare_linear(book, name + ".layers.1", {4 * dim, dim, 1, 1})),
-      down_(declare_linear(book, name + ".layers.4", {dim, 4 * dim, 1, 1}))
+FeedForward::FeedForward(Parameters& p, WeightBook& book, std::string const& name, TransformerConfig const& c)
+    : name_(name), hidden_(4 * c.dim), dropout_(c.ff_dropout), norm_(p, name + ".layers.0", c.dim),
+      up_(declare_linear(book, name + ".layers.1", {hidden_, c.dim, 1, 1})),
+      down_(declare_linear(book, name + ".layers.4", {c.dim, hidden_, 1, 1}))
 {
+  book.declare(TensorBlock{name, "layers.1", "layers.4", hidden_, "hidden channels", 1, c.stage});
 }
 
 Var FeedForward::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, Var const& x) const
 {
-  Var y = linear(ctx, norm_.forward(ctx, x), weights[up_]);
+  bool const shared = grid.shares > 1;
+  Var y = norm_.forward(ctx, weights, x);
+  y = shared ? map_linear(ctx, *grid.cells.map, y, {grid.cells.windows}, weights[up_]) : linear(ctx, y, weights[up_]);
   y = activation(ctx, ops::Activation::gelu, y);
-  y = dropout(ctx, name_, dropout_, grid.cells, y);
-  return add(ctx, linear(ctx, y, weights[down_]), x);
+  y = dropout(ctx, name_, dropout_, grid.cells.numbers, {hidden_ / grid.shares * grid.share, hidden_}, y);
+  y = linear(ctx, y, weights[down_].without_bias());
+  if (shared)
+    y = map_cells_back(ctx, *grid.cells.map, y, grid.tile);
+  return add_with_bias(ctx, y, weights[down_].bias, x);
 }
 
 TransformerLayer::TransformerLayer(Parameters& p, WeightBook& book, std::string const& name, TransformerConfig const& c)
-    : short_(p, book, name + ".0", c, c.short_window), first_(p, book, name + ".1", c.dim, c.ff_dropout),
-      long_(p, book, name + ".2", c, c.long_window), second_(p, book, name + ".3", c.dim, c.ff_dropout)
+    : short_(p, book, name + ".0", c, c.short_window), first_(p, book, name + ".1", c),
+      long_(p, book, name + ".2", c, c.long_window), second_(p, book, name + ".3", c)
 {
 }
 
 Var TransformerLayer::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, Var const& x) const
 {
-  Var y = short_.forward(ctx, weights, grid, false, x);
+  Var y = short_.forward(ctx, weights, grid, grid.short_windows, x);
   y = first_.forward(ctx, weights, grid, y);
-  y = long_.forward(ctx, weights, grid, true, y);
+  y = long_.forward(ctx, weights, grid, grid.long_windows, y);
   return second_.forward(ctx, weights, grid, y);
 }
 

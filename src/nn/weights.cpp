@@ -1,5 +1,6 @@
 #include <rossby/nn/weights.hpp>
 
+#include <rossby/autograd/shards.hpp>
 #include <rossby/ops/spectral.hpp>
 
 #include <cmath>
@@ -39,31 +40,236 @@ int WeightBook::declare(std::string const& name, Shape shape, ParameterLayout la
   return static_cast<int>(entries_.size()) - 1;
 }
 
+namespace {
+
+/// The elements of a vector that belong to a part's rows: a slice, or a copy where they are not consecutive.
+Array rows_of(Exec const& exec, Array const& vector, Part const& part)
+{
+  if (part.rows.size() == 1)
+    return vector.slice(part.rows[0].begin, {part.rows[0].size()});
+  Array const rows = Array::empty(vector.dtype(), {part.row_count()});
+  index_t at = 0;
+  for (auto const& r : part.rows) {
+    rows.slice(at, {r.size()}).copy_from(exec, vector.slice(r.begin, {r.size()}));
+    at += r.size();
+  }
+  return rows;
+}
+
+Array columns_of(Array const& vector, Part const& part)
+{
+  return vector.slice(part.columns.begin, {part.columns.size()});
+}
+
+/// Vectors of all layers one after the other; those whose sum is over other ranks come first, for one reduction.
+class Batch {
+public:
+  Batch(Exec const& exec, DType dtype) : exec_(exec), dtype_(dtype) {}
+  void add(index_t length, bool spread)
+  {
+    lengths_.push_back(length);
+    (spread ? spread_ : alone_) += length;
+    is_spread_.push_back(spread);
+  }
+  void allocate()
+  {
+    all_ = Array::zeros(exec_, dtype_, {spread_ + alone_});
+    index_t next_spread = 0, next_alone = spread_;
+    for (std::size_t i = 0; i < lengths_.size(); ++i) {
+      index_t& next = is_spread_[i] ? next_spread : next_alone;
+      vectors_.push_back(all_.slice(next, {lengths_[i]}));
+      next += lengths_[i];
+    }
+  }
+  Array const& operator[](std::size_t i) const { return vectors_[i]; }
+  void reduce(Communicator const& ranks) const
+  {
+    if (spread_ > 0)
+      ranks.all_reduce_sum(exec_, all_.slice(0, {spread_}));
+  }
+
+private:
+  Exec exec_;
+  DType dtype_;
+  index_t spread_ = 0, alone_ = 0;
+  std::vector<index_t> lengths_;
+  std::vector<char> is_spread_;
+  std::vector<Array> vectors_;
+  Array all_;
+};
+
+/// What spectral norm needs for the gradient of one weight.
+struct Normalised {
+  Var weight; ///< its gradient is that of the normalised weight
+  Var raw;    ///< the same values; its gradient is that of the weight
+  Part block;
+  bool cut;
+  Array u, v; ///< of this forward pass
+  double sigma;
+};
+
+void add_spectral_gradients(Exec const& exec, std::vector<Normalised> const& weights, Communicator const& tensor)
+{
+  index_t cut = 0;
+  for (auto const& w : weights)
+    cut += w.cut;
+  Array const products = Array::zeros(exec, DType::float64, {static_cast<index_t>(weights.size())});
+  index_t next_cut = 0, next_whole = cut;
+  std::vector<Array> product;
+  for (auto const& w : weights) {
+    product.push_back(products.slice((w.cut ? next_cut : next_whole)++, {1}));
+    if (w.weight.grad())
+      ops::spectral_inner_product(exec, w.weight.value(), w.weight.grad(), product.back());
+  }
+  if (cut > 0) // <g, w> is of the whole matrix
+    tensor.all_reduce_sum(exec, products.slice(0, {cut}));
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    auto const& w = weights[i];
+    if (!w.weight.grad() && !w.cut)
+      continue;
+    Array const u = rows_of(exec, w.u, w.block);
+    ops::spectral_backward(exec, u, columns_of(w.v, w.block), w.sigma, product[i], w.weight.grad_to_add_to(exec),
+                           w.raw.grad_to_add_to(exec));
+    w.weight.drop_grad();
+  }
+}
+
+/// A unit whose parameters are stored as they are used.
+class HeldUnit final : public UnitScope {
+public:
+  HeldUnit(std::vector<Normalised> weights, Communicator tensor)
+      : weights_(std::move(weights)), tensor_(std::move(tensor))
+  {
+  }
+  void finish(Exec const& exec) override { add_spectral_gradients(exec, weights_, tensor_); }
+
+private:
+  std::vector<Normalised> weights_;
+  Communicator tensor_;
+};
+
+/// A unit of which each rank stores a share.
+class ShardedUnit final : public UnitScope {
+public:
+  ShardedUnit(std::shared_ptr<ShardStore> store, int unit, std::shared_ptr<std::vector<Var> const> blocks,
+              std::vector<Normalised> weights, Communicator tensor)
+      : store_(std::move(store)), unit_(unit), blocks_(std::move(blocks)), weights_(std::move(weights)),
+        tensor_(std::move(tensor))
+  {
+  }
+  void enter(Exec const& exec, Direction direction) override
+  {
+    store_->enter(exec, unit_, direction, *blocks_);
+    for (auto const& w : weights_)
+      w.weight.set_value(w.raw.value());
+  }
+  void leave(Exec const&) override
+  {
+    store_->leave(unit_, *blocks_);
+    for (auto const& w : weights_)
+      w.weight.set_value(Array());
+  }
+  void finish(Exec const& exec) override
+  {
+    add_spectral_gradients(exec, weights_, tensor_);
+    store_->reduce(exec, unit_, *blocks_);
+  }
+
+private:
+  std::shared_ptr<ShardStore> store_;
+  int unit_;
+  std::shared_ptr<std::vector<Var> const> blocks_;
+  std::vector<Normalised> weights_;
+  Communicator tensor_;
+};
+
+} // namespace
+
+std::vector<double> WeightBook::sigmas(Context& ctx) const
+{
+  Parameters& p = *parameters_;
+  Exec const& exec = ctx.exec;
+  std::vector<double> sigma(entries_.size(), 1);
+  if (!spectral_ || entries_.empty())
+    return sigma;
+  // Those of the parts that other ranks hold too are summed over the ranks that share them: one group for all.
+  Communicator const& others = p.placement().sharded ? p.placement().world : p.placement().tensor;
+  auto const spread = [&](Entry const& e) { return p.parts(e.weight).size() > 1; };
+  if (ctx.training) {
+    Batch right(exec, p.dtype());
+    for (auto const& e : entries_)
+      right.add(p[e.v].value().size(), spread(e));
+    right.allocate();
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      auto const& w = p[entries_[i].weight];
+      if (w.part.size() > 0)
+        ops::spectral_transposed_product(exec, w.value(), rows_of(exec, p[entries_[i].u].value(), w.part),
+                                         columns_of(right[i], w.part));
+    }
+    right.reduce(others);
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      ops::spectral_normalise(exec, right[i], p[entries_[i].v].value());
+  }
+  Batch left(exec, p.dtype());
+  for (auto const& e : entries_)
+    left.add(p[e.u].value().size(), spread(e));
+  left.allocate();
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    auto const& w = p[entries_[i].weight];
+    if (w.part.size() == 0)
+      continue;
+    Array const image = Array::empty(p.dtype(), {w.part.row_count()});
+    ops::spectral_product(exec, w.value(), columns_of(p[entries_[i].v].value(), w.part), image);
+    index_t at = 0;
+    for (auto const& r : w.part.rows) {
+      left[i].slice(r.begin, {r.size()}).copy_from(exec, image.slice(at, {r.size()}));
+      at += r.size();
+    }
+  }
+  left.reduce(others);
+  Array const all = Array::empty(p.dtype(), {static_cast<index_t>(entries_.size())});
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Array const& u = p[entries_[i].u].value();
+    if (ctx.training)
+      ops::spectral_normalise(exec, left[i], u);
+    ops::spectral_sigma(exec, u, left[i], all.slice(static_cast<index_t>(i), {1}));
+  }
+  return all.to_host(exec);
+}
+
 std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
 {
   auto prepared = std::make_shared<PreparedWeights>();
   Parameters& p = *parameters_;
-  std::vector<double> sigma(entries_.size(), 1);
-  if (spectral_) {
-    Array const all = Array::empty(p.dtype(), {static_cast<index_t>(entries_.size())});
-    for (std::size_t i = 0; i < entries_.size(); ++i)
-      ops::spectral_sigma(ctx.exec, p[entries_[i].weight].value(), ctx.training, p[entries_[i].u].value(),
-                          p[entries_[i].v].value(), all.slice(static_cast<index_t>(i), {1}));
-    sigma = all.to_host(ctx.exec);
-  }
+  auto const sigma = sigmas(ctx);
+  // Sharded parameters have variables of their own in every pass, with values only inside of units.
+  auto const variables = std::make_shared<std::vector<Var>>();
+  for (auto const& parameter : p.all())
+    variables->push_back(p.shards() && is_optimized(parameter.spec) ? Var(Array(), true) : parameter.var);
+  prepared->parameters_ = variables;
+  std::vector<std::vector<Normalised>> normalised(p.units().size());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry const& e = entries_[i];
-    Var const stored = p[e.weight].var;
-    Weight w{stored, 1 / sigma[i], e.bias >= 0 ? p[e.bias].var : Var()};
-    if (spectral_ && ctx.recording(stored)) {
+    Var const raw = prepared->parameter(e.weight);
+    Weight w{raw, 1 / sigma[i], e.bias >= 0 ? prepared->parameter(e.bias) : Var()};
+    if (spectral_ && ctx.recording(raw)) {
       // A variable of its own over the same memory: its gradient is that of the normalised weight.
-      w.value = Var(stored.value(), true);
-      Array const u = p[e.u].value().clone(ctx.exec), v = p[e.v].value().clone(ctx.exec); // of this forward pass
-      ctx.tape->record("spectral_norm", w.value, [stored, normalised = w.value, u, v, s = sigma[i]](Exec const& exec) {
-        ops::spectral_backward(exec, stored.value(), u, v, s, normalised.grad(), stored.grad_to_add_to(exec));
-      });
+      w.value = Var(raw.value(), true);
+      auto const& spec = p[e.weight].spec;
+      normalised[static_cast<std::size_t>(p.unit_of(e.weight))].push_back(
+          {w.value, raw, p[e.weight].block, spec.cut != TensorCut::none, p[e.u].value().clone(ctx.exec),
+           p[e.v].value().clone(ctx.exec), sigma[i]});
     }
-    prepared->list_.push_back(std::move(w));
+    prepared->weights_.push_back(std::move(w));
+  }
+  Communicator const& tensor = p.placement().tensor;
+  for (std::size_t u = 0; u < normalised.size(); ++u) {
+    auto& weights = normalised[u];
+    if (p.shards())
+      prepared->scopes_.push_back(
+          std::make_shared<ShardedUnit>(p.shards(), static_cast<int>(u), variables, std::move(weights), tensor));
+    else
+      prepared->scopes_.push_back(std::make_shared<HeldUnit>(std::move(weights), tensor));
   }
   return prepared;
 }

@@ -25,6 +25,7 @@ struct Drop {
   KeepMask mask;
   Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>> numbers;
   index_t total, first_sample;
+  index_t first_head, all_heads;
 
   /// Global number of a local window of the batch.
   KOKKOS_INLINE_FUNCTION index_t number(index_t window) const
@@ -36,7 +37,13 @@ struct Drop {
 
 Drop drop_of(WindowAttention const& a)
 {
-  return {a.dropout > 0, KeepMask(a.key, a.dropout), a.windows.numbers.view(), a.windows.total, a.windows.first_sample};
+  return {a.dropout > 0,
+          KeepMask(a.key, a.dropout),
+          a.windows.numbers.view(),
+          a.windows.total,
+          a.windows.first_sample,
+          a.first_head,
+          a.all_heads > 0 ? a.all_heads : a.heads};
 }
 
 /// to[e][token] = from[token][e] for one head's channels.
@@ -80,8 +87,9 @@ KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys
 template <class T>
 KOKKOS_INLINE_FUNCTION void drop_row(Drop const& d, Sizes const& n, index_t window, index_t head, index_t p, T* row)
 {
-  auto const number = static_cast<std::uint64_t>((d.number(window) * n.heads + head) * n.tokens + p);
-  d.mask.for_each_in_row(number, n.tokens, [&](index_t q, double factor) { row[q] *= static_cast<T>(factor); });
+  auto const number = static_cast<std::uint64_t>((d.number(window) * d.all_heads + d.first_head + head) * n.tokens + p);
+  d.mask.for_each_in_row(number, n.tokens, 0, n.tokens,
+                         [&](index_t q, double factor) { row[q] *= static_cast<T>(factor); });
 }
 
 template <class T> void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3> qkv, View<T, 2> bias, View<T, 3> out)

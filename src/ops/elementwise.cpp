@@ -54,6 +54,18 @@ template <class T> void add_views(Exec const& exec, View<T, 1> a, View<T, 1> b, 
       KOKKOS_LAMBDA(index_t i) { c(i) = a(i) + b(i); });
 }
 
+template <class T> void add_views_with_bias(Exec const& exec, View<T, 2> a, View<T, 1> bias, View<T, 2> b, View<T, 2> c)
+{
+  index_t const channels = static_cast<index_t>(a.extent(1));
+  Kokkos::parallel_for(
+      "rossby::ops::add_with_bias", Range(exec, 0, static_cast<index_t>(a.extent(0))), KOKKOS_LAMBDA(index_t i) {
+        T const *left = &a(i, 0), *right = &b(i, 0), *middle = bias.data();
+        T* sum = &c(i, 0);
+        for (index_t k = 0; k < channels; ++k)
+          sum[k] = left[k] + middle[k] + right[k];
+      });
+}
+
 template <class T> void add_scaled_views(Exec const& exec, T factor, View<T, 1> b, View<T, 1> a)
 {
   Kokkos::parallel_for(
@@ -74,7 +86,8 @@ void copy_columns(Exec const& exec, View<T, 2> from, index_t from0, View<T, 2> t
 }
 
 template <class T>
-void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, View<T, 3> x, View<T, 3> y)
+void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, ChannelShare share, View<T, 3> x,
+          View<T, 3> y)
 {
   index_t const n = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
   auto const numbers = cells.numbers.view();
@@ -85,8 +98,10 @@ void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells
         index_t const b = item / n, i = item % n;
         T const* from = &x(b, i, 0);
         T* to = &y(b, i, 0);
-        mask.for_each_in_row(static_cast<std::uint64_t>((first + b) * total + numbers(i)), channels,
-                             [&](index_t c, double factor) { to[c] = from[c] * static_cast<T>(factor); });
+        mask.for_each_in_row(static_cast<std::uint64_t>((first + b) * total + numbers(i)), share.total, share.first,
+                             share.first + channels, [&](index_t c, double factor) {
+                               to[c - share.first] = from[c - share.first] * static_cast<T>(factor);
+                             });
       });
 }
 
@@ -131,6 +146,17 @@ void add(Exec const& exec, Array const& a, Array const& b, Array const& c)
   });
 }
 
+void add_with_bias(Exec const& exec, Array const& a, Array const& bias, Array const& b, Array const& c)
+{
+  Shape const rows{a.size() / bias.size(), bias.size()};
+  ROSSBY_EXPECT(a.size() == b.size() && a.size() == c.size());
+  dispatch(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    add_views_with_bias<T>(exec, a.reshaped(rows).view<T, 2>(), bias.flat<T>(), b.reshaped(rows).view<T, 2>(),
+                           c.reshaped(rows).view<T, 2>());
+  });
+}
+
 void add_scaled(Exec const& exec, double factor, Array const& b, Array const& a)
 {
   ROSSBY_EXPECT(a.size() == b.size());
@@ -152,12 +178,13 @@ void copy_channels(Exec const& exec, Array const& from, index_t from0, Array con
   });
 }
 
-void dropout(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, Array const& x, Array const& y)
+void dropout(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, ChannelShare share, Array const& x,
+             Array const& y)
 {
-  ROSSBY_EXPECT(x.rank() == 3 && cells.numbers.size() == x.extent(1));
+  ROSSBY_EXPECT(x.rank() == 3 && cells.numbers.size() == x.extent(1) && share.first + x.extent(2) <= share.total);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    drop<T>(exec, key, p, cells, x.view<T, 3>(), y.view<T, 3>());
+    drop<T>(exec, key, p, cells, share, x.view<T, 3>(), y.view<T, 3>());
   });
 }
 

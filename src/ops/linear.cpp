@@ -34,4 +34,12 @@ void linear_backward(Exec const& exec, Array const& x, Array const& w, double sc
   });
 }
 
+void bias_backward(Exec const& exec, Array const& dy, Array const& dbias)
+{
+  dispatch(dy.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    column_sums<T>(exec, dy.reshaped({dy.size() / dbias.size(), dbias.size()}).view<T, 2>(), 1, dbias.flat<T>());
+  });
+}
+
 } // namespace rossby::ops

@@ -12,8 +12,7 @@ constexpr double epsilon = 1e-12;
 /// A vector as a matrix of one column.
 template <class T> View<T, 2> column(Array const& a) { return a.reshaped({a.size(), 1}).view<T, 2>(); }
 
-/// z /= max(|z|, epsilon).
-template <class T> void normalise(Exec const& exec, View<T, 1> z)
+template <class T> void normalise(Exec const& exec, View<T, 1> z, View<T, 1> to)
 {
   index_t const n = static_cast<index_t>(z.extent(0));
   Array const sum = Array::empty(DType::float64, {1});
@@ -23,7 +22,7 @@ template <class T> void normalise(Exec const& exec, View<T, 1> z)
   auto const squares = sum.flat<double>();
   Kokkos::parallel_for(
       "rossby::ops::spectral_normalise", Range(exec, 0, n),
-      KOKKOS_LAMBDA(index_t i) { z(i) *= static_cast<T>(1 / math::max(math::sqrt(squares(0)), epsilon)); });
+      KOKKOS_LAMBDA(index_t i) { to(i) = z(i) * static_cast<T>(1 / math::max(math::sqrt(squares(0)), epsilon)); });
 }
 
 template <class T> void inner_product(Exec const& exec, View<T, 1> a, View<T, 1> b, View<T, 1> result)
@@ -38,11 +37,9 @@ template <class T> void inner_product(Exec const& exec, View<T, 1> a, View<T, 1>
       KOKKOS_LAMBDA(index_t i) { result(i) = static_cast<T>(product(i)); });
 }
 
-template <class T>
-void project(Exec const& exec, View<T, 2> m, View<T, 1> u, View<T, 1> v, T inverse_sigma, View<T, 2> g, View<T, 2> dm)
+template <class T> void block_product(Exec const& exec, View<T, 2> m, View<T, 2> g, Array const& product)
 {
   index_t const rows = static_cast<index_t>(m.extent(0)), cols = static_cast<index_t>(m.extent(1));
-  Array const sum = Array::empty(DType::float64, {1});
   fixed_order_sum(
       "rossby::ops::spectral_gradient_product", exec, rows,
       KOKKOS_LAMBDA(index_t i) {
@@ -51,8 +48,14 @@ void project(Exec const& exec, View<T, 2> m, View<T, 1> u, View<T, 1> v, T inver
           row += static_cast<double>(g(i, k)) * static_cast<double>(m(i, k));
         return row;
       },
-      sum);
-  auto const product = sum.flat<double>();
+      product);
+}
+
+template <class T>
+void project(Exec const& exec, View<T, 1> u, View<T, 1> v, T inverse_sigma, View<double, 1> product, View<T, 2> g,
+             View<T, 2> dm)
+{
+  index_t const rows = static_cast<index_t>(g.extent(0)), cols = static_cast<index_t>(g.extent(1));
   Kokkos::parallel_for(
       "rossby::ops::spectral_gradient", Range(exec, 0, rows), KOKKOS_LAMBDA(index_t i) {
         T const a = static_cast<T>(product(0)) * inverse_sigma * u(i);
@@ -65,34 +68,55 @@ void project(Exec const& exec, View<T, 2> m, View<T, 1> u, View<T, 1> v, T inver
 
 } // namespace
 
-void spectral_sigma(Exec const& exec, Array const& m, bool iterate, Array const& u, Array const& v, Array const& sigma)
+void spectral_transposed_product(Exec const& exec, Array const& m, Array const& u, Array const& v)
 {
-  index_t const out = u.size(), in = v.size();
   dispatch(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    auto const matrix = m.reshaped({out, in}).view<T, 2>();
-    if (iterate) {
-      gemm<T>(exec, 'T', 'N', 1, matrix, column<T>(u), 0, column<T>(v));
-      normalise<T>(exec, v.flat<T>());
-    }
-    Array const image = Array::empty(m.dtype(), {out});
-    gemm<T>(exec, 'N', 'N', 1, matrix, column<T>(v), 0, column<T>(image));
-    if (iterate) {
-      u.copy_from(exec, image);
-      normalise<T>(exec, u.flat<T>());
-    }
+    gemm<T>(exec, 'T', 'N', 1, m.reshaped({u.size(), v.size()}).view<T, 2>(), column<T>(u), 0, column<T>(v));
+  });
+}
+
+void spectral_product(Exec const& exec, Array const& m, Array const& v, Array const& u)
+{
+  dispatch(m.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    gemm<T>(exec, 'N', 'N', 1, m.reshaped({u.size(), v.size()}).view<T, 2>(), column<T>(v), 0, column<T>(u));
+  });
+}
+
+void spectral_normalise(Exec const& exec, Array const& z, Array const& to)
+{
+  dispatch(z.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    normalise<T>(exec, z.flat<T>(), to.flat<T>());
+  });
+}
+
+void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Array const& sigma)
+{
+  dispatch(u.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
     inner_product<T>(exec, u.flat<T>(), image.flat<T>(), sigma.flat<T>());
   });
 }
 
-void spectral_backward(Exec const& exec, Array const& m, Array const& u, Array const& v, double sigma, Array const& g,
-                       Array const& dm)
+void spectral_inner_product(Exec const& exec, Array const& m, Array const& g, Array const& product)
 {
-  index_t const out = u.size(), in = v.size();
+  index_t const rows = m.extent(0), cols = rows > 0 ? m.size() / rows : 0;
   dispatch(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    project<T>(exec, m.reshaped({out, in}).view<T, 2>(), u.flat<T>(), v.flat<T>(), static_cast<T>(1 / sigma),
-               g.reshaped({out, in}).view<T, 2>(), dm.reshaped({out, in}).view<T, 2>());
+    block_product<T>(exec, m.reshaped({rows, cols}).view<T, 2>(), g.reshaped({rows, cols}).view<T, 2>(), product);
+  });
+}
+
+void spectral_backward(Exec const& exec, Array const& u, Array const& v, double sigma, Array const& product,
+                       Array const& g, Array const& dm)
+{
+  index_t const rows = u.size(), cols = v.size();
+  dispatch(g.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    project<T>(exec, u.flat<T>(), v.flat<T>(), static_cast<T>(1 / sigma), product.flat<double>(),
+               g.reshaped({rows, cols}).view<T, 2>(), dm.reshaped({rows, cols}).view<T, 2>());
   });
 }
 

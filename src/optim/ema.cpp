@@ -1,6 +1,6 @@
 #include <rossby/optim/ema.hpp>
 
-#include <rossby/optim/gradients.hpp>
+#include <rossby/parallel/gradients.hpp>
 
 namespace rossby {
 

@@ -3,7 +3,7 @@
 #include <rossby/io/hdf5.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/models/model.hpp>
-#include <rossby/parallel/mesh.hpp>
+#include <rossby/parallel/plans.hpp>
 #include <rossby/train/loss.hpp>
 #include <rossby/train/weights.hpp>
 
@@ -31,7 +31,7 @@ Setup read_deck(Deck const& deck, bool gradients, int ranks)
   s.model = ModelConfig::read(deck["model"], problems);
   if (gradients)
     s.loss = LossConfig::read(deck["loss"], problems);
-  s.parallelism = ParallelismConfig::read(deck["trainer"]["parallelism"], problems);
+  s.parallelism = ParallelismConfig::read(deck["trainer"], problems);
   s.parallelism.check(ranks, problems);
   s.activation_checkpoint = deck["trainer"].get("activation_checkpoint", false);
   for (auto const& [key, block] : deck.root().entries()) // the other blocks belong to other commands
@@ -106,10 +106,11 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
            "choose another name");
   Setup const setup = read_deck(deck, options.gradients, world.size());
   ModelConfig const& config = setup.model;
-  Mesh const mesh(world, setup.parallelism.domain[0], setup.parallelism.domain[1]);
-  auto const model = make_model(config, mesh.spatial, mesh.rows, mesh.columns);
+  Mesh const mesh = build_device_mesh(setup.parallelism, world);
+  auto const model = make_model(config);
+  parallelise(*model, mesh, setup.parallelism);
   model->set_activation_checkpoint(setup.activation_checkpoint);
-  model->parameters().allocate(exec, options.dtype, 0);
+  model->allocate(exec, options.dtype, 0);
   load_model_weights(exec, model->parameters(), options.weights);
 
   auto const input_file = io::Hdf5File::open_read(options.input);
@@ -155,6 +156,7 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
     }
     world.all_reduce_sum(sums.data(), sums.size());
     loss_value = loss.value(sums, batch).total;
+    sync_domain_gradients(exec, *model);
   }
 
   std::string const unfinished = io::unfinished_name(options.output);
@@ -164,12 +166,11 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
     file.write("output", options.dtype, result.global, values, result.slab());
     if (options.gradients) {
       file.write("loss", DType::float64, {}, {loss_value});
-      for (auto const& p : model->parameters().all())
-        if (p.var.needs_grad()) {
-          Array const g = p.var.grad_to_add_to(exec);
-          world.all_reduce_sum(exec, g);
-          file.write("grad/" + p.spec.name, options.dtype, p.spec.shape, to_file_order(exec, p.spec, g));
-        }
+      auto const& parameters = model->parameters();
+      for (int i = 0; i < parameters.size(); ++i)
+        if (auto const& p = parameters[i]; p.var.needs_grad())
+          file.write("grad/" + p.spec.name, options.dtype, p.spec.shape,
+                     whole_in_file_order(exec, parameters, i, p.var.grad_to_add_to(exec)));
     }
     file.close();
     world.barrier();

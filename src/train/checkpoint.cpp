@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <optional>
 #include <sstream>
 
@@ -96,28 +97,36 @@ std::size_t room_for(Parameters const& parameters, AdamW const& optimizer, Ema c
   std::size_t bytes = std::size_t{1} << 20;
   for (int i = 0; i < parameters.size(); ++i) {
     std::size_t const copies = 1 + (optimizer.moments(i).first ? 2 : 0) + (averages ? 1 : 0);
-    bytes += copies * (parameters[i].value().bytes() + 4096);
+    auto const elements = static_cast<std::size_t>(product(parameters[i].spec.shape));
+    bytes += copies * (elements * size_of(parameters.dtype()) + 4096);
   }
   return bytes;
 }
 
-void write_all(Writer& out, Exec const& exec, Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
-               TrainingState const& state, RunDescription const& run)
+/// All ranks take part, because each holds parts; those with a writer write.
+void write_all(Writer* writer, Exec const& exec, Parameters const& parameters, AdamW const& optimizer,
+               Ema const* averages, TrainingState const& state, RunDescription const& run)
 {
-  auto const field = [&](std::string const& name, ParameterSpec const& spec, Array const& memory) {
-    out.field(name, memory.dtype(), spec.shape, to_file_order(exec, spec, memory));
+  auto const field = [&](std::string const& name, int i, Array const& part) {
+    auto const values = whole_in_file_order(exec, parameters, i, part);
+    if (writer)
+      writer->field(name, part.dtype(), parameters[i].spec.shape, values);
   };
   for (int i = 0; i < parameters.size(); ++i) {
     auto const& spec = parameters[i].spec;
-    field("/model/" + spec.name, spec, parameters[i].value());
+    field("/model/" + spec.name, i, parameters[i].value());
     if (auto const& m = optimizer.moments(i); m.first) {
-      field("/optimizer/" + spec.name + "/exp_avg", spec, m.first);
-      field("/optimizer/" + spec.name + "/exp_avg_sq", spec, m.second);
-      out.number("/optimizer/" + spec.name + "/step", m.step);
+      field("/optimizer/" + spec.name + "/exp_avg", i, m.first);
+      field("/optimizer/" + spec.name + "/exp_avg_sq", i, m.second);
+      if (writer)
+        writer->number("/optimizer/" + spec.name + "/step", m.step);
     }
     if (averages && spec.trainable)
-      field("/ema/" + spec.name, spec, averages->shadow(i) ? averages->shadow(i) : parameters[i].value());
+      field("/ema/" + spec.name, i, averages->shadow(i) ? averages->shadow(i) : parameters[i].value());
   }
+  if (!writer)
+    return;
+  Writer& out = *writer;
   out.number("/trainer/epoch", state.epoch);
   out.number("/trainer/batch", state.batch);
   out.number("/trainer/update", state.update);
@@ -162,15 +171,21 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
   bool const writes = ranks.rank() < count;
   Communicator const writers = ranks.split(writes ? 0 : 1, ranks.rank());
   std::optional<Error> error;
-  if (writes) {
-    try {
-      Writer out(io::unfinished_name(file), writers);
-      write_all(out, exec, parameters, optimizer, averages, state, run);
-      agree(writers, out.finish());
-    } catch (Error const& e) {
-      error = e;
-    }
+  std::unique_ptr<Writer> writer;
+  try {
+    if (writes)
+      writer = std::make_unique<Writer>(io::unfinished_name(file), writers);
+  } catch (Error const& e) {
+    error = e;
   }
+  write_all(writer.get(), exec, parameters, optimizer, averages, state, run);
+  try {
+    if (writer)
+      agree(writers, writer->finish());
+  } catch (Error const& e) {
+    error = e;
+  }
+  writer.reset();
   if (ranks.rank() == 0) {
     try {
       if (!error)
@@ -203,7 +218,7 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
       if (values.size() != static_cast<std::size_t>(product(spec.shape)))
         fail(file + ": " + name, "has another shape than the parameter");
       array = Array::empty(parameters.dtype(), parameters[i].value().shape());
-      from_file_order(exec, spec, values, array);
+      from_file_order(exec, spec, parameters[i].part, values, array);
     };
     if (std::string const group = "/optimizer/" + spec.name; parts.optimizer && in.exists(group)) {
       auto& moments = optimizer.moments(i);
@@ -245,7 +260,7 @@ void read_forecast_weights(std::string const& file, Exec const& exec, Parameters
     return;
   for (auto& p : parameters.all())
     if (p.spec.trainable && p.spec.used)
-      from_file_order(exec, p.spec, read_verified(in, "/ema/" + p.spec.name), p.value());
+      from_file_order(exec, p.spec, p.part, read_verified(in, "/ema/" + p.spec.name), p.value());
 }
 
 bool has_averages(std::string const& file) { return Hdf5File::open_read(file).exists("/ema"); }

@@ -173,52 +173,6 @@ void read_mixed_precision(DeckBlock const& block)
 }
 } // namespace
 
-ParallelismConfig ParallelismConfig::read(DeckNode const& node, Problems& problems)
-{
-  ParallelismConfig c;
-  DeckBlock const block(node, problems);
-  block.choice("data", c.data, {{"none", Data::none}, {"ddp", Data::ddp}, {"fsdp2", Data::fsdp2}});
-  count(block, "tensor", c.tensor, 1);
-  auto const domain = block.child("domain");
-  if (domain.exists())
-    block.attempt([&] {
-      std::vector<int> tiles;
-      if (domain.is_list())
-        tiles = domain.as<std::vector<int>>();
-      else
-        tiles = {domain.as<int>(), 1};
-      if (tiles.size() != 2 || tiles[0] < 1 || tiles[1] < 1)
-        domain.reject(
-            "must be the number of latitude bands, or [bands in latitude, bands in longitude], each 1 or more");
-      c.domain = {tiles[0], tiles[1]};
-    });
-  return c;
-}
-
-void ParallelismConfig::check(int world, Problems& problems) const
-{
-  std::string const where = "trainer.parallelism";
-  if (data == Data::fsdp2)
-    problems.error(where + ".data", "is 'fsdp2', but parameters can't be sharded over ranks", "use ddp");
-  if (tensor > 1)
-    problems.error(where + ".tensor", fmt::format("is {}, but a layer can't be cut over ranks", tensor), "use 1");
-  int const group = group_size();
-  if (world % group != 0) {
-    int const above = (world / group + 1) * group, below = world / group * group;
-    problems.error(where,
-                   fmt::format("tensor {} x domain {} x {} needs a multiple of {} ranks; this run has {}", tensor,
-                               domain[0], domain[1], group, world),
-                   below > 0 ? fmt::format("start {} or {} ranks, or change the degrees", below, above)
-                             : fmt::format("start {} ranks, or change the degrees", above));
-    return;
-  }
-  if (data == Data::none && world != group)
-    problems.error(
-        where + ".data",
-        fmt::format("is 'none', so only tensor x domain = {} ranks have work; this run has {}", group, world),
-        fmt::format("set it to ddp, or start {} rank{}", group, group == 1 ? "" : "s"));
-}
-
 TrainerConfig TrainerConfig::read(DeckNode const& node, Problems& problems, bool needs_training)
 {
   TrainerConfig c;
@@ -227,7 +181,7 @@ TrainerConfig TrainerConfig::read(DeckNode const& node, Problems& problems, bool
     problems.error(node.path(), "the block is missing", "add a trainer: block");
   bool gen2 = true;
   block.choice("type", gen2, {{"gen2", true}, {"era5-gen2", true}});
-  c.parallelism = ParallelismConfig::read(block.child("parallelism"), problems);
+  c.parallelism = ParallelismConfig::read(node, problems);
   block("activation_checkpoint", c.activation_checkpoint);
   block.choice("dtype", c.dtype, {{"float32", DType::float32}, {"float64", DType::float64}});
   read_mixed_precision(block);

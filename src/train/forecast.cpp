@@ -3,7 +3,7 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
-#include <rossby/parallel/mesh.hpp>
+#include <rossby/parallel/plans.hpp>
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/forecast_writer.hpp>
 #include <rossby/train/rollout.hpp>
@@ -147,8 +147,6 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   Problems problems;
   RunConfig const config = RunConfig::read(deck, RunConfig::Purpose::forecast, problems);
   config.trainer.parallelism.check(world.size(), problems);
-  if (config.trainer.parallelism.tensor > 1)
-    problems.error("trainer.parallelism.tensor", "tensor parallel forecasts are not built in", "set it to 1");
   problems.raise();
   std::optional<DataPlan> plan;
   ForecastResult result;
@@ -162,9 +160,10 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   for (auto const& w : problems.warnings())
     log::warning(w.what());
 
-  Mesh const mesh(world, config.trainer.parallelism.domain[0], config.trainer.parallelism.domain[1]);
-  auto const model = make_model(config.model, mesh.spatial, mesh.rows, mesh.columns);
-  model->parameters().allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
+  Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
+  auto const model = make_model(config.model);
+  parallelise(*model, mesh, config.trainer.parallelism);
+  model->allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
   using Weights = InferenceConfig::Weights;
   collectively(world, [&] {
     result.averages = config.inference->weights == Weights::ema ||

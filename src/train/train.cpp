@@ -1,6 +1,7 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/io/replace.hpp>
+#include <rossby/parallel/plans.hpp>
 #include <rossby/train/trainer.hpp>
 
 #include <fmt/format.h>
@@ -103,8 +104,6 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   Problems problems;
   RunConfig config = RunConfig::read(deck, RunConfig::Purpose::train, problems);
   config.trainer.parallelism.check(world.size(), problems);
-  if (config.trainer.parallelism.tensor > 1)
-    problems.error("trainer.parallelism.tensor", "tensor parallel training is not built in", "set it to 1");
   problems.raise();
 
   std::optional<DataPlan> plan, validation_plan;
@@ -127,10 +126,11 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   RunFolder const folder(config.save_loc, world, again ? RunFolder::Entry::again : RunFolder::Entry::fresh);
   on_first_rank(world, [&] { keep_descriptions(folder, deck, plan->schema); });
 
-  Mesh const mesh(world, config.trainer.parallelism.domain[0], config.trainer.parallelism.domain[1]);
-  auto const model = make_model(config.model, mesh.spatial, mesh.rows, mesh.columns);
+  Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
+  auto const model = make_model(config.model);
+  parallelise(*model, mesh, config.trainer.parallelism);
   model->set_activation_checkpoint(config.trainer.activation_checkpoint);
-  model->parameters().allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
+  model->allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
 
   Box const tile = model->input_tiling().box(mesh.spatial.rank());
   // As many batches ahead as that many workers would prefetch, though one thread reads them.

@@ -113,7 +113,7 @@ void load_weights(Exec const& exec, Parameters& parameters, io::Hdf5File const& 
   }
   for (int i = 0; i < parameters.size(); ++i)
     if (auto const& v = values[static_cast<std::size_t>(i)]; !source[static_cast<std::size_t>(i)].empty())
-      from_file_order(exec, parameters[i].spec, v, parameters[i].value());
+      from_file_order(exec, parameters[i].spec, parameters[i].part, v, parameters[i].value());
 }
 
 void load_model_weights(Exec const& exec, Parameters& parameters, std::string const& file, std::string const& group)

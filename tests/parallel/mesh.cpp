@@ -1,10 +1,9 @@
 // ranks: 1 2 4 6
 #include <rossby/comm/agree.hpp>
+#include <rossby/core/error.hpp>
 #include <rossby/parallel/mesh.hpp>
 
 #include <gtest/gtest.h>
-
-#include <stdexcept>
 
 namespace rossby {
 namespace {
@@ -16,7 +15,9 @@ TEST(Mesh, RanksOfOneSampleAreNeighbours)
     for (int columns = 1; rows * columns <= world.size(); ++columns) {
       if (world.size() % (rows * columns) != 0)
         continue;
-      Mesh const mesh(world, rows, columns);
+      ParallelismConfig config;
+      config.domain = {rows, columns};
+      Mesh const mesh(world, config);
       int const tiles = rows * columns;
       EXPECT_EQ(mesh.spatial.size(), tiles);
       EXPECT_EQ(mesh.spatial.rank(), world.rank() % tiles);
@@ -35,7 +36,9 @@ TEST(Mesh, RanksOfOneSampleAreNeighbours)
 TEST(Mesh, RefusesWorldsThatDoNotDivide)
 {
   auto const world = Communicator::world();
-  EXPECT_THROW(Mesh(world, world.size() + 1, 1), std::logic_error);
+  ParallelismConfig config;
+  config.tensor = world.size() + 1;
+  EXPECT_THROW(Mesh(world, config), Error);
 }
 
 TEST(Agree, NobodyThrowsWhenNobodyFails) { EXPECT_NO_THROW(agree(Communicator::world(), std::nullopt)); }

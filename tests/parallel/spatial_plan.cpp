@@ -45,8 +45,8 @@ struct Plans {
   int rows, columns;
   SpatialPlan tiled, whole;
   Plans(ModelConfig const& c, int process_rows)
-      : config(c), rows(process_rows), columns(world.size() / process_rows), tiled(c, world, rows, columns),
-        whole(c, Communicator(), 1, 1)
+      : config(c), rows(process_rows), columns(world.size() / process_rows), tiled(c, world, {rows, columns}),
+        whole(c, Communicator(), {})
   {
   }
   int rank() const { return world.rank(); }
@@ -238,7 +238,7 @@ TEST(SpatialPlan, EachTileNeedsACoarseCell)
   auto const world = Communicator::world();
   std::string where, fix;
   try {
-    SpatialPlan const plan(config, world, world.size(), 1);
+    SpatialPlan const plan(config, world, {world.size(), 1});
   } catch (Error const& e) {
     where = e.where();
     fix = e.fix();

@@ -1,6 +1,7 @@
 #pragma once
 // A training run small enough for a test: a linear model of each cell, and fields that are formulas.
 #include <rossby/autograd/functions.hpp>
+#include <rossby/parallel.hpp>
 #include <rossby/train/trainer.hpp>
 
 #include <cmath>
@@ -14,7 +15,7 @@ namespace rossby::testing {
 /// y = W x + b in every cell; the tiles are bands of rows (a grid of `rows` x 1) or of columns.
 class LinearModel final : public Model {
 public:
-  LinearModel(ModelConfig config, Communicator const& spatial, bool by_columns) : config_(std::move(config))
+  explicit LinearModel(ModelConfig config) : config_(std::move(config))
   {
     parameters_.declare({"head.weight",
                          {config_.output_channels(), config_.input_channels()},
@@ -25,15 +26,9 @@ public:
                          true});
     parameters_.declare({"head.bias", {config_.output_channels()}, ParameterLayout::natural, {}, {}, true, true});
     parameters_.declare({"spare.bias", {3}, ParameterLayout::natural, {}, {Initial::Kind::constant, 1}, true, false});
-    index_t const h = config_.image_height, w = config_.image_width, n = by_columns ? w : h;
-    std::vector<Box> boxes;
-    for (int r = 0; r < spatial.size(); ++r) {
-      index_t const a = n * r / spatial.size(), b = n * (r + 1) / spatial.size();
-      boxes.push_back(by_columns ? Box{0, h, a, b} : Box{a, b, 0, w});
-    }
-    tiling_ = Tiling(h, w, boxes);
   }
   ModelConfig const& config() const override { return config_; }
+  std::vector<TensorBlock> const& tensor_blocks() const override { return no_blocks_; }
   Tiling const& input_tiling() const override { return tiling_; }
   Tiling const& output_tiling() const override { return tiling_; }
   Var forward(Context& context, Var const& x) override
@@ -45,8 +40,22 @@ public:
   }
 
 private:
+  void plan() override
+  {
+    index_t const h = config_.image_height, w = config_.image_width;
+    int const n = layout_.spatial.size();
+    bool const by_columns = layout_.grid.columns > 1;
+    std::vector<Box> boxes;
+    for (int r = 0; r < n; ++r) {
+      index_t const extent = by_columns ? w : h, a = extent * r / n, b = extent * (r + 1) / n;
+      boxes.push_back(by_columns ? Box{0, h, a, b} : Box{a, b, 0, w});
+    }
+    tiling_ = Tiling(h, w, boxes);
+  }
+
   ModelConfig config_;
   Tiling tiling_;
+  std::vector<TensorBlock> no_blocks_;
 };
 
 /// Two prognostic variables (one of two levels), a static field and a forcing; two frames; a 5 x 6 grid.
@@ -182,19 +191,20 @@ struct SmallRun {
   Mesh mesh;
   LinearModel model;
   RunFolder folder;
+  Model& stored;
   FormulaSource training, validation;
   Trainer trainer;
 
   SmallRun(SmallWorld w, Communicator const& ranks, std::string const& path, int rows = 1, int columns = 1,
            index_t samples = 10)
-      : world(std::move(w)), mesh(ranks, rows, columns), model(world.config.model, mesh.spatial, columns > 1),
-        folder(path, ranks, RunFolder::Entry::again),
+      : world(std::move(w)), mesh(build_device_mesh(parallelism(rows, columns), ranks)), model(world.config.model),
+        folder(path, ranks, RunFolder::Entry::again), stored(allocated()),
         training(sampler(true, samples), tile(), world.config.data.forecast_len),
         validation(sampler(false, 4), tile(), world.config.data.forecast_len),
         trainer({world.config,
                  world.plan,
                  mesh,
-                 allocated(),
+                 stored,
                  folder,
                  training,
                  &validation,
@@ -203,8 +213,15 @@ struct SmallRun {
   }
   Model& allocated()
   {
-    model.parameters().allocate(Exec(), world.config.trainer.dtype, 3);
+    parallelise(model, mesh, {});
+    model.allocate(Exec(), world.config.trainer.dtype, 3);
     return model;
+  }
+  static ParallelismConfig parallelism(int rows, int columns)
+  {
+    ParallelismConfig c;
+    c.domain = {rows, columns};
+    return c;
   }
   Box tile() const { return model.input_tiling().box(mesh.spatial.rank()); }
   Sampler sampler(bool training_data, index_t samples) const

@@ -10,6 +10,7 @@
 #include <rossby/ops/shuffle.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Weight {
   Var value;
   double scale = 1;
   Var bias{};
+  Weight without_bias() const { return {value, scale}; }
 };
 
 /// One convolution of a cross-embedding; its channels follow those of the branch before it.
@@ -39,7 +41,8 @@ Var group_norm(Context&, Communicator const& group, Var const& x, index_t groups
                Var const& bias);
 Var activation(Context&, ops::Activation, Var const& x);
 /// Dropout in training mode; `x` itself otherwise or when p is 0. x: [B, cells, C].
-Var dropout(Context&, std::string const& layer, double p, ops::GlobalNumbers const& cells, Var const& x);
+Var dropout(Context&, std::string const& layer, double p, ops::GlobalNumbers const& cells, ops::ChannelShare,
+            Var const& x);
 Var add(Context&, Var const& a, Var const& b);
 /// Channels of `a`, then of `b`.
 Var concatenate(Context&, Var const& a, Var const& b);
@@ -57,11 +60,29 @@ Var apply_stencil(Context&, ops::Stencil const&, Var const& x, Shape const& cell
 /// Coordinates of a layer's random numbers in this forward pass.
 ops::DropoutKey dropout_key(Context const&, std::string const& layer);
 
-/// A region of the model that can be computed again: `body` runs with recording when `checkpoint` is false. When it is
-/// true nothing inside is kept, and the backward pass runs `body` once more, on the same inputs and with the same
-/// coordinates of random numbers, before it goes backwards through it. Weights that `body` refers to receive their
-/// gradients directly.
-Var unit(Context&, char const* name, bool checkpoint, std::vector<Var> const& inputs,
+/// y = W map(x), for weights whose inputs come from other ranks: what arrived is not kept but fetched again in the
+/// backward pass. The result is [B, cells..., out].
+Var map_linear(Context&, IndexMap const& map, Var const& x, Shape const& cells, Weight const&);
+/// y + x + bias, the bias of the layer that made y: added once, after the sum over the ranks that share the layer.
+Var add_with_bias(Context&, Var const& y, Var const& bias, Var const& x);
+
+/// The parameters of a unit, as its passes see them. This one has none.
+class UnitScope {
+public:
+  enum class Direction { forward, backward };
+  virtual ~UnitScope() = default;
+  /// Values are there from here ...
+  virtual void enter(Exec const&, Direction) {}
+  /// ... to here.
+  virtual void leave(Exec const&) {}
+  /// After a backward pass, before leave(): hands gradients on to what is stored.
+  virtual void finish(Exec const&) {}
+};
+
+/// A region of the model with parameters of its own. When `checkpoint` is true nothing inside is kept, and the backward
+/// pass runs `body` once more, on the same inputs, with the same weights and the same coordinates of random numbers,
+/// before it goes backwards through it.
+Var unit(Context&, char const* name, bool checkpoint, std::shared_ptr<UnitScope> const&, std::vector<Var> const& inputs,
          std::function<Var(Context&, std::vector<Var> const&)> body);
 
 } // namespace rossby

@@ -1,10 +1,13 @@
 #pragma once
 /// \file
-/// Model parameters: declared first (name, global shape, initial distribution), stored once the parallel plan is known.
+/// Model parameters: declared first (name, global shape, initial distribution), stored once the parallel plan is known,
+/// each rank its part.
 
 #include <rossby/autograd/tape.hpp>
+#include <rossby/comm/communicator.hpp>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,13 @@ struct Initial {
   double scale = 0;
 };
 
+/// How the ranks of a tensor group share a layer's parameter (Shoeybi et al., "Megatron-LM", 2019).
+enum class TensorCut {
+  none,
+  rows,   ///< of a column-parallel layer: each rank computes some of its outputs
+  columns ///< of a row-parallel layer: each rank multiplies some of its inputs, results are summed
+};
+
 struct ParameterSpec {
   std::string name; ///< state_dict name of CREDIT: "layers.0.1.layers.0.0.to_qkv.weight_orig"
   Shape shape;      ///< global, PyTorch's order
@@ -34,22 +44,75 @@ struct ParameterSpec {
   Initial initial;
   bool trainable = true; ///< false: spectral-norm vectors, which training steps update by themselves
   bool used = true;      ///< false: kept in files for CREDIT, never touched (no gradient, no optimizer state)
+  TensorCut cut = TensorCut::none;
+  index_t sections = 1; ///< consecutive equal groups of rows that are cut alike: q, k and v
+};
+
+/// Indices [begin, end).
+struct IndexRange {
+  index_t begin = 0, end = 0;
+  index_t size() const { return end - begin; }
+  bool operator==(IndexRange const& o) const { return begin == o.begin && end == o.end; }
+};
+
+/// Some rows and columns of a parameter seen as a matrix: a weight has a row per output channel, a vector one column.
+struct Part {
+  std::vector<IndexRange> rows; ///< ascending, none empty
+  IndexRange columns;
+  index_t row_count() const;
+  index_t size() const { return row_count() * columns.size(); }
+  bool operator==(Part const& o) const { return rows == o.rows && columns == o.columns; }
+};
+
+/// Which ranks hold what. One rank holds everything.
+struct ParameterPlacement {
+  Communicator world;    ///< all ranks: copies of what no tensor group cuts
+  Communicator replicas; ///< ranks of this place in their tensor group: copies of what tensor groups cut
+  Communicator tensor;   ///< ranks that share the cut parameters of one copy
+  bool sharded = false;  ///< each of the ranks with copies stores only a share of the rows (fsdp2)
 };
 
 /// A parameter and its storage. `value` and, once a backward pass has run, `var.grad()` are in memory order.
 struct Parameter {
   ParameterSpec spec;
-  Var var;
+  Part block{}; ///< what this rank computes with
+  Part part{};  ///< what it stores: the block, or a share of it
+  Var var{};    ///< of the stored part
   Array const& value() const { return var.value(); }
 };
+
+/// Consecutive parameters that are needed together: a transformer layer, a decoder block, an embedding.
+struct ParameterUnit {
+  std::string name;
+  int begin = 0, end = 0; ///< numbers of parameters
+};
+
+/// True for what the optimizer moves: trainable parameters that the model uses.
+inline bool is_optimized(ParameterSpec const& spec) { return spec.trainable && spec.used; }
+
+class ShardStore;
 
 /// All parameters of a model, in order of declaration.
 class Parameters {
 public:
   /// Returns the parameter's number. Names are unique.
   int declare(ParameterSpec);
+  /// What is declared from now on belongs to a new unit, whose number is returned.
+  int begin_unit(std::string name);
+  /// Decides which part each rank stores. Before allocate(); without it this rank stores everything.
+  void place(ParameterPlacement const&);
   /// Allocates and draws initial values; each element depends only on (seed, name, global index).
   void allocate(Exec const&, DType, std::uint64_t seed);
+
+  ParameterPlacement const& placement() const { return placement_; }
+  /// Ranks that compute with the same block as this one: the gradient is the sum over them.
+  Communicator const& copies(int i) const;
+  /// Ranks over which the distinct stored parts are spread: a sum over all elements is a sum over them.
+  Communicator const& parts(int i) const;
+  std::vector<ParameterUnit> const& units() const { return units_; }
+  int unit_of(int i) const;
+  /// Null when every rank stores what it computes with.
+  std::shared_ptr<ShardStore> const& shards() const { return shards_; }
 
   int size() const { return static_cast<int>(list_.size()); }
   Parameter& operator[](int i) { return list_[static_cast<std::size_t>(i)]; }
@@ -65,14 +128,33 @@ public:
 private:
   std::vector<Parameter> list_;
   std::map<std::string, int> by_name_;
+  std::vector<ParameterUnit> units_;
+  std::shared_ptr<ShardStore> shards_;
+  ParameterPlacement placement_;
+  Communicator alone_;
   DType dtype_ = DType::float32;
 };
 
-/// Shape in memory.
+/// Shape in memory of the whole parameter, and of a part.
 Shape memory_shape(ParameterSpec const&);
+Shape memory_shape(ParameterSpec const&, Part const&);
+/// The whole of a parameter.
+Part whole_part(ParameterSpec const&);
+/// The block of member `index` of a tensor group of `count`; all of the parameter when it is not cut.
+Part tensor_block(ParameterSpec const&, int index, int count);
+/// The share of holder `index` of `count`: consecutive rows, as even as can be.
+Part share_of(Part const& block, int index, int count);
+
+/// Position in the file (PyTorch's order) of each element of a part, in memory order.
+std::vector<index_t> file_positions(ParameterSpec const&, Part const&);
 /// Host values in file order from an array in memory order, and back. `spec` says the permutation; any array shaped
 /// like the parameter (gradient, moment) can be passed.
 std::vector<double> to_file_order(Exec const&, ParameterSpec const&, Array const& memory);
 void from_file_order(Exec const&, ParameterSpec const&, std::vector<double> const& file, Array const& memory);
+/// The same for an array that holds a part: its elements are taken from the whole file.
+void from_file_order(Exec const&, ParameterSpec const&, Part const&, std::vector<double> const& file,
+                     Array const& memory);
+/// The whole of it in file order on every rank, from the parts that the ranks hold. Collective over `parts(i)`.
+std::vector<double> whole_in_file_order(Exec const&, Parameters const&, int i, Array const& part);
 
 } // namespace rossby

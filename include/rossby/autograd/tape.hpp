@@ -22,6 +22,8 @@ public:
 
   explicit operator bool() const { return static_cast<bool>(data_); }
   Array const& value() const { return data_->value; }
+  /// For parameters that come and go; everybody else's values stay.
+  void set_value(Array value) const { data_->value = std::move(value); }
   bool needs_grad() const { return data_ && data_->needs_grad; }
   /// The gradient; empty when none has arrived.
   Array const& grad() const { return data_->grad; }
@@ -46,6 +48,8 @@ public:
   /// `backward` reads `output.grad()` and accumulates into the inputs. It is not called when no gradient arrived.
   /// `saved_bytes` is what the node keeps alive besides inputs and output (for the memory table).
   void record(char const* op, Var output, std::function<void(Exec const&)> backward, std::size_t saved_bytes = 0);
+  /// An action of the backward pass that no gradient decides about.
+  void record_always(char const* op, std::function<void(Exec const&)> action);
 
   /// Seeds `output` with `seed` (same shape) and replays everything. The tape is empty afterwards.
   void backward(Exec const&, Var const& output, Array const& seed);

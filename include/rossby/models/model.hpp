@@ -6,6 +6,8 @@
 #include <rossby/comm/communicator.hpp>
 #include <rossby/dist/tiling.hpp>
 #include <rossby/models/config.hpp>
+#include <rossby/models/spatial_plan.hpp>
+#include <rossby/nn/weights.hpp>
 
 #include <functional>
 #include <memory>
@@ -16,16 +18,32 @@ namespace rossby {
 /// Called with the name and value of each intermediate stage ("embed0", "encoder0", "up_block1", ...).
 using StageObserver = std::function<void(std::string const& name, Var const& value, Tiling const& tiling)>;
 
+/// How ranks share a model and its samples; see rossby/parallel.hpp, whose functions fill it in. One rank by default.
+struct ModelLayout {
+  Communicator spatial; ///< ranks of one sample, arranged as `grid` says
+  ProcessGrid grid;
+  ParameterPlacement parameters;
+};
+
 class Model {
 public:
   virtual ~Model() = default;
   virtual ModelConfig const& config() const = 0;
 
-  /// Declared at construction, not yet stored: call parameters().allocate() once.
+  /// Declared at construction, not yet stored.
   Parameters& parameters() { return parameters_; }
   Parameters const& parameters() const { return parameters_; }
+  /// Pairs of layers that a tensor group can share.
+  virtual std::vector<TensorBlock> const& tensor_blocks() const = 0;
 
-  /// How the ranks of the spatial group share the input grid and the output grid.
+  ModelLayout const& layout() const { return layout_; }
+  /// Before allocate().
+  void set_layout(ModelLayout const&);
+  /// Plans how data moves between the tiles of the layout, then stores the parameters, each rank its part, with their
+  /// initial values. Call it once. Collective over the ranks of the layout.
+  void allocate(Exec const&, DType, std::uint64_t seed);
+
+  /// How the ranks of the spatial group share the input grid and the output grid. After allocate().
   virtual Tiling const& input_tiling() const = 0;
   virtual Tiling const& output_tiling() const = 0;
 
@@ -39,13 +57,15 @@ public:
   void set_activation_checkpoint(bool on) { activation_checkpoint_ = on; }
 
 protected:
+  /// Builds what depends on the layout but not on the weights.
+  virtual void plan() = 0;
+
   Parameters parameters_;
+  ModelLayout layout_;
   StageObserver observer_;
   bool activation_checkpoint_ = false;
 };
 
-/// Builds the model over the ranks of `spatial`, which share every sample as tiles of a process grid of
-/// `rows` x `columns`.
-std::unique_ptr<Model> make_model(ModelConfig const&, Communicator const& spatial, int rows, int columns);
+std::unique_ptr<Model> make_model(ModelConfig const&);
 
 } // namespace rossby

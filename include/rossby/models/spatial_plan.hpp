@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <set>
 
 namespace rossby {
 
@@ -18,21 +19,29 @@ struct BoxMap {
   Shape cells; ///< rows and columns of the box
 };
 
-/// Windows of one attention, gathered whole onto ranks. Targets are window-major: [windows, tokens].
+/// Windows of one attention, gathered whole onto ranks. Targets are window-major: [windows, tokens]. Members of a
+/// tensor group that share the layer all want the same windows, and the adjoint sums what they bring back.
 struct WindowMap {
   IndexMap map;
   index_t windows = 0, tokens = 0; ///< on this rank; per window
   ops::GlobalNumbers numbers;      ///< of this rank's windows
 };
 
-/// Tiles are cut on the coarsest encoder grid and scaled up, so that no stride straddles a cut. Grids:
-/// the image (physical), the padded image, encoder stages 0-3, decoder levels 0-4 (level k has 2^k cells of stage 3
-/// along each axis), and the output.
+/// How the ranks of one sample are arranged: row-major over (tensor, row, column).
+struct ProcessGrid {
+  int rows = 1, columns = 1;    ///< of domain tiles
+  int tensor = 1;               ///< ranks that share a domain tile, each with a part of it ...
+  std::set<int> tensor_whole{}; ///< ... and with a part of every layer, except in these encoder stages
+  int domains() const { return rows * columns; }
+};
+
+/// Tiles are cut on the coarsest encoder grid and scaled up, so that no stride straddles a cut; a tensor group cuts its
+/// domain tile once more, along its longer side. Grids: the image (physical), the padded image, encoder stages 0-3,
+/// decoder levels 0-4 (level k has 2^k cells of stage 3 along each axis), and the output.
 class SpatialPlan {
 public:
-  /// Tiles of a `rows` x `columns` process grid, rank = row * columns + column. Collective over `group`.
-  /// \throws Error when a tile would get no coarse cell, naming a process grid that fits.
-  SpatialPlan(ModelConfig const&, Communicator const& group, int rows, int columns);
+  /// Collective over `group`. \throws Error when a tile would get no coarse cell, naming a process grid that fits.
+  SpatialPlan(ModelConfig const&, Communicator const& group, ProcessGrid const&);
 
   Communicator const& group() const { return group_; }
   Tiling const& image() const { return image_; }
@@ -48,7 +57,11 @@ public:
   BoxMap const& border(int k) const { return border_[static_cast<std::size_t>(k)]; }
   WindowMap const& short_windows(int s) const { return short_[static_cast<std::size_t>(s)]; }
   WindowMap const& long_windows(int s) const { return long_[static_cast<std::size_t>(s)]; }
-  ops::GlobalNumbers const& cells(int s) const { return cells_[static_cast<std::size_t>(s)]; }
+  /// Windows of one cell: those of the tile, which need no map, or those of the domain tile where layers are shared.
+  WindowMap const& cells(int s) const { return cells_[static_cast<std::size_t>(s)]; }
+  /// Ranks that share each layer of a stage, and which of them this is.
+  int shares(int stage) const { return grid_.tensor_whole.count(stage) ? 1 : grid_.tensor; }
+  int share(int stage) const { return shares(stage) == 1 ? 0 : group_.rank() / grid_.domains(); }
 
   /// Level 4 to the cells of the output, or to those that its interpolation reads.
   BoxMap const& to_output() const { return to_output_; }
@@ -58,20 +71,22 @@ public:
   ops::Stencil const& doubling(int k) const { return doubling_[static_cast<std::size_t>(k)]; }
 
 private:
-  void cut(ModelConfig const&, int rows, int columns);
+  std::vector<Box> coarse_boxes(index_t height, index_t width) const;
+  void cut(ModelConfig const&);
   void build_embed_inputs(ModelConfig const&);
   void build_windows(ModelConfig const&);
   void build_output(ModelConfig const&);
-  WindowMap windows_of(Tiling const&, index_t window, bool whole_globe) const;
+  WindowMap windows_of(Tiling const&, index_t window, bool whole_globe, bool shared) const;
+  WindowMap cells_of(Tiling const&, bool shared) const;
 
   Communicator group_;
+  ProcessGrid grid_;
   Tiling image_, padded_, output_;
   std::array<Tiling, 4> stage_;
   std::array<Tiling, 5> level_;
   std::array<BoxMap, 4> embed_;
   std::array<BoxMap, 5> border_;
-  std::array<WindowMap, 4> short_, long_;
-  std::array<ops::GlobalNumbers, 4> cells_;
+  std::array<WindowMap, 4> short_, long_, cells_;
   BoxMap to_output_;
   bool interpolates_ = false;
   ops::Stencil interpolation_;

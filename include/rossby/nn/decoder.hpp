@@ -28,7 +28,6 @@ public:
   Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x) const;
 
 private:
-  Parameters* parameters_;
   Upsampling kind_;
   index_t out_, groups_;
   int conv_, sharp_ = -1, residual_[2], gain_[2], bias_[2];

@@ -9,28 +9,35 @@
 
 namespace rossby {
 
+/// Whole windows (or tokens) of one layer, brought onto this rank by an index map.
+struct LayerTokens {
+  IndexMap const* map;
+  index_t windows, tokens; ///< on this rank; per window
+  ops::GlobalNumbers numbers;
+};
+
 /// What a layer needs to know of the grid it works on; the plans belong to the model.
 struct LayerGrid {
   Shape tile; ///< rows and columns of this rank's tile
-  IndexMap const* short_windows;
-  IndexMap const* long_windows;
-  index_t short_count, long_count; ///< windows on this rank
-  ops::GlobalNumbers short_numbers, long_numbers, cells;
+  LayerTokens short_windows, long_windows;
+  /// Cells of the feed-forward: the tile's, or all of the tensor group's when it shares the layer (map is null if not).
+  LayerTokens cells;
+  int share = 0, shares = 1; ///< this rank's part of the heads and hidden channels
 };
 
 struct TransformerConfig {
   index_t dim, dim_head, short_window, long_window;
   double attn_dropout, ff_dropout;
+  int stage;
 };
 
 /// Gain and bias over channels, stored as [1, C, 1, 1].
 class ChannelNorm {
 public:
   ChannelNorm(Parameters&, std::string const& name, index_t channels);
-  Var forward(Context&, Var const& x) const;
+  Var forward(Context&, PreparedWeights const&, Var const& x) const;
 
 private:
-  Parameters* parameters_;
   int gain_, bias_;
 };
 
@@ -43,7 +50,8 @@ public:
   Var forward(Context&, PreparedWeights const&) const;
 
 private:
-  Parameters* parameters_;
+  DType dtype() const { return parameters_->dtype(); }
+  Parameters const* parameters_;
   index_t window_;
   int linear_[4], gain_[3], bias_[3];
 };
@@ -51,7 +59,7 @@ private:
 class Attention {
 public:
   Attention(Parameters&, WeightBook&, std::string const& name, TransformerConfig const&, index_t window);
-  Var forward(Context&, PreparedWeights const&, LayerGrid const&, bool whole_globe, Var const& x) const;
+  Var forward(Context&, PreparedWeights const&, LayerGrid const&, LayerTokens const&, Var const& x) const;
 
 private:
   std::string name_;
@@ -64,11 +72,12 @@ private:
 
 class FeedForward {
 public:
-  FeedForward(Parameters&, WeightBook&, std::string const& name, index_t dim, double dropout);
+  FeedForward(Parameters&, WeightBook&, std::string const& name, TransformerConfig const&);
   Var forward(Context&, PreparedWeights const&, LayerGrid const&, Var const& x) const;
 
 private:
   std::string name_;
+  index_t hidden_;
   double dropout_;
   ChannelNorm norm_;
   int up_, down_;

@@ -12,14 +12,32 @@
 
 namespace rossby {
 
-/// The weights of one forward pass: what layers multiply with.
+/// A pair of layers that a tensor group can share: each rank computes some outputs of the first and multiplies the same
+/// inputs of the second.
+struct TensorBlock {
+  std::string name;        ///< module: "layers.0.1.layers.0.0"
+  std::string column, row; ///< paths below it: "to_qkv", "to_out"
+  index_t indivisible;     ///< what is never cut: attention heads, hidden channels; a degree must divide their number
+  char const* what;        ///< their name: "heads"
+  index_t sections;        ///< of the first layer's outputs: q, k and v
+  int stage;               ///< of the encoder
+};
+
+/// The parameters of one forward pass: what layers compute with.
 class PreparedWeights {
 public:
-  Weight const& operator[](int number) const { return list_[static_cast<std::size_t>(number)]; }
+  /// Of a layer with a weight matrix.
+  Weight const& operator[](int number) const { return weights_[static_cast<std::size_t>(number)]; }
+  /// Any other parameter, by its number.
+  Var const& parameter(int number) const { return (*parameters_)[static_cast<std::size_t>(number)]; }
+  /// For `unit`: a layer may use its parameters only inside of its unit.
+  std::shared_ptr<UnitScope> const& scope(int unit) const { return scopes_[static_cast<std::size_t>(unit)]; }
 
 private:
   friend class WeightBook;
-  std::vector<Weight> list_;
+  std::vector<Weight> weights_;
+  std::shared_ptr<std::vector<Var> const> parameters_;
+  std::vector<std::shared_ptr<UnitScope>> scopes_;
 };
 
 /// Declares the parameters of every layer with a weight matrix under CREDIT's names and prepares all of them at once:
@@ -32,17 +50,23 @@ public:
   /// `name` is the module's: "layers.0.1.layers.0.0.to_qkv". Without `bias` there is none. Returns the weight's number.
   int declare(std::string const& name, Shape shape, ParameterLayout layout, Initial weight,
               std::optional<Initial> bias);
+  void declare(TensorBlock block) { tensor_blocks_.push_back(std::move(block)); }
+  std::vector<TensorBlock> const& tensor_blocks() const { return tensor_blocks_; }
 
   /// In training: one power step v = n(M^T u), u = n(M v), then sigma; in evaluation sigma from the stored vectors.
+  /// Each rank multiplies the parts that it stores; two sums over ranks serve all layers.
   std::shared_ptr<PreparedWeights const> prepare(Context&) const;
 
 private:
   struct Entry {
     int weight, bias, u, v;
   };
+  std::vector<double> sigmas(Context&) const;
+
   Parameters* parameters_;
   bool spectral_;
   std::vector<Entry> entries_;
+  std::vector<TensorBlock> tensor_blocks_;
 };
 
 /// PyTorch's default for linear and convolutional layers: uniform on +-1/sqrt(fan_in), weight and bias.

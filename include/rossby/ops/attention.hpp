@@ -14,6 +14,8 @@ struct WindowAttention {
   double dropout = 0;      ///< probability of dropping an entry of P
   DropoutKey key{};        ///< used when dropout > 0
   GlobalNumbers windows{}; ///< of the windows of one sample; needed when dropout > 0
+  index_t first_head = 0;  ///< of the layer's `all_heads` (0: no others) when a tensor group shares them: for dropout
+  index_t all_heads = 0;
 };
 
 /// qkv: [batch * windows, tokens, 3 heads dim_head], thirds q, k, v, head-major inside each; bias: [tokens, tokens],

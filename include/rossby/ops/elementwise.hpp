@@ -21,6 +21,8 @@ void activation_backward(Exec const&, Activation, Array const& x, Array const& d
 
 /// c = a + b.
 void add(Exec const&, Array const& a, Array const& b, Array const& c);
+/// c[i, :] = a[i, :] + bias + b[i, :].
+void add_with_bias(Exec const&, Array const& a, Array const& bias, Array const& b, Array const& c);
 /// a += factor b.
 void add_scaled(Exec const&, double factor, Array const& b, Array const& a);
 
@@ -40,20 +42,23 @@ struct DropoutKey {
 };
 
 /// The factors of dropout, 0 or 1/(1 - p). Row r of `width` entries draws four entries from each block of random bits,
-/// at counters r * ceil(width / 4) onwards.
+/// at counters r * ceil(width / 4) onwards. A rank may hold only some entries of a row.
 class KeepMask {
 public:
   KeepMask(DropoutKey key, double p)
       : key_(key), threshold_(static_cast<std::uint32_t>(p * 4294967296.0)), keep_(1 / (1 - p))
   {
   }
-  /// Calls f(entry, factor) for the entries of one row.
-  template <class F> KOKKOS_INLINE_FUNCTION void for_each_in_row(std::uint64_t row, index_t width, F const& f) const
+  /// Calls f(entry, factor) for entries [begin, end) of one row.
+  template <class F>
+  KOKKOS_INLINE_FUNCTION void for_each_in_row(std::uint64_t row, index_t width, index_t begin, index_t end,
+                                              F const& f) const
   {
-    std::uint64_t counter = row * static_cast<std::uint64_t>((width + 3) / 4);
-    for (index_t c = 0; c < width; c += 4, ++counter) {
+    index_t const first = begin / 4 * 4;
+    std::uint64_t counter = row * static_cast<std::uint64_t>((width + 3) / 4) + static_cast<std::uint64_t>(begin / 4);
+    for (index_t c = first; c < end; c += 4, ++counter) {
       auto const bits = Philox::block(key_.seed, key_.stream, counter);
-      for (index_t e = c; e < c + 4 && e < width; ++e)
+      for (index_t e = math::max(c, begin); e < c + 4 && e < end; ++e)
         f(e, bits.w[e - c] < threshold_ ? 0.0 : keep_);
     }
   }
@@ -64,7 +69,14 @@ private:
   double keep_;
 };
 
-/// y = x mask / (1 - p) for x [B, n, C]; a cell's row of the mask is its global number. Its own adjoint.
-void dropout(Exec const&, DropoutKey, double p, GlobalNumbers const& cells, Array const& x, Array const& y);
+/// Channels [first, first + C) of `total`: those that a rank holds of a layer that a tensor group shares.
+struct ChannelShare {
+  index_t first = 0, total = 0;
+};
+
+/// y = x mask / (1 - p) for x [B, n, C]; a cell's row of the mask, over all channels, is its global number. Its own
+/// adjoint.
+void dropout(Exec const&, DropoutKey, double p, GlobalNumbers const& cells, ChannelShare, Array const& x,
+             Array const& y);
 
 } // namespace rossby::ops

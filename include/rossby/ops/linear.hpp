@@ -14,4 +14,7 @@ void linear_forward(Exec const&, Array const& x, Array const& w, double scale, A
 void linear_backward(Exec const&, Array const& x, Array const& w, double scale, Array const& dy, Array const& dx,
                      Array const& dw, Array const& dbias);
 
+/// dbias += sum of dy over tokens, where nothing else of the layer has a gradient to compute.
+void bias_backward(Exec const&, Array const& dy, Array const& dbias);
+
 } // namespace rossby::ops

@@ -6,12 +6,23 @@
 
 namespace rossby::ops {
 
-/// The weight as a matrix m [out, in]. With `iterate` one power step first: v = n(m^T u), u = n(m v), where
-/// n(z) = z / max(|z|, 1e-12); u [out] and v [in] are replaced. Then sigma [1] = u . (m v).
-void spectral_sigma(Exec const&, Array const& m, bool iterate, Array const& u, Array const& v, Array const& sigma);
+// A rank may hold a block of the weight matrix m [out, in]; the vectors u [out] and v [in] are then those of its rows
+// and columns. Products of blocks add up to products of the matrix.
 
-/// Gradient of m from the gradient g of w = m / sigma with u and v constant: dm += (g - <g, w> u v^T) / sigma.
-void spectral_backward(Exec const&, Array const& m, Array const& u, Array const& v, double sigma, Array const& g,
+/// v = m^T u.
+void spectral_transposed_product(Exec const&, Array const& m, Array const& u, Array const& v);
+/// u = m v.
+void spectral_product(Exec const&, Array const& m, Array const& v, Array const& u);
+/// to = z / max(|z|, 1e-12), of whole vectors.
+void spectral_normalise(Exec const&, Array const& z, Array const& to);
+/// sigma [1] = u . image, with image = m v, of whole vectors.
+void spectral_sigma(Exec const&, Array const& u, Array const& image, Array const& sigma);
+
+/// product [1], float64, = sum of g m over the block.
+void spectral_inner_product(Exec const&, Array const& m, Array const& g, Array const& product);
+/// Gradient of m from the gradient g of w = m / sigma with u and v constant: dm += (g - <g, w> u v^T) / sigma, where
+/// <g, w> = product / sigma is that of the whole matrix.
+void spectral_backward(Exec const&, Array const& u, Array const& v, double sigma, Array const& product, Array const& g,
                        Array const& dm);
 
 } // namespace rossby::ops

@@ -2,7 +2,7 @@
 /// \file
 /// AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, in PyTorch's form.
 
-#include <rossby/optim/gradients.hpp>
+#include <rossby/parallel/gradients.hpp>
 
 #include <cstdint>
 #include <vector>

@@ -8,8 +8,9 @@
 #include <rossby/data/config.hpp>
 #include <rossby/models/config.hpp>
 #include <rossby/optim/adamw.hpp>
-#include <rossby/optim/gradients.hpp>
 #include <rossby/optim/schedule.hpp>
+#include <rossby/parallel/config.hpp>
+#include <rossby/parallel/gradients.hpp>
 
 #include <array>
 #include <limits>
@@ -20,23 +21,6 @@
 #include <vector>
 
 namespace rossby {
-
-/// trainer.parallelism. Ranks are row-major over (data, tensor, domain), domain fastest.
-struct ParallelismConfig {
-  enum class Data { none, ddp, fsdp2 } data = Data::ddp;
-  int tensor = 1;
-  /// Tiles in latitude and longitude; `domain: 3` means [3, 1].
-  std::array<int, 2> domain{1, 1};
-
-  int domain_size() const { return domain[0] * domain[1]; }
-  /// Ranks that share one sample.
-  int group_size() const { return tensor * domain_size(); }
-
-  /// `node` is trainer.parallelism; a missing one means {data: ddp, tensor: 1, domain: 1}.
-  static ParallelismConfig read(DeckNode const& node, Problems&);
-  /// Can `world` ranks form this mesh? Otherwise an error that names the key, the value and what would fit.
-  void check(int world, Problems&) const;
-};
 
 struct TrainerConfig {
   ParallelismConfig parallelism;
@@ -116,7 +100,7 @@ std::string name_of(MetricKind);
 struct MetricsConfig {
   struct Metric {
     MetricKind kind = MetricKind::rmse;
-    std::string climatology_path; ///< acc only; empty: no climatology is subtracted
+    std::string climatology_path; ///< acc only; empty: the mean over the samples seen
   };
   std::vector<Metric> metrics{{MetricKind::rmse, {}}, {MetricKind::r2score, {}}, {MetricKind::bias, {}}};
   LossConfig::Weighting weighting = LossConfig::Weighting::none;
@@ -125,16 +109,13 @@ struct MetricsConfig {
   bool normalize_weights = true, use_latitude_weights = false;
   std::string latitude_weights;
 
-  static constexpr char const* climatology_key = "metrics.args.metrics.acc.climatology_path";
-  /// The file that acc takes anomalies about, or nothing.
-  std::optional<std::string> climatology() const;
   static MetricsConfig read(DeckNode const& node, Problems&);
 };
 
 /// How one variable is stored.
 struct EncodingConfig {
   DType dtype = DType::float32;
-  bool zlib = false, shuffle = true, fletcher32 = false; ///< shuffle counts with zlib only
+  bool zlib = false, shuffle = false, fletcher32 = false;
   int complevel = 4;
   std::vector<index_t> chunksizes; ///< empty: the library's choice
 };

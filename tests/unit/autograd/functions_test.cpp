@@ -93,8 +93,9 @@ TEST(Functions, AttentionAndDropout)
   check("window attention", {input({4, 3, 12}, 1), input({3, 3}, 2)}, [&](Context& ctx, Vars const& v) {
     return window_attention(ctx, {3, 2, 2, 0.3, dropout_key(ctx, "attention"), windows}, v[0], v[1]);
   });
-  check("dropout", {input({2, 3, 5}, 1)},
-        [&](Context& ctx, Vars const& v) { return dropout(ctx, "layer", 0.4, cells, v[0]); });
+  check("dropout", {input({2, 3, 5}, 1)}, [&](Context& ctx, Vars const& v) {
+    return dropout(ctx, "layer", 0.4, cells, {0, v[0].value().shape().back()}, v[0]);
+  });
 }
 
 TEST(Functions, Rearrangements)
@@ -149,7 +150,7 @@ TEST(Functions, DropoutHasCoordinates)
   ops::GlobalNumbers const cells{IndexList({0, 1, 2, 3}), 4, 0};
   Var const x(input({2, 4, 20}, 1));
   auto const values = [&](Context ctx, char const* layer) {
-    return dropout(ctx, layer, 0.5, cells, x).value().to_host();
+    return dropout(ctx, layer, 0.5, cells, {0, 20}, x).value().to_host();
   };
   Context const here = context(nullptr);
   EXPECT_EQ(values(here, "a"), values(here, "a"));
@@ -169,11 +170,11 @@ TEST(Functions, DropoutHasCoordinates)
   }()));
   other = here;
   --other.first_sample;
-  auto const before = dropout(other, "a", 0.5, cells, turned).value().to_host(), now = values(here, "a");
+  auto const before = dropout(other, "a", 0.5, cells, {0, 20}, turned).value().to_host(), now = values(here, "a");
   EXPECT_TRUE(std::equal(now.begin(), now.begin() + 80, before.begin() + 80));
   // A forecast drops nothing and copies nothing.
   other.training = false;
-  EXPECT_EQ(dropout(other, "a", 0.5, cells, x).value().data(), x.value().data());
+  EXPECT_EQ(dropout(other, "a", 0.5, cells, {0, 20}, x).value().data(), x.value().data());
 }
 
 /// What a transformer layer looks like: normalised, dropped, added to a second input and to itself.
@@ -181,9 +182,12 @@ Var layer(Context& ctx, Vars const& in, Vars const& weights, ops::GlobalNumbers 
 {
   Var h = channel_norm(ctx, in[0], weights[0], weights[1], 1e-5);
   h = linear(ctx, h, {weights[2], 0.7, weights[1]});
-  h = dropout(ctx, "layer", 0.3, cells, activation(ctx, Activation::gelu, h));
+  h = dropout(ctx, "layer", 0.3, cells, {0, in[0].value().shape().back()}, activation(ctx, Activation::gelu, h));
   return add(ctx, add(ctx, h, in[0]), in[1]);
 }
+
+/// These units have no parameters of their own.
+std::shared_ptr<UnitScope> const nothing = std::make_shared<UnitScope>();
 
 struct Result {
   Values y;
@@ -207,15 +211,16 @@ Result run_layers(int checkpoint, bool first_needs_grad)
   Var const a(input({2, 3, width}, 30), first_needs_grad), b(input({2, 3, width}, 31), true);
   auto const both = [=](Context& ctx, Vars const& in) {
     bool const inner = checkpoint == 1 || checkpoint == 3;
-    Var const h = unit(ctx, "first", inner, in, [=](Context& c, Vars const& x) { return layer(c, x, first, cells); });
-    return concatenate(
-        ctx,
-        unit(ctx, "second", inner, {h, in[1]}, [=](Context& c, Vars const& x) { return layer(c, x, second, cells); }),
-        h);
+    Var const h =
+        unit(ctx, "first", inner, nothing, in, [=](Context& c, Vars const& x) { return layer(c, x, first, cells); });
+    return concatenate(ctx,
+                       unit(ctx, "second", inner, nothing, {h, in[1]},
+                            [=](Context& c, Vars const& x) { return layer(c, x, second, cells); }),
+                       h);
   };
   Tape tape;
   Context ctx = context(&tape);
-  Var const y = add(ctx, unit(ctx, "both", checkpoint >= 2, {a, b}, both), concatenate(ctx, b, a));
+  Var const y = add(ctx, unit(ctx, "both", checkpoint >= 2, nothing, {a, b}, both), concatenate(ctx, b, a));
   Result result{y.value().to_host(), {}, tape.nodes()};
   tape.backward(Exec(), y, input({2, 3, 2 * width}, 40));
   weights.push_back(a);
@@ -245,7 +250,7 @@ TEST(Unit, OfNothingIsItsInput)
   Tape tape;
   Context ctx = context(&tape);
   Var const x(input({3}, 1), true);
-  Var const y = unit(ctx, "identity", true, {x}, [](Context&, Vars const& in) { return in[0]; });
+  Var const y = unit(ctx, "identity", true, nothing, {x}, [](Context&, Vars const& in) { return in[0]; });
   tape.backward(Exec(), add(ctx, y, x), Array::from_host(DType::float64, {3}, {1, 2, 3}));
   EXPECT_EQ(x.grad().to_host(), (Values{2, 4, 6}));
 }

@@ -75,7 +75,7 @@ protected:
   {
     Problems problems;
     auto const deck = Deck::parse(file_.read_string_attribute("/", "model_yaml"));
-    model_ = make_model(ModelConfig::read(deck["model"], problems), Communicator(), 1, 1);
+    model_ = make_model(ModelConfig::read(deck["model"], problems));
     problems.raise();
     auto const shape = file_.shape("input");
     batch_ = shape[0];
@@ -94,7 +94,7 @@ protected:
 
   void reset()
   {
-    model_->parameters().allocate(exec_, GetParam().dtype, 1);
+    model_->allocate(exec_, GetParam().dtype, 1);
     for (auto& p : model_->parameters().all()) {
       ASSERT_EQ(file_.shape("model/" + p.spec.name), p.spec.shape) << p.spec.name;
       from_file_order(exec_, p.spec, file_.read("model/" + p.spec.name), p.value());
@@ -195,7 +195,7 @@ TEST_P(Golden, OptimizerSteps)
   Gradients gradients(model_->parameters());
   for (std::size_t i = 0; i < losses.size(); ++i) {
     EXPECT_LE(std::abs(step_loss() - losses[i]) / losses[i], 1e-8) << "step " << i;
-    gradients.collect(exec_, model_->parameters(), Communicator());
+    gradients.collect(exec_, model_->parameters());
     double const norm = gradients.norm(exec_);
     EXPECT_LE(std::abs(norm - norms[i]) / norms[i], 1e-8) << "step " << i;
     optimizer.step(exec_, model_->parameters(), gradients, std::stod(m[1]), clip.coefficient(norm));

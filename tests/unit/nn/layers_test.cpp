@@ -27,7 +27,7 @@ ModelConfig small_grid()
 struct Bench {
   Parameters parameters;
   WeightBook book{parameters, false};
-  SpatialPlan plan{small_grid(), Communicator(), 1, 1};
+  SpatialPlan plan{small_grid(), Communicator(), {}};
 
   void allocate()
   {
@@ -38,16 +38,10 @@ struct Bench {
   }
   LayerGrid layer_grid(int s) const
   {
-    auto const &near = plan.short_windows(s), &far = plan.long_windows(s);
     Box const tile = plan.tile(plan.stage(s));
-    return {{tile.rows(), tile.cols()},
-            &near.map,
-            &far.map,
-            near.windows,
-            far.windows,
-            near.numbers,
-            far.numbers,
-            plan.cells(s)};
+    auto const tokens = [](WindowMap const& w) { return LayerTokens{&w.map, w.windows, w.tokens, w.numbers}; };
+    return {
+        {tile.rows(), tile.cols()}, tokens(plan.short_windows(s)), tokens(plan.long_windows(s)), tokens(plan.cells(s))};
   }
   DecoderGrid decoder_grid(int k) const
   {
@@ -93,7 +87,7 @@ struct Bench {
 TEST(TransformerLayer, Gradients)
 {
   Bench b;
-  TransformerLayer const layer(b.parameters, b.book, "layer", {16, 8, 2, 2, 0.2, 0.2});
+  TransformerLayer const layer(b.parameters, b.book, "layer", {16, 8, 2, 2, 0.2, 0.2, 1});
   b.allocate();
   auto const grid = b.layer_grid(1);
   b.check(random_array(DType::float64, {2, 4, 8, 16}, 1),

@@ -8,13 +8,20 @@ using namespace test;
 struct Book {
   Parameters parameters;
   WeightBook book;
-  explicit Book(bool spectral) : book(parameters, spectral) {}
+  explicit Book(bool spectral) : book(parameters, spectral) { parameters.begin_unit("all"); }
   std::vector<std::string> names() const
   {
     std::vector<std::string> list;
     for (auto const& p : parameters.all())
       list.push_back(p.spec.name);
     return list;
+  }
+  /// x through one linear layer, which is the whole model.
+  Var forward(Context& ctx, int weight, Var const& x)
+  {
+    auto const weights = book.prepare(ctx);
+    return unit(ctx, "all", false, weights->scope(0), {x},
+                [&](Context& c, std::vector<Var> const& in) { return linear(c, in[0], (*weights)[weight]); });
   }
   Values file(std::string const& name)
   {
@@ -108,7 +115,7 @@ TEST(WeightBook, GradientsThroughTheNormalisation)
     auto const forward = [&](Context ctx, Var const& x, Arrays const& in) {
       weight.value().copy_from(Exec(), in[1]);
       bias.value().copy_from(Exec(), in[2]);
-      return linear(ctx, x, (*b.book.prepare(ctx))[w]);
+      return b.forward(ctx, w, x);
     };
     check_gradients(
         {random_array(DType::float64, {5, 4}, 1), weight.value().clone(Exec()), bias.value().clone(Exec())},
@@ -131,7 +138,7 @@ TEST(WeightBook, BackwardUsesTheVectorsOfItsOwnForward)
     b.parameters.allocate(Exec(), DType::float64, 1);
     Tape tape;
     Context ctx{Exec(), &tape, true};
-    Var const y = linear(ctx, Var(random_array(DType::float64, {5, 4}, 1)), (*b.book.prepare(ctx))[w]);
+    Var const y = b.forward(ctx, w, Var(random_array(DType::float64, {5, 4}, 1)));
     Context silent{Exec(), nullptr, true};
     if (pass_in_between)
       b.book.prepare(silent);
@@ -149,7 +156,7 @@ TEST(WeightBook, UnusedWeightsGetNoGradient)
   b.parameters.allocate(Exec(), DType::float64, 1);
   Tape tape;
   Context ctx{Exec(), &tape};
-  tape.backward(Exec(), linear(ctx, Var(random_array(DType::float64, {5, 4}, 1)), (*b.book.prepare(ctx))[used]),
+  tape.backward(Exec(), b.forward(ctx, used, Var(random_array(DType::float64, {5, 4}, 1))),
                 random_array(DType::float64, {5, 3}, 2));
   EXPECT_TRUE(static_cast<bool>(b.parameters.find("used.weight_orig")->var.grad()));
   EXPECT_FALSE(static_cast<bool>(b.parameters.find("idle.weight_orig")->var.grad()));

@@ -101,7 +101,7 @@ TEST(Dropout, DrawsAtGlobalNumbers)
   index_t const total = 9, first = 2, channels = 5;
   for (DType const type : {DType::float64, DType::float32}) {
     Array const x = random_array(type, {2, 4, channels}, 1), y = unwritten(type, {2, 4, channels});
-    ops::dropout(Exec(), key, p, {IndexList(numbers), total, first}, x, y);
+    ops::dropout(Exec(), key, p, {IndexList(numbers), total, first}, {0, x.extent(2)}, x, y);
     auto const hx = x.to_host();
     Values wanted;
     for (index_t b = 0; b < 2; ++b)
@@ -126,11 +126,11 @@ TEST(Dropout, IsTheSameOnAnyMeshAndKeepsTheMean)
   Array const ones = Array::zeros(Exec(), DType::float64, {1, cells, channels}),
               y = unwritten(DType::float64, {1, cells, channels});
   ones.fill(Exec(), 1);
-  ops::dropout(Exec(), key, 0.2, {IndexList(all), cells, 0}, ones, y);
+  ops::dropout(Exec(), key, 0.2, {IndexList(all), cells, 0}, {0, ones.extent(2)}, ones, y);
   auto const whole = y.to_host();
   for (auto const& part : {even, odd}) {
     Array const x = ones.slice(0, {1, cells / 2, channels}), z = unwritten(DType::float64, {1, cells / 2, channels});
-    ops::dropout(Exec(), key, 0.2, {IndexList(part), cells, 0}, x, z);
+    ops::dropout(Exec(), key, 0.2, {IndexList(part), cells, 0}, {0, x.extent(2)}, x, z);
     auto const h = z.to_host();
     for (std::size_t i = 0; i < part.size(); ++i)
       for (index_t c = 0; c < channels; ++c)
@@ -141,7 +141,7 @@ TEST(Dropout, IsTheSameOnAnyMeshAndKeepsTheMean)
     mean += v / static_cast<double>(whole.size());
   EXPECT_NEAR(mean, 1, 4 * std::sqrt(0.2 / 0.8 / static_cast<double>(whole.size())));
   // Another layer or step drops others.
-  ops::dropout(Exec(), {1, 3}, 0.2, {IndexList(all), cells, 0}, ones, y);
+  ops::dropout(Exec(), {1, 3}, 0.2, {IndexList(all), cells, 0}, {0, ones.extent(2)}, ones, y);
   EXPECT_NE(y.to_host(), whole);
 }
 
@@ -150,13 +150,13 @@ TEST(Dropout, IsItsOwnAdjoint)
   ops::GlobalNumbers const cells{IndexList({0, 1, 2}), 3, 0};
   Array const x = random_array(DType::float64, {2, 3, 7}, 1), y = random_array(DType::float64, {2, 3, 7}, 2),
               fx = unwritten(DType::float64, {2, 3, 7}), fy = unwritten(DType::float64, {2, 3, 7});
-  ops::dropout(Exec(), {5, 6}, 0.5, cells, x, fx);
-  ops::dropout(Exec(), {5, 6}, 0.5, cells, y, fy);
+  ops::dropout(Exec(), {5, 6}, 0.5, cells, {0, x.extent(2)}, x, fx);
+  ops::dropout(Exec(), {5, 6}, 0.5, cells, {0, y.extent(2)}, y, fy);
   EXPECT_LT(adjoint_defect(Communicator(), x, y, fx, fy), 1e-14);
-  ops::dropout(Exec(), {5, 6}, 0, cells, x, fx);
+  ops::dropout(Exec(), {5, 6}, 0, cells, {0, x.extent(2)}, x, fx);
   EXPECT_EQ(fx.to_host(), x.to_host());
   Array const none = Array::empty(DType::float64, {2, 0, 7}); // an empty tile
-  ops::dropout(Exec(), {5, 6}, 0.5, {IndexList(), 3, 0}, none, none);
+  ops::dropout(Exec(), {5, 6}, 0.5, {IndexList(), 3, 0}, {0, none.extent(2)}, none, none);
 }
 
 } // namespace

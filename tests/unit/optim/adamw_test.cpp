@@ -47,7 +47,7 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
     for (int t = 1; t <= 4; ++t) {
       auto const g = gradient_of(0, t, 6);
       put_gradient(p, 0, g);
-      gradients.collect(exec, p, Communicator());
+      gradients.collect(exec, p);
       EXPECT_TRUE(gradients.present(0));
       EXPECT_FALSE(gradients.present(3));
       adam.step(exec, p, gradients, rate, 0.5);
@@ -71,7 +71,7 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
     EXPECT_FALSE(adam.moments(3).first);
     // A parameter that comes later starts its own count.
     put_gradient(p, 3, gradient_of(3, 0, 5));
-    gradients.collect(exec, p, Communicator());
+    gradients.collect(exec, p);
     adam.step(exec, p, gradients, rate, 1);
     EXPECT_EQ(adam.moments(3).step, 1);
     EXPECT_EQ(adam.moments(0).step, 4);
@@ -87,7 +87,7 @@ TEST(Gradients, NormsClipsAndFindsBadValuesAcrossBuckets)
   Gradients gradients(p, 8); // a bucket for each parameter
   put_gradient(p, 0, {1, 2, 3, 4, 5, 6});
   put_gradient(p, 3, {3, 0, 0, 0, 0});
-  gradients.collect(exec, p, Communicator());
+  gradients.collect(exec, p);
   EXPECT_FALSE(p[0].var.grad());
   EXPECT_EQ(gradients.of(0).to_host(), (std::vector<double>{1, 2, 3, 4, 5, 6}));
   EXPECT_NEAR(gradients.norm(exec), 10, 1e-12);
@@ -97,10 +97,10 @@ TEST(Gradients, NormsClipsAndFindsBadValuesAcrossBuckets)
   EXPECT_DOUBLE_EQ(ClipConfig{1}.coefficient(10), 1 / (10 + 1e-6));
   // Huge float32 values do not overflow the norm; an infinity is found.
   put_gradient(p, 0, {3e38, 0, 0, 0, 0, 0});
-  gradients.collect(exec, p, Communicator());
+  gradients.collect(exec, p);
   EXPECT_NEAR(gradients.norm(exec) / 3e38, 1, 1e-6);
   put_gradient(p, 3, {0, 0, INFINITY, 0, 0});
-  gradients.collect(exec, p, Communicator());
+  gradients.collect(exec, p);
   EXPECT_EQ(gradients.first_non_finite(exec), 3);
   EXPECT_FALSE(std::isfinite(gradients.norm(exec)));
 }

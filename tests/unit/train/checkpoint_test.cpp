@@ -58,7 +58,7 @@ struct SmallRun {
       parameters[i].var.accumulate(exec, g);
     }
     Gradients gradients(parameters);
-    gradients.collect(exec, parameters, Communicator());
+    gradients.collect(exec, parameters);
     adam->step(exec, parameters, gradients, 0.01, 1);
     ema->update(exec, parameters);
   }

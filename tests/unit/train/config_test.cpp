@@ -118,15 +118,20 @@ TEST(ParallelismConfig, WorldSize)
   EXPECT_THAT(all(fine), HasSubstr("trainer.parallelism.data: is 'none', so only tensor x domain = 6 ranks have work"));
 }
 
-TEST(ParallelismConfig, WhatIsNotThere)
+TEST(ParallelismConfig, WholeStages)
 {
-  ParallelismConfig c;
-  c.tensor = 2;
-  c.data = ParallelismConfig::Data::fsdp2;
-  Problems problems;
-  c.check(2, problems);
-  EXPECT_THAT(all(problems), HasSubstr("trainer.parallelism.data: is 'fsdp2'"));
-  EXPECT_THAT(all(problems), HasSubstr("trainer.parallelism.tensor: is 2"));
+  auto const read = [](std::string const& text, Problems& problems) {
+    auto const deck = Deck::parse("trainer: " + text);
+    return ParallelismConfig::read(deck["trainer"], problems);
+  };
+  Problems fine, wrong;
+  auto const c = read("{parallelism: {data: fsdp2, tensor: 2, domain: [3, 2]}, tensor_whole: [0, 2]}", fine);
+  EXPECT_TRUE(fine.errors().empty());
+  EXPECT_EQ(c.data, ParallelismConfig::Data::fsdp2);
+  EXPECT_EQ(c.group_size(), 12);
+  EXPECT_EQ(c.tensor_whole, (std::set<int>{0, 2}));
+  read("{tensor_whole: [4]}", wrong);
+  EXPECT_THAT(all(wrong), HasSubstr("trainer.tensor_whole: holds 4"));
 }
 
 LossConfig loss(std::string const& text, std::string* messages = nullptr)

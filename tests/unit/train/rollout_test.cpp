@@ -42,7 +42,8 @@ TEST(Rollout, FramesMoveDownAndTheNewestIsMadeOfStateForcingAndStaticFields)
   scale.scale = 3;
   scale.offset = -1;
   step.world.plan.transforms.feedback[1] = {scale}; // level 2 of u is normalised in another way as input
-  LinearModel const model(step.world.config.model, Communicator(), false);
+  LinearModel model(step.world.config.model);
+  model.allocate(Exec(), DType::float64, 1);
   auto const rollout = step.rollout(model);
   Exec const exec;
   for (DType const dtype : {DType::float32, DType::float64}) {
@@ -67,7 +68,8 @@ TEST(Rollout, ValuesStayWithinTheDecksBounds)
 {
   Step step;
   step.world.plan.config.clamp = {{-0.5, 0.5}};
-  LinearModel const model(step.world.config.model, Communicator(), false);
+  LinearModel model(step.world.config.model);
+  model.allocate(Exec(), DType::float64, 1);
   auto const rollout = step.rollout(model);
   Context context;
   for (double const v : rollout.first_input(Exec(), DType::float64, step.batch()).to_host())
@@ -81,7 +83,8 @@ TEST(Rollout, ValuesStayWithinTheDecksBounds)
 TEST(Rollout, OutputsComeInPhysicalUnits)
 {
   Step step;
-  LinearModel const model(step.world.config.model, Communicator(), false);
+  LinearModel model(step.world.config.model);
+  model.allocate(Exec(), DType::float64, 1);
   auto const physical =
       step.rollout(model).to_physical(Exec(), upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output)).to_host();
   for (std::size_t i = 0; i < physical.size(); ++i)

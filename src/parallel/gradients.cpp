@@ -1,4 +1,4 @@
-#include <rossby/optim/gradients.hpp>
+#include <rossby/parallel/gradients.hpp>
 
 #include <rossby/ops/fixed_order_sum.hpp>
 
@@ -23,29 +23,42 @@ double ClipConfig::coefficient(double norm) const
 }
 
 Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
-    : dtype_(parameters.dtype()), slice_(static_cast<std::size_t>(parameters.size())),
-      present_(static_cast<std::size_t>(parameters.size()), 0)
+    : dtype_(parameters.dtype()), placement_(parameters.placement()),
+      slice_(static_cast<std::size_t>(parameters.size())), present_(static_cast<std::size_t>(parameters.size()), 0)
+{
+  for (int i = 0; i < parameters.size(); ++i)
+    spread_.push_back(parameters.parts(i).size() > 1);
+  fill_buckets(parameters, bucket_bytes, false);
+  fill_buckets(parameters, bucket_bytes, true);
+}
+
+void Gradients::fill_buckets(Parameters const& parameters, std::size_t bucket_bytes, bool cut)
 {
   index_t const limit = static_cast<index_t>(bucket_bytes / size_of(dtype_));
+  auto const belongs = [&](int i) {
+    auto const& spec = parameters[i].spec;
+    return is_optimized(spec) && (spec.cut != TensorCut::none) == cut;
+  };
   for (int begin = 0; begin < parameters.size();) {
     int end = begin;
     index_t elements = 0;
     for (; end < parameters.size() && (elements == 0 || elements < limit); ++end)
-      elements += is_optimized(parameters[end].spec) ? parameters[end].value().size() : 0;
+      elements += belongs(end) ? parameters[end].value().size() : 0;
     Array const bucket = Array::empty(dtype_, {elements});
     index_t offset = 0;
     for (int i = begin; i < end; ++i) {
-      if (!is_optimized(parameters[i].spec))
+      if (!belongs(i))
         continue;
       slice_[static_cast<std::size_t>(i)] = bucket.slice(offset, parameters[i].value().shape());
       offset += parameters[i].value().size();
     }
-    buckets_.push_back(bucket);
+    if (elements > 0)
+      buckets_.push_back({bucket, cut ? placement_.replicas : placement_.world});
     begin = end;
   }
 }
 
-void Gradients::collect(Exec const& exec, Parameters& parameters, Communicator const& ranks)
+void Gradients::collect(Exec const& exec, Parameters& parameters)
 {
   // A rank whose tile is all padding may miss a parameter that others reach.
   std::vector<double> reached(slice_.size());
@@ -59,10 +72,12 @@ void Gradients::collect(Exec const& exec, Parameters& parameters, Communicator c
     }
   }
   parameters.drop_grads();
-  ranks.all_reduce_max(reached.data(), reached.size());
+  placement_.world.all_reduce_max(reached.data(), reached.size());
   present_.assign(reached.begin(), reached.end());
+  if (placement_.sharded)
+    return;
   for (auto const& bucket : buckets_)
-    ranks.all_reduce_sum(exec, bucket);
+    bucket.copies.all_reduce_sum(exec, bucket.values);
 }
 
 std::vector<double> Gradients::squares(Exec const& exec) const
@@ -74,7 +89,17 @@ std::vector<double> Gradients::squares(Exec const& exec) const
         using T = typename decltype(tag)::type;
         sum_of_squares<T>(exec, slice_[i].template flat<T>(), sums.slice(static_cast<index_t>(i), {1}));
       });
-  return sums.to_host(exec);
+  auto values = sums.to_host(exec);
+  std::vector<double> parts;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (spread_[i])
+      parts.push_back(values[i]);
+  (placement_.sharded ? placement_.world : placement_.tensor).all_reduce_sum(parts.data(), parts.size());
+  auto next = parts.begin();
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (spread_[i])
+      values[i] = *next++;
+  return values;
 }
 
 double Gradients::norm(Exec const& exec) const

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// The gradients of one optimizer step: packed, summed over ranks, measured, clipped.
+/// The gradients of one optimizer step: packed, summed over ranks, measured, clipped. Each rank has the gradients of
+/// the parts of parameters that it stores.
 
 #include <rossby/autograd/parameters.hpp>
 #include <rossby/comm/communicator.hpp>
@@ -21,31 +22,37 @@ struct ClipConfig {
   double coefficient(double norm) const;
 };
 
-/// True for what the optimizer moves: trainable parameters that the model uses.
-inline bool is_optimized(ParameterSpec const& spec) { return spec.trainable && spec.used; }
-
 /// Flat buffers of a bounded size, so that a step makes few reductions and none of them is huge.
 class Gradients {
 public:
   explicit Gradients(Parameters const&, std::size_t bucket_bytes = std::size_t{32} << 20);
 
-  /// Packs the gradients, drops them from the parameters and sums over `ranks`, all of which hold the same parameters.
-  void collect(Exec const&, Parameters&, Communicator const& ranks);
+  /// Packs the gradients, drops them from the parameters and sums each over the ranks with a copy of it. (The gradients
+  /// of sharded parameters are sums already.) Collective over all ranks of the placement.
+  void collect(Exec const&, Parameters&);
 
   /// False when no rank's backward pass reached the parameter: it is then left alone by the optimizer.
   bool present(int parameter) const { return present_[static_cast<std::size_t>(parameter)]; }
-  /// The summed gradient, in memory order and shaped like the parameter.
+  /// The summed gradient, in memory order and shaped like the stored part.
   Array const& of(int parameter) const { return slice_[static_cast<std::size_t>(parameter)]; }
-  /// Length of all of them together, in float64, summed in a fixed order.
+  /// Length of all of them together, all parts of all parameters, in float64, summed in a fixed order. Collective.
   double norm(Exec const&) const;
-  /// The first parameter whose gradient holds a NaN or an infinity; -1 when there is none.
+  /// The first parameter whose gradient holds a NaN or an infinity; -1 when there is none. Collective.
   int first_non_finite(Exec const&) const;
 
 private:
+  struct Bucket {
+    Array values;
+    Communicator copies;
+  };
   std::vector<double> squares(Exec const&) const;
+  void fill_buckets(Parameters const&, std::size_t bucket_bytes, bool cut);
 
   DType dtype_;
-  std::vector<Array> buckets_, slice_;
+  ParameterPlacement placement_;
+  std::vector<Bucket> buckets_;
+  std::vector<Array> slice_;
+  std::vector<char> spread_; ///< parameters of which other ranks hold other parts
   std::vector<char> present_;
 };
 

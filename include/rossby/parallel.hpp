@@ -1,0 +1,8 @@
+#pragma once
+/// \file
+/// Everything a host program needs to run a model on a mesh of ranks.
+
+#include <rossby/parallel/config.hpp>
+#include <rossby/parallel/gradients.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/parallel/plans.hpp>

@@ -1,0 +1,138 @@
+#include <rossby/parallel/plans.hpp>
+
+#include <rossby/core/error.hpp>
+
+#include <fmt/format.h>
+
+namespace rossby {
+
+namespace {
+std::string weight_name(Parameters& parameters, std::string const& layer)
+{
+  return parameters.find(layer + ".weight") ? layer + ".weight" : layer + ".weight_orig";
+}
+
+void cut(Parameters& parameters, std::string const& name, TensorCut how, index_t sections)
+{
+  Parameter* const p = parameters.find(name);
+  ROSSBY_EXPECT(p != nullptr);
+  p->spec.cut = how;
+  p->spec.sections = sections;
+}
+
+/// Global number of each cell of a box.
+std::vector<index_t> cells_of(Box const& box, index_t width)
+{
+  std::vector<index_t> cells;
+  for (index_t row = box.row0; row < box.row1; ++row)
+    for (index_t col = box.col0; col < box.col1; ++col)
+      cells.push_back(row * width + col);
+  return cells;
+}
+} // namespace
+
+Mesh build_device_mesh(ParallelismConfig const& config, Communicator const& world) { return Mesh(world, config); }
+
+void apply_domain_parallel(Model& model, Mesh const& mesh)
+{
+  auto layout = model.layout();
+  layout.spatial = mesh.domain;
+  layout.grid.rows = mesh.rows;
+  layout.grid.columns = mesh.columns;
+  layout.parameters.world = mesh.domain;
+  model.set_layout(layout);
+}
+
+void apply_tensor_parallel(Model& model, Mesh const& mesh, std::set<int> const& whole_stages)
+{
+  int const degree = mesh.tensor.size();
+  Problems problems;
+  auto& parameters = model.parameters();
+  for (auto const& block : model.tensor_blocks()) {
+    if (degree == 1 || whole_stages.count(block.stage))
+      continue;
+    if (block.indivisible % degree != 0) {
+      problems.error(
+          "trainer.parallelism.tensor",
+          fmt::format("{} ranks can't share the {} {} of {}", degree, block.indivisible, block.what, block.name),
+          fmt::format("use a degree that divides them, or add {} to trainer.tensor_whole", block.stage));
+      continue;
+    }
+    std::string const column = block.name + "." + block.column, row = block.name + "." + block.row;
+    cut(parameters, weight_name(parameters, column), TensorCut::rows, block.sections);
+    if (parameters.find(column + ".bias"))
+      cut(parameters, column + ".bias", TensorCut::rows, block.sections);
+    cut(parameters, weight_name(parameters, row), TensorCut::columns, 1);
+  }
+  problems.raise();
+  auto layout = model.layout();
+  layout.spatial = mesh.spatial;
+  layout.grid.tensor = degree;
+  layout.grid.tensor_whole = whole_stages;
+  layout.parameters = {mesh.spatial, mesh.domain, mesh.tensor, false};
+  model.set_layout(layout);
+}
+
+void apply_ddp(Model& model, Mesh const& mesh)
+{
+  auto layout = model.layout();
+  layout.parameters.world = mesh.world;
+  layout.parameters.replicas = mesh.replicas;
+  model.set_layout(layout);
+}
+
+void apply_fsdp2(Model& model, Mesh const& mesh)
+{
+  apply_ddp(model, mesh);
+  auto layout = model.layout();
+  layout.parameters.sharded = true;
+  model.set_layout(layout);
+}
+
+void parallelise(Model& model, Mesh const& mesh, ParallelismConfig const& config)
+{
+  apply_domain_parallel(model, mesh);
+  apply_tensor_parallel(model, mesh, config.tensor_whole);
+  switch (config.data) {
+  case ParallelismConfig::Data::none:
+    break;
+  case ParallelismConfig::Data::ddp:
+    return apply_ddp(model, mesh);
+  case ParallelismConfig::Data::fsdp2:
+    return apply_fsdp2(model, mesh);
+  }
+}
+
+DomainManager get_domain_manager(Model const& model) { return DomainManager(model); }
+
+Array shard_spatial(Exec const& exec, Array const& whole, DomainManager const& manager)
+{
+  index_t const batch = whole.extent(0), channels = whole.extent(3);
+  Tiling const& grid = manager.input();
+  ROSSBY_EXPECT(whole.extent(1) == grid.height() && whole.extent(2) == grid.width());
+  Box const mine = grid.box(manager.ranks().rank());
+  IndexMap const map(Communicator(), Tiling::whole(grid.height(), grid.width()), cells_of(mine, grid.width()));
+  Array const tile = Array::empty(whole.dtype(), {batch, mine.rows(), mine.cols(), channels});
+  map.apply(exec, whole, tile);
+  return tile;
+}
+
+Array gather_spatial(Exec const& exec, Array const& tile, DomainManager const& manager, Tiling const& tiling)
+{
+  IndexMap const map(manager.ranks(), tiling, cells_of({0, tiling.height(), 0, tiling.width()}, tiling.width()));
+  Array const whole = Array::empty(tile.dtype(), {tile.extent(0), tiling.height(), tiling.width(), tile.extent(3)});
+  map.apply(exec, tile, whole);
+  return whole;
+}
+
+void sync_domain_gradients(Exec const& exec, Model& model)
+{
+  auto& parameters = model.parameters();
+  Gradients gradients(parameters);
+  gradients.collect(exec, parameters);
+  for (int i = 0; i < parameters.size(); ++i)
+    if (gradients.present(i))
+      parameters[i].var.accumulate(exec, gradients.of(i));
+}
+
+} // namespace rossby
