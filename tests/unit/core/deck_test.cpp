@@ -1,5 +1,6 @@
 #include <rossby/core/deck.hpp>
 #include <rossby/core/suggest.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,18 +11,8 @@
 namespace rossby {
 namespace {
 
+using test::message_of;
 using ::testing::HasSubstr;
-
-/// The message of the Error that `f` throws.
-template <class F> std::string message_of(F&& f)
-{
-  try {
-    f();
-  } catch (Error const& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 TEST(Deck, Types)
 {

@@ -5,6 +5,7 @@
 #include <rossby/core/deck.hpp>
 #include <rossby/data/dataset.hpp>
 #include <rossby/io/netcdf.hpp>
+#include <support/messages.hpp>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -190,17 +191,6 @@ inline DataPlan plan_of(std::string const& deck, DataPlan::Use use = DataPlan::U
   DataPlan plan = DataPlan::make(Deck::parse(deck), use, model, problems);
   problems.raise();
   return plan;
-}
-
-/// The text of the error that `f` ends in.
-template <class F> std::string message_of(F&& f)
-{
-  try {
-    f();
-  } catch (Error const& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 } // namespace rossby::test

@@ -1,5 +1,6 @@
 #include <rossby/core/error.hpp>
 #include <rossby/data/scaler.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,12 +66,7 @@ TEST(ScalerFile, WritesWhatItReadsAndKeepsTheOldOne)
 TEST(ScalerFile, SaysWhatIsWrong)
 {
   auto const message = [](std::string const& text) {
-    try {
-      ScalerFile::parse(text, "s.json").get("input", "a");
-    } catch (Error const& e) {
-      return std::string(e.what());
-    }
-    return std::string("no error");
+    return test::message_of([&] { ScalerFile::parse(text, "s.json").get("input", "a"); });
   };
   EXPECT_THAT(message("{\"input\": {"), HasSubstr("cut short"));
   EXPECT_THAT(message("{}"), HasSubstr("has no input scaler for a"));

@@ -1,4 +1,5 @@
 #include <rossby/io/hdf5.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 namespace {
 using namespace rossby;
 using io::Hdf5File;
+using test::message_of;
 namespace fs = std::filesystem;
 
 struct Hdf5 : ::testing::Test {
@@ -18,16 +20,6 @@ struct Hdf5 : ::testing::Test {
   std::string path = (folder / "file.h5").string();
   void SetUp() override { fs::create_directories(folder); }
   void TearDown() override { fs::remove_all(folder); }
-
-  static std::string message_of(std::function<void()> const& f)
-  {
-    try {
-      f();
-    } catch (Error const& e) {
-      return e.what();
-    }
-    return "nothing was thrown";
-  }
 };
 
 TEST_F(Hdf5, DatasetsComeBackInBothTypesAndInBoxes)

@@ -1,5 +1,5 @@
-#include <rossby/core/error.hpp>
 #include <rossby/io/netcdf.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,15 +20,10 @@ std::string path_of(std::string const& name)
   return (folder / name).string();
 }
 
+/// What reading variable v ends in.
 std::string message_of(std::string const& file)
 {
-  try {
-    NetcdfReader reader(file);
-    (void)reader.read("v");
-  } catch (Error const& e) {
-    return e.what();
-  }
-  return "no error";
+  return test::message_of([&] { (void)NetcdfReader(file).read("v"); });
 }
 
 TEST(Netcdf, WritesAndReadsBoxesAndAttributes)

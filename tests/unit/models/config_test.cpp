@@ -1,4 +1,5 @@
 #include <rossby/models/config.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,15 +32,7 @@ model:
 struct Outcome {
   ModelConfig config;
   Problems problems;
-  std::string all() const
-  {
-    std::string text;
-    for (auto const& e : problems.errors())
-      text += std::string(e.what()) + "\n";
-    for (auto const& w : problems.warnings())
-      text += std::string("warning ") + w.what() + "\n";
-    return text;
-  }
+  std::string all() const { return test::text_of(problems); }
 };
 
 Outcome read(std::vector<std::string> const& changes = {})

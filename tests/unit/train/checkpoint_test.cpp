@@ -1,5 +1,6 @@
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/weights.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,26 +9,16 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <sys/resource.h>
 #include <unistd.h>
 
 namespace {
 using namespace rossby;
+using rossby::test::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
-
-std::string message_of(std::function<void()> const& f)
-{
-  try {
-    f();
-  } catch (Error const& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 struct SmallRun {
   Exec exec;

@@ -1,4 +1,5 @@
 #include <rossby/train/config.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,17 +9,8 @@
 namespace rossby {
 namespace {
 
+using test::text_of;
 using ::testing::HasSubstr;
-
-std::string all(Problems const& problems)
-{
-  std::string text;
-  for (auto const& e : problems.errors())
-    text += std::string(e.what()) + "\n";
-  for (auto const& w : problems.warnings())
-    text += std::string("warning ") + w.what() + "\n";
-  return text;
-}
 
 TrainerConfig trainer(std::string const& text, std::string* messages = nullptr)
 {
@@ -27,9 +19,9 @@ TrainerConfig trainer(std::string const& text, std::string* messages = nullptr)
   auto const c = TrainerConfig::read(deck["trainer"], problems);
   deck.check_all_read(problems);
   if (messages)
-    *messages = all(problems);
+    *messages = text_of(problems);
   else
-    EXPECT_EQ(all(problems), "");
+    EXPECT_EQ(text_of(problems), "");
   return c;
 }
 
@@ -109,13 +101,14 @@ TEST(ParallelismConfig, WorldSize)
   c.domain = {3, 2};
   Problems problems;
   c.check(8, problems);
-  EXPECT_THAT(all(problems), HasSubstr("needs a multiple of 6 ranks; this run has 8\n  fix: start 6 or 12 ranks"));
+  EXPECT_THAT(text_of(problems), HasSubstr("needs a multiple of 6 ranks; this run has 8\n  fix: start 6 or 12 ranks"));
   Problems fine;
   c.check(12, fine);
   EXPECT_TRUE(fine.errors().empty());
   c.data = ParallelismConfig::Data::none;
   c.check(12, fine);
-  EXPECT_THAT(all(fine), HasSubstr("trainer.parallelism.data: is 'none', so only tensor x domain = 6 ranks have work"));
+  EXPECT_THAT(text_of(fine),
+              HasSubstr("trainer.parallelism.data: is 'none', so only tensor x domain = 6 ranks have work"));
 }
 
 TEST(ParallelismConfig, WholeStages)
@@ -131,7 +124,7 @@ TEST(ParallelismConfig, WholeStages)
   EXPECT_EQ(c.group_size(), 12);
   EXPECT_EQ(c.tensor_whole, (std::set<int>{0, 2}));
   read("{tensor_whole: [4]}", wrong);
-  EXPECT_THAT(all(wrong), HasSubstr("trainer.tensor_whole: holds 4"));
+  EXPECT_THAT(text_of(wrong), HasSubstr("trainer.tensor_whole: holds 4"));
 }
 
 LossConfig loss(std::string const& text, std::string* messages = nullptr)
@@ -141,9 +134,9 @@ LossConfig loss(std::string const& text, std::string* messages = nullptr)
   auto const c = LossConfig::read(deck["loss"], problems);
   deck.check_all_read(problems);
   if (messages)
-    *messages = all(problems);
+    *messages = text_of(problems);
   else
-    EXPECT_EQ(all(problems), "");
+    EXPECT_EQ(text_of(problems), "");
   return c;
 }
 
@@ -186,7 +179,7 @@ TEST(MetricsConfig, ReadsAndRefuses)
   deck.check_all_read(problems);
   EXPECT_EQ(c.metrics.size(), 3u);
   EXPECT_EQ(c.metrics[1].climatology_path, "c.nc");
-  EXPECT_EQ(problems.errors().size(), 2u) << all(problems);
+  EXPECT_EQ(problems.errors().size(), 2u) << text_of(problems);
   Problems none;
   EXPECT_EQ(MetricsConfig::read(Deck::parse("a: 1")["metrics"], none).metrics.size(), 3u);
 }

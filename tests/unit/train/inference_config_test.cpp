@@ -1,4 +1,5 @@
 #include <rossby/train/config.hpp>
+#include <support/messages.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,17 +7,8 @@
 namespace rossby {
 namespace {
 
+using test::text_of;
 using ::testing::HasSubstr;
-
-std::string all(Problems const& problems)
-{
-  std::string text;
-  for (auto const& e : problems.errors())
-    text += std::string(e.what()) + "\n";
-  for (auto const& w : problems.warnings())
-    text += std::string("warning ") + w.what() + "\n";
-  return text;
-}
 
 TEST(InferenceConfig, Batch)
 {
@@ -32,7 +24,7 @@ inference:
   Problems problems;
   auto const c = InferenceConfig::read(deck["inference"], problems);
   deck.check_all_read(problems);
-  EXPECT_EQ(all(problems), "");
+  EXPECT_EQ(text_of(problems), "");
   EXPECT_EQ(c.initial_times().size(), 5u);
   EXPECT_EQ(c.output.encoding_of("A/SP", "SP").dtype, DType::float64);
   EXPECT_TRUE(c.output.encoding_of("A/SP", "SP").zlib);
@@ -46,7 +38,7 @@ TEST(InferenceConfig, Refusals)
                                 "last_init_date: 2020-01-01}, output: {format: zarr, group_by: week}}");
   Problems problems;
   InferenceConfig::read(deck["inference"], problems);
-  auto const messages = all(problems);
+  auto const messages = text_of(problems);
   for (char const* expected : {"run_mode", "save_forecast: is missing", "forecast_length: is missing",
                                "first_init_date", "output.format", "output.group_by"})
     EXPECT_THAT(messages, HasSubstr(expected));

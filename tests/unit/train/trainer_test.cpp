@@ -1,27 +1,18 @@
-#include "support/small_run.hpp"
+#include <support/messages.hpp>
+#include <support/small_run.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <functional>
 #include <sstream>
 
 namespace {
 using namespace rossby;
 using namespace rossby::testing;
+using rossby::test::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::string message_of(std::function<void()> const& f)
-{
-  try {
-    f();
-  } catch (Error const& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 std::string text_of(std::string const& file)
 {
