@@ -1,7 +1,7 @@
 # Everything Rossby links, found here and nowhere else. Included by the build and by the installed package.
 include("${CMAKE_CURRENT_LIST_DIR}/KokkosCompat.cmake")
 
-set(HDF5_PREFER_PARALLEL ON)
+set(HDF5_PREFER_PARALLEL ${ROSSBY_ENABLE_MPI})
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(yaml-cpp REQUIRED)
 if(NOT TARGET yaml-cpp::yaml-cpp)
@@ -13,23 +13,27 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
 
-if(ROSSBY_ENABLE_MPI)
+if(ROSSBY_ENABLE_MPI OR HDF5_IS_PARALLEL) # the headers of a parallel HDF5 include mpi.h
   set(MPI_CXX_SKIP_MPICXX ON)
   find_package(MPI REQUIRED COMPONENTS C CXX)
 endif()
 if(ROSSBY_ENABLE_MPI AND NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "Rossby with MPI needs a parallel HDF5 (Debian: libhdf5-openmpi-dev; Spack: hdf5+mpi)")
 endif()
+if(ROSSBY_ENABLE_NCCL)
+  find_package(NCCL REQUIRED)
+endif()
 if(ROSSBY_ENABLE_NETCDF)
   find_package(PkgConfig REQUIRED)
   if(ROSSBY_ENABLE_MPI)
     pkg_search_module(NETCDF REQUIRED IMPORTED_TARGET netcdf-mpi netcdf)
   else()
-    pkg_search_module(NETCDF REQUIRED IMPORTED_TARGET netcdf)
+    pkg_search_module(NETCDF REQUIRED IMPORTED_TARGET netcdf netcdf-mpi)
   endif()
-  # Debian's netcdf-mpi.pc leaves out its own include directory.
-  find_path(NETCDF_PAR_INCLUDE netcdf.h HINTS "${NETCDF_LIBDIR}/netcdf/mpi/include" "${NETCDF_INCLUDEDIR}"
-            PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/netcdf/mpi/include)
+  if(NETCDF_MODULE_NAME STREQUAL "netcdf-mpi") # Debian's netcdf-mpi.pc leaves out its own include directory
+    find_path(NETCDF_PAR_INCLUDE netcdf.h HINTS "${NETCDF_LIBDIR}/netcdf/mpi/include" "${NETCDF_INCLUDEDIR}"
+              PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/netcdf/mpi/include)
+  endif()
   if(NETCDF_PAR_INCLUDE)
     target_include_directories(PkgConfig::NETCDF SYSTEM INTERFACE "${NETCDF_PAR_INCLUDE}")
   endif()

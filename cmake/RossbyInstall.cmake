@@ -11,4 +11,5 @@ configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/RossbyConfig.cmake.in"
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/RossbyConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/RossbyConfig.cmake" "${PROJECT_BINARY_DIR}/RossbyConfigVersion.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/KokkosCompat.cmake" "${CMAKE_CURRENT_LIST_DIR}/RossbyDependencies.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/FindNCCL.cmake"
         DESTINATION "${ROSSBY_CMAKE_DIR}")

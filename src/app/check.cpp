@@ -2,7 +2,7 @@
 
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/data/dataset.hpp>
+#include <rossby/data/climatology.hpp>
 #include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
@@ -48,8 +48,13 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
     check_file(args + "latitude_weights", c.loss.latitude_weights, problems);
   if (c.metrics.use_latitude_weights)
     check_file("metrics.args.latitude_weights", c.metrics.latitude_weights, problems);
-  for (auto const& m : c.metrics.metrics)
-    check_file("metrics.args.metrics.acc.climatology_path", m.climatology_path, problems);
+  if (auto const file = c.metrics.climatology())
+    attempt(problems, [&] {
+      Problems known;
+      auto const plan = DataPlan::make(deck, Use::geometry, c.model, known);
+      if (known.errors().empty())
+        read_climatology(*file, plan, {0, 1, 0, plan.grid.width()}, MetricsConfig::climatology_key);
+    });
   if (c.inference)
     check_file("inference.output.metadata", c.inference->output.metadata, problems);
 }

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include <rossby/comm/counters.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/train/trainer.hpp>
 
@@ -13,7 +14,17 @@ constexpr int interrupted_code = 3; // nothing failed, but there is more to do
 struct Options {
   DeckArguments deck;
   TrainOptions train;
+  bool report = false;
 };
+
+void report_communication(Communicator const& world)
+{
+  auto const costs = over_ranks(world, comm_costs());
+  log::info(
+      "communication since the start (messages and MiB sent: sums over ranks; calls and seconds: of the rank with "
+      "most)\n" +
+      to_table(costs));
+}
 
 int run(Options const& o, Communicator const& world)
 {
@@ -38,6 +49,8 @@ int run(Options const& o, Communicator const& world)
   if (result.best_epoch >= 0)
     log::info(
         fmt::format("best epoch {} ({:.6g}): {}", result.best_epoch + 1, result.best_metric, result.best_checkpoint));
+  if (o.report)
+    report_communication(world);
   return result.end == End::interrupted ? interrupted_code : 0;
 }
 } // namespace
@@ -53,6 +66,7 @@ void add_train(CLI::App& program, Job& job)
       ->type_name("FILE")
       ->check(CLI::ExistingFile)
       ->excludes(resume);
+  command->add_flag("--report", o->report, "At the end, print what communication cost");
   command->footer(
       "SIGTERM or SIGUSR1 ends a run after a checkpoint, with exit code 3. OpenMPI's mpirun passes SIGUSR1 on; after\n"
       "SIGTERM it leaves the ranks one second, or as many as --mca odls_base_sigkill_timeout says.");

@@ -7,6 +7,7 @@ using mpi::check;
 
 MpiGroup::~MpiGroup()
 {
+  transport.reset();
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (owned && !finalized)
@@ -22,7 +23,6 @@ Communicator::Impl::Impl(std::shared_ptr<MpiGroup> g, std::string axis)
 
 namespace {
 std::shared_ptr<MpiGroup> owned(MPI_Comm comm) { return std::make_shared<MpiGroup>(comm, true); }
-std::shared_ptr<MpiGroup> borrowed(MPI_Comm comm) { return std::make_shared<MpiGroup>(comm, false); }
 
 struct Grid {
   std::vector<int> extents, periodic, coordinates;
@@ -41,10 +41,13 @@ Grid grid_of(Communicator const& ranks, MPI_Comm comm)
 }
 } // namespace
 
-Communicator::Communicator() : Communicator(std::make_shared<Impl>(borrowed(MPI_COMM_SELF), "self")) {}
+Communicator::Communicator()
+    : Communicator(std::make_shared<Impl>(std::make_shared<MpiGroup>(MPI_COMM_SELF, false), "self"))
+{
+}
 Communicator::Communicator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Communicator Communicator::world() { return Communicator(std::make_shared<Impl>(borrowed(mpi::world()), "world")); }
+Communicator Communicator::world() { return Communicator(std::make_shared<Impl>(mpi::world(), "world")); }
 
 int Communicator::rank() const { return impl_->rank; }
 int Communicator::size() const { return impl_->size; }
@@ -60,6 +63,8 @@ Communicator Communicator::named(std::string name) const
 Communicator Communicator::split(int color, int key) const
 {
   MPI_Comm part = MPI_COMM_NULL;
+  auto const site = impl_->site("split");
+  Call const call(site, 1, 0);
   check(MPI_Comm_split(impl_->comm, color, key, &part), "split");
   return Communicator(std::make_shared<Impl>(owned(part), name()));
 }
@@ -69,6 +74,8 @@ Communicator Communicator::cartesian(Communicator const& all, std::vector<int> c
 {
   expect_grid(all, extents, periodic);
   std::vector<int> const wraps(periodic.begin(), periodic.end());
+  auto const site = all.impl_->site("cartesian");
+  Call const call(site, 1, 0);
   MPI_Comm grid = MPI_COMM_NULL;
   bool const reorder = false; // rank r stays rank r: meshes are row-major by contract
   check(
@@ -82,6 +89,8 @@ Communicator Communicator::sub(std::vector<bool> const& keep) const
   ROSSBY_EXPECT(keep.size() == extents().size());
   std::vector<int> const kept(keep.begin(), keep.end());
   MPI_Comm part = MPI_COMM_NULL;
+  auto const site = impl_->site("sub");
+  Call const call(site, 1, 0);
   check(MPI_Cart_sub(impl_->comm, kept.data(), &part), "sub");
   return Communicator(std::make_shared<Impl>(owned(part), name()));
 }

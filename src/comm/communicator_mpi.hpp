@@ -2,27 +2,38 @@
 /// \file
 /// What the MPI bodies share.
 
+#include "call.hpp"
 #include "exchange_state.hpp"
+
+#include "transport_choice.hpp"
 
 #include <mpi.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 namespace rossby {
 
 /// A handle that is freed with the last group that uses it.
 struct MpiGroup {
-  MpiGroup(MPI_Comm c, bool owns) : comm(c), owned(owns) {}
+  MpiGroup(MPI_Comm c, bool owns) : comm(c), owned(owns), factory(current_device_transport()) {}
   MpiGroup(MpiGroup const&) = delete;
   MpiGroup& operator=(MpiGroup const&) = delete;
   ~MpiGroup();
 
   MPI_Comm comm;
   bool owned;
+  std::shared_ptr<TransportFactory const> factory; ///< null: MPI carries device arrays
+  /// Made by it at the group's first call on device arrays; null again where it declines.
+  std::optional<std::unique_ptr<DeviceTransport>> transport;
 };
 
 struct Communicator::Impl {
   Impl(std::shared_ptr<MpiGroup> group, std::string name);
+
+  /// How counters and the watchdog know a call.
+  CallSite site(char const* operation) const { return {name, operation, rank, size}; }
 
   std::shared_ptr<MpiGroup> group;
   MPI_Comm comm;
@@ -33,7 +44,10 @@ struct Communicator::Impl {
 namespace mpi {
 
 /// All ranks; a copy of MPI_COMM_WORLD, so that our messages can't meet those of a host program.
-MPI_Comm world();
+std::shared_ptr<MpiGroup> world();
+
+/// The transport of this group's device arrays, or null. Collective.
+DeviceTransport* transport_of(Communicator const&, Communicator::Impl const&);
 
 /// Throws what MPI says of this code, unless it is success.
 void check(int code, char const* operation);
@@ -55,10 +69,24 @@ template <class F> void in_pieces(std::size_t n, F&& call)
 
 inline MPI_Datatype datatype(DType d) { return d == DType::float64 ? MPI_DOUBLE : MPI_FLOAT; }
 
+/// A call on a transport that is under way, with the arrays that it uses.
+class Transported : public Communicator::Exchange::State {
+public:
+  Transported(Exec const& exec, CallSite site, std::int64_t messages, std::size_t bytes, std::vector<Array> arrays,
+              std::function<transported::Ticket()> const& start);
+  void wait() override;
+
+private:
+  Exec exec_;
+  CallSite site_;
+  std::vector<Array> arrays_;
+  transported::Ticket ticket_;
+};
+
 /// Requests, and for device memory that MPI can't reach their copies on the host.
 class Transfer : public Communicator::Exchange::State {
 public:
-  explicit Transfer(Exec const& exec) : exec_(exec) {}
+  Transfer(Exec const& exec, CallSite site) : exec_(exec), site_(std::move(site)) {}
 
   /// Where MPI may read what is in the block; filled after `ready()`.
   char const* outgoing(void const* data, std::size_t bytes);
@@ -69,12 +97,14 @@ public:
   /// Waits until what is to be sent has been computed and copied. After all outgoing blocks, before the first call.
   void ready() { exec_.fence(); }
   void keep(Array const& a) { arrays_.push_back(a); }
+  CallSite const& site() const { return site_; }
   MPI_Request* request() { return &requests_.emplace_back(); }
 
   void wait() override;
 
 private:
   Exec exec_;
+  CallSite site_;
   std::vector<MPI_Request> requests_;
   std::vector<Array> arrays_;
   std::vector<std::vector<char>> staged_;

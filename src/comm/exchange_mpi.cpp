@@ -43,7 +43,10 @@ char* Transfer::in_place(void* data, std::size_t bytes)
 
 void Transfer::wait()
 {
-  check(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "wait for messages");
+  if (!requests_.empty()) {
+    Call const call(site_, 0, 0, Call::Part::rest);
+    check(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "wait for messages");
+  }
   for (auto const& a : arrivals_)
     Kokkos::deep_copy(exec_, device_bytes<char>(a.data, a.bytes), HostBytes<char const>(a.staged, a.bytes));
   if (!arrivals_.empty())
@@ -55,7 +58,19 @@ void Transfer::wait()
 Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message> const& sends,
                                            std::vector<Message> const& receives) const
 {
-  auto transfer = std::make_shared<mpi::Transfer>(exec);
+  std::int64_t messages = 0; // to others
+  std::size_t bytes = 0;
+  for (auto const& m : sends)
+    if (m.peer != rank()) {
+      messages += m.bytes > 0;
+      bytes += m.bytes;
+    }
+  if (auto* const transport = mpi::transport_of(*this, *impl_))
+    return Exchange(
+        std::make_shared<mpi::Transported>(exec, impl_->site("exchange"), messages, bytes, std::vector<Array>{},
+                                           [&] { return transported::exchange(*transport, exec, sends, receives); }));
+
+  auto transfer = std::make_shared<mpi::Transfer>(exec, impl_->site("exchange"));
   for (auto const& m : receives)
     if (m.peer != rank())
       in_pieces(m.bytes, [&, buffer = transfer->incoming(m.data, m.bytes)](std::size_t begin, int count) {
@@ -81,6 +96,7 @@ Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message
     }
   ROSSBY_EXPECT(next == from_self.size());
   transfer->ready();
+  Call const call(transfer->site(), messages, bytes);
   for (auto const& [message, buffer] : outgoing)
     in_pieces(message->bytes, [&, to = message->peer, data = buffer](std::size_t begin, int count) {
       check(MPI_Isend(data + begin, count, MPI_BYTE, to, 0, impl_->comm, transfer->request()), "send");

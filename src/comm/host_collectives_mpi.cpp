@@ -8,26 +8,32 @@ using mpi::in_pieces;
 using mpi::starts_of;
 
 namespace {
-template <class T> void reduce(T* values, std::size_t n, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
+template <class T> void reduce(Communicator::Impl const& ranks, T* values, std::size_t n, MPI_Datatype type, MPI_Op op)
 {
+  auto const site = ranks.site("host all_reduce");
+  Call const call(site, 1, n * sizeof(T));
   in_pieces(n, [&](std::size_t begin, int count) {
-    check(MPI_Allreduce(MPI_IN_PLACE, values + begin, count, type, op, comm), "all_reduce");
+    check(MPI_Allreduce(MPI_IN_PLACE, values + begin, count, type, op, ranks.comm), "all_reduce");
   });
 }
 } // namespace
 
-void Communicator::barrier() const { check(MPI_Barrier(impl_->comm), "barrier"); }
-
-void Communicator::all_reduce_sum(double* v, std::size_t n) const { reduce(v, n, MPI_DOUBLE, MPI_SUM, impl_->comm); }
-void Communicator::all_reduce_sum(std::int64_t* v, std::size_t n) const
+void Communicator::barrier() const
 {
-  reduce(v, n, MPI_INT64_T, MPI_SUM, impl_->comm);
+  auto const site = impl_->site("barrier");
+  Call const call(site, 1, 0);
+  check(MPI_Barrier(impl_->comm), "barrier");
 }
-void Communicator::all_reduce_max(double* v, std::size_t n) const { reduce(v, n, MPI_DOUBLE, MPI_MAX, impl_->comm); }
-void Communicator::all_reduce_min(double* v, std::size_t n) const { reduce(v, n, MPI_DOUBLE, MPI_MIN, impl_->comm); }
+
+void Communicator::all_reduce_sum(double* v, std::size_t n) const { reduce(*impl_, v, n, MPI_DOUBLE, MPI_SUM); }
+void Communicator::all_reduce_sum(std::int64_t* v, std::size_t n) const { reduce(*impl_, v, n, MPI_INT64_T, MPI_SUM); }
+void Communicator::all_reduce_max(double* v, std::size_t n) const { reduce(*impl_, v, n, MPI_DOUBLE, MPI_MAX); }
+void Communicator::all_reduce_min(double* v, std::size_t n) const { reduce(*impl_, v, n, MPI_DOUBLE, MPI_MIN); }
 
 void Communicator::broadcast(void* data, std::size_t bytes, int root) const
 {
+  auto const site = impl_->site("host broadcast");
+  Call const call(site, 1, rank() == root ? bytes : 0);
   in_pieces(bytes, [&](std::size_t begin, int count) {
     check(MPI_Bcast(static_cast<char*>(data) + begin, count, MPI_BYTE, root, impl_->comm), "broadcast");
   });
@@ -43,6 +49,8 @@ void Communicator::broadcast(std::string& text, int root) const
 
 std::vector<double> Communicator::all_gather(std::vector<double> const& mine) const
 {
+  auto const site = impl_->site("host all_gather");
+  Call const call(site, 1, mine.size() * sizeof(double));
   std::vector<double> all(mine.size() * static_cast<std::size_t>(size()));
   int const n = as_count(mine.size(), "all_gather");
   check(MPI_Allgather(mine.data(), n, MPI_DOUBLE, all.data(), n, MPI_DOUBLE, impl_->comm), "all_gather");
@@ -51,6 +59,8 @@ std::vector<double> Communicator::all_gather(std::vector<double> const& mine) co
 
 std::vector<std::string> Communicator::all_gather(std::string const& mine) const
 {
+  auto const site = impl_->site("host all_gather");
+  Call const call(site, 1, mine.size());
   auto const ranks = static_cast<std::size_t>(size());
   int const n = as_count(mine.size(), "all_gather");
   std::vector<int> counts(ranks);
@@ -76,6 +86,9 @@ std::vector<std::vector<index_t>> Communicator::all_to_all(std::vector<std::vect
     send_counts.push_back(as_count(list.size(), "all_to_all"));
     outgoing.insert(outgoing.end(), list.begin(), list.end());
   }
+  auto const site = impl_->site("host all_to_all");
+  auto const own = static_cast<std::size_t>(send_counts[static_cast<std::size_t>(rank())]);
+  Call const call(site, 1, (outgoing.size() - own) * sizeof(index_t));
   check(MPI_Alltoall(send_counts.data(), 1, MPI_INT, receive_counts.data(), 1, MPI_INT, impl_->comm), "all_to_all");
   auto const send_starts = starts_of(send_counts, "all_to_all");
   auto const receive_starts = starts_of(receive_counts, "all_to_all");

@@ -1,4 +1,5 @@
 #include "communicator_mpi.hpp"
+#include "watchdog.hpp"
 
 #include <fmt/format.h>
 
@@ -12,12 +13,18 @@ namespace rossby {
 namespace {
 bool started_mpi = false; // ours to finalise
 MPI_Comm world_copy = MPI_COMM_NULL;
-MPI_Comm meeting = MPI_COMM_NULL; // for all_ranks_arrive alone, which must not match anything else
+std::shared_ptr<MpiGroup> everybody; // one, because it may have a transport
+MPI_Comm meeting = MPI_COMM_NULL;    // for all_ranks_arrive alone, which must not match anything else
 } // namespace
 
 namespace mpi {
 
-MPI_Comm world() { return world_copy == MPI_COMM_NULL ? MPI_COMM_WORLD : world_copy; }
+std::shared_ptr<MpiGroup> world()
+{
+  if (!everybody)
+    everybody = std::make_shared<MpiGroup>(world_copy == MPI_COMM_NULL ? MPI_COMM_WORLD : world_copy, false);
+  return everybody;
+}
 
 void check(int code, char const* operation)
 {
@@ -54,6 +61,8 @@ using mpi::check;
 
 CommRuntime::CommRuntime(int& argc, char**& argv)
 {
+  double const limit = watchdog::limit_from_environment();
+  check_device_messages();
   int initialised = 0;
   MPI_Initialized(&initialised);
   if (!initialised) {
@@ -64,13 +73,20 @@ CommRuntime::CommRuntime(int& argc, char**& argv)
       fail("MPI_Init_thread", "this MPI does not allow threads beside the one that communicates",
            "use an MPI built with thread support (MPI_THREAD_FUNNELED)");
   }
+  everybody.reset();
   check(MPI_Comm_dup(MPI_COMM_WORLD, &world_copy), "MPI_Comm_dup");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &meeting), "MPI_Comm_dup");
   MPI_Comm_set_errhandler(world_copy, MPI_ERRORS_RETURN);
+  int ranks = 1;
+  check(MPI_Comm_size(world_copy, &ranks), "MPI_Comm_size");
+  if (ranks > 1)
+    watchdog::start(limit);
 }
 
 CommRuntime::~CommRuntime()
 {
+  watchdog::stop();
+  everybody.reset();
   int finalized = 0;
   MPI_Finalized(&finalized);
   if (finalized)
@@ -92,7 +108,8 @@ std::string message_passing()
 {
   int version = 0, subversion = 0;
   MPI_Get_version(&version, &subversion);
-  return fmt::format("MPI {}.{}", version, subversion);
+  auto const nccl = nccl_version();
+  return fmt::format("MPI {}.{}{}{}", version, subversion, nccl.empty() ? "" : ", NCCL ", nccl);
 }
 
 bool all_ranks_arrive(double seconds)

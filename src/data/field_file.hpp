@@ -24,6 +24,7 @@ public:
   FieldFile(std::string const& path, SourceConfig const&);
 
   std::string const& path() const { return reader_.file(); }
+  bool has(std::string const& variable) const { return reader_.has(variable); }
   /// The file's times, rising; empty without a time axis.
   std::vector<Time> const& times() const { return times_; }
   /// Coordinate values of a variable's levels: 0, 1, 2 ... when the file has none.

@@ -117,11 +117,8 @@ std::pair<FieldFile*, index_t> FieldReader::find(Time t, std::string const& vari
   return {&file, i};
 }
 
-void FieldReader::expect_grid(FieldFile& file, std::string const& variable, Grid const& grid)
+void expect_same_grid(FieldFile& file, std::string const& variable, Grid const& grid)
 {
-  std::string const key = file.path() + " " + variable;
-  if (std::find(checked_.begin(), checked_.end(), key) != checked_.end())
-    return;
   Grid const& own = file.orientation(variable).grid;
   auto const [height, width] = file.horizontal_shape(variable);
   bool const fits = own.latitude.empty() ? height == grid.height() && width == grid.width()
@@ -131,6 +128,14 @@ void FieldReader::expect_grid(FieldFile& file, std::string const& variable, Grid
          fmt::format("lies on another grid ({}; {} x {}) than the deck's data ({})", describe(own), height, width,
                      describe(grid)),
          "bring all sources to one grid; see also first_longitude");
+}
+
+void FieldReader::expect_grid(FieldFile& file, std::string const& variable, Grid const& grid)
+{
+  std::string const key = file.path() + " " + variable;
+  if (std::find(checked_.begin(), checked_.end(), key) != checked_.end())
+    return;
+  expect_same_grid(file, variable, grid);
   checked_.push_back(key);
 }
 

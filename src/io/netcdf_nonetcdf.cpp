@@ -33,7 +33,7 @@ NetcdfWriter::~NetcdfWriter() = default;
 NetcdfWriter::NetcdfWriter(NetcdfWriter&&) noexcept = default;
 NetcdfWriter& NetcdfWriter::operator=(NetcdfWriter&&) noexcept = default;
 void NetcdfWriter::dimension(std::string const&, index_t) { refuse(""); }
-void NetcdfWriter::variable(std::string const&, NetcdfType, std::vector<std::string> const&, int, Shape const&)
+void NetcdfWriter::variable(std::string const&, NetcdfType, std::vector<std::string> const&, NetcdfEncoding const&)
 {
   refuse("");
 }

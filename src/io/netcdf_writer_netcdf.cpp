@@ -155,7 +155,7 @@ void NetcdfWriter::dimension(std::string const& name, index_t length)
 }
 
 void NetcdfWriter::variable(std::string const& name, NetcdfType type, std::vector<std::string> const& dimensions,
-                            int deflate, Shape const& chunks)
+                            NetcdfEncoding const& encoding)
 {
   auto const lock = library_lock();
   std::vector<int> dims;
@@ -166,12 +166,15 @@ void NetcdfWriter::variable(std::string const& name, NetcdfType type, std::vecto
   int v = -1;
   impl_->check(nc_def_var(impl_->id, name.c_str(), nc_type_of(type), static_cast<int>(dims.size()), dims.data(), &v),
                name, "can't be defined");
-  if (!chunks.empty()) {
-    std::vector<std::size_t> const sizes(chunks.begin(), chunks.end());
+  if (!encoding.chunks.empty()) {
+    std::vector<std::size_t> const sizes(encoding.chunks.begin(), encoding.chunks.end());
     impl_->check(nc_def_var_chunking(impl_->id, v, NC_CHUNKED, sizes.data()), name, "chunk sizes can't be set");
   }
-  if (deflate > 0 && !dims.empty())
-    impl_->check(nc_def_var_deflate(impl_->id, v, 1, 1, deflate), name, "compression can't be set");
+  if (encoding.deflate > 0 && !dims.empty())
+    impl_->check(nc_def_var_deflate(impl_->id, v, encoding.shuffle, 1, encoding.deflate), name,
+                 "compression can't be set");
+  if (encoding.fletcher32 && !dims.empty())
+    impl_->check(nc_def_var_fletcher32(impl_->id, v, NC_FLETCHER32), name, "checksums can't be set");
   impl_->variables[name] = {v, type};
 }
 

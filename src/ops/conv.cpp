@@ -91,6 +91,19 @@ template <class T> View<T, 2> block_of(Array const& y, index_t row0, index_t row
                          Kokkos::make_pair(channel0, channel0 + channels));
 }
 
+/// Goes through the output rows block by block: f(first row, rows, room for their patches, their `channels` channels of
+/// y from `channel0` on).
+template <class T, class F>
+void for_each_block(Geometry const& g, Array const& y, index_t channel0, index_t channels, F const& f)
+{
+  index_t const block = g.block(sizeof(T));
+  Array const patches = Array::empty(y.dtype(), {block * g.out_width, g.patch()});
+  for (index_t line = 0; line < g.lines(); line += block) {
+    index_t const lines = math::min(block, g.lines() - line), cells = lines * g.out_width;
+    f(line, lines, patches.rows(0, cells).view<T, 2>(), block_of<T>(y, line * g.out_width, cells, channel0, channels));
+  }
+}
+
 } // namespace
 
 void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& bias,
@@ -104,17 +117,12 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
-    index_t const block = g.block(sizeof(T));
-    Array const patches = Array::empty(x.dtype(), {block * g.out_width, g.patch()});
-    for (index_t line = 0; line < g.lines(); line += block) {
-      index_t const lines = math::min(block, g.lines() - line), cells = lines * g.out_width;
-      auto const part = patches.rows(0, cells).view<T, 2>();
-      gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, part);
-      auto const target = block_of<T>(y, line * g.out_width, cells, channel0, out);
+    for_each_block<T>(g, y, channel0, out, [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> target) {
+      gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
       if (bias)
         spread_bias<T>(exec, bias.flat<T>(), target);
-      gemm<T>(exec, 'N', 'T', scale, part, weight, bias ? 1 : 0, target);
-    }
+      gemm<T>(exec, 'N', 'T', scale, patches, weight, bias ? 1 : 0, target);
+    });
   });
 }
 
@@ -128,21 +136,16 @@ void conv_backward(Exec const& exec, ConvShape shape, Array const& x, Array cons
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
-    index_t const block = g.block(sizeof(T));
-    Array const patches = Array::empty(x.dtype(), {block * g.out_width, g.patch()});
-    for (index_t line = 0; line < g.lines(); line += block) {
-      index_t const lines = math::min(block, g.lines() - line), cells = lines * g.out_width;
-      auto const part = patches.rows(0, cells).view<T, 2>();
-      auto const gradient = block_of<T>(dy, line * g.out_width, cells, channel0, out);
+    for_each_block<T>(g, dy, channel0, out, [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> gradient) {
       if (dw) {
-        gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, part);
-        gemm<T>(exec, 'T', 'N', 1, gradient, part, 1, dw.reshaped({out, g.patch()}).view<T, 2>());
+        gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
+        gemm<T>(exec, 'T', 'N', 1, gradient, patches, 1, dw.reshaped({out, g.patch()}).view<T, 2>());
       }
       if (dx) {
-        gemm<T>(exec, 'N', 'N', scale, gradient, weight, 0, part);
-        scatter_patches<T>(exec, g, part, line, lines, dx.view<T, 4>());
+        gemm<T>(exec, 'N', 'N', scale, gradient, weight, 0, patches);
+        scatter_patches<T>(exec, g, patches, line, lines, dx.view<T, 4>());
       }
-    }
+    });
     if (dbias)
       column_sums<T>(exec, block_of<T>(dy, 0, g.lines() * g.out_width, channel0, out), 1, dbias.flat<T>());
   });

@@ -78,8 +78,10 @@ void error_gradient(Exec const& exec, View<T const, 2> p, View<T const, 2> t, Vi
 
 template <class T>
 void partial_pairs(Exec const& exec, View<T const, 2> prediction, View<T const, 2> target,
-                   View<double const, 1> cell_weight, index_t rows, View<double, 3> partial)
+                   View<double const, 1> cell_weight, View<double const, 2> origin, index_t rows,
+                   View<double, 3> partial)
 {
+  bool const deviations = origin.extent(0) > 0;
   index_t const channels = static_cast<index_t>(prediction.extent(1));
   index_t const cells = static_cast<index_t>(cell_weight.extent(0));
   Kokkos::parallel_for(
@@ -88,8 +90,9 @@ void partial_pairs(Exec const& exec, View<T const, 2> prediction, View<T const, 
         index_t const begin = block * block_rows, end = math::min(rows, begin + block_rows);
         double sums[pair_sum_count] = {};
         for (index_t r = begin; r < end; ++r) {
-          double const w = cell_weight(r % cells);
-          double const p = static_cast<double>(prediction(r, c)), t = static_cast<double>(target(r, c)), e = p - t;
+          double const w = cell_weight(r % cells), from = deviations ? origin(r % cells, c) : 0;
+          double const p = static_cast<double>(prediction(r, c)) - from, t = static_cast<double>(target(r, c)) - from;
+          double const e = p - t;
           sums[sum_p] += w * p;
           sums[sum_t] += w * t;
           sums[sum_pp] += w * p * p;
@@ -142,14 +145,17 @@ void error_sums_backward(Exec const& exec, ErrorTerms const& terms, Array const&
 }
 
 void pair_sums(Exec const& exec, Array const& cell_weight, Array const& prediction, Array const& target,
-               index_t samples, Array const& sums)
+               index_t samples, Array const& sums, Array const& origin)
 {
   Array const p = as_rows(prediction, cell_weight, samples), t = target.reshaped(p.shape());
   index_t const rows = samples * cell_weight.size(), channels = p.extent(1);
+  ROSSBY_EXPECT(!origin || origin.size() == cell_weight.size() * channels);
+  View<double const, 2> const from =
+      origin ? View<double const, 2>(origin.view<double, 2>()) : View<double const, 2>(nullptr, 0, 0);
   Array const partial = Array::empty(DType::float64, {blocks_of(rows), channels, pair_sum_count});
   dispatch(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    partial_pairs<T>(exec, p.view<T, 2>(), t.view<T, 2>(), cell_weight.view<double, 1>(), rows,
+    partial_pairs<T>(exec, p.view<T, 2>(), t.view<T, 2>(), cell_weight.view<double, 1>(), from, rows,
                      partial.view<double, 3>());
   });
   add_blocks(exec, partial.reshaped({blocks_of(rows), channels * pair_sum_count}).view<double, 2>(),

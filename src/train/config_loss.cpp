@@ -156,6 +156,14 @@ std::string name_of(MetricKind kind)
   return {};
 }
 
+std::optional<std::string> MetricsConfig::climatology() const
+{
+  for (auto const& m : metrics)
+    if (m.kind == MetricKind::acc && !m.climatology_path.empty())
+      return m.climatology_path;
+  return {};
+}
+
 MetricsConfig MetricsConfig::read(DeckNode const& node, Problems& problems)
 {
   MetricsConfig c;

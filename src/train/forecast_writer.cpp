@@ -112,8 +112,6 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
       v.channels.push_back(entry->first_channel + position);
     }
     v.encoding = config.encoding_of(entry->key, entry->variable);
-    if (v.encoding.fletcher32)
-      fail("inference.output.encoding", "fletcher32 checksums are not offered", "set it to False");
     v.attributes = attributes_of(config.metadata, *entry, data, time);
     result.push_back(std::move(v));
   }
@@ -148,8 +146,9 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
     std::vector<std::string> dimensions{"time", "latitude", "longitude"};
     if (v.is_3d)
       dimensions.insert(dimensions.begin() + 1, levels.at(v.levels));
-    file_.variable(v.name, v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32,
-                   dimensions, v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.chunksizes);
+    file_.variable(
+        v.name, v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32, dimensions,
+        {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, v.encoding.chunksizes});
     for (auto const& [key, value] : v.attributes)
       file_.attribute(v.name, key, value);
   }

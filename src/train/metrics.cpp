@@ -47,7 +47,7 @@ double score(MetricKind kind, double const* sums, double count)
   return 0;
 }
 
-Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain)
+Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vector<float> const& climatology)
     : cells_(static_cast<double>(domain.latitude.size()) * static_cast<double>(domain.width))
 {
   cell_weight_ = cell_weights(latitude_weights(config.use_latitude_weights, domain.latitude, config.latitude_weights,
@@ -55,6 +55,11 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain)
                               domain.tile);
   for (auto const& v : domain.variables)
     variables_.emplace_back(v.first_channel, v.n_levels());
+  if (config.climatology()) {
+    auto const cells = domain.tile.cells(), size = static_cast<index_t>(climatology.size());
+    climatology_ = Array::from_host(DType::float64, {cells, cells > 0 ? size / cells : 0},
+                                    std::vector<double>(climatology.begin(), climatology.end()));
+  }
 
   std::vector<double> manual(variables_.size(), 1.0), deviation(variables_.size(), 1.0);
   for (std::size_t i = 0; i < variables_.size(); ++i)
@@ -70,10 +75,6 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain)
     }
   }
   for (auto const& metric : config.metrics) {
-    if (!metric.climatology_path.empty())
-      fail("metrics.args.metrics.acc.climatology_path", "a climatology from a file is not offered here",
-           "leave the key out: anomalies are then about the mean of the batch; rossby verify scores against "
-           "climatology");
     kinds_.push_back(metric.kind);
     std::vector<double> weights;
     for (std::size_t i = 0; i < variables_.size(); ++i)
@@ -87,24 +88,35 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain)
   }
 }
 
+std::vector<double> Metrics::global_sums(Exec const& exec, Array const& prediction, Array const& target,
+                                         index_t samples, Array const& origin, Communicator const& ranks) const
+{
+  Array const device = Array::empty(DType::float64, {prediction.extent(prediction.rank() - 1), ops::pair_sum_count});
+  ops::pair_sums(exec, cell_weight_, prediction, target, samples, device, origin);
+  auto sums = device.to_host(exec);
+  ranks.all_reduce_sum(sums.data(), sums.size());
+  return sums;
+}
+
 Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Array const& target, index_t samples,
                                  index_t global_samples, Communicator const& ranks) const
 {
   constexpr std::size_t terms = ops::pair_sum_count;
-  Array const device = Array::empty(DType::float64, {prediction.extent(prediction.rank() - 1), ops::pair_sum_count});
-  ops::pair_sums(exec, cell_weight_, prediction, target, samples, device);
-  auto sums = device.to_host(exec);
-  ranks.all_reduce_sum(sums.data(), sums.size());
+  auto const sums = global_sums(exec, prediction, target, samples, {}, ranks);
+  auto const anomalies = climatology_ ? global_sums(exec, prediction, target, samples, climatology_, ranks) : sums;
 
   Values values;
   values.by_variable.resize(kinds_.size());
   for (auto const& [first, channels] : variables_) {
-    std::vector<double> total(terms, 0);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(channels) * terms; ++i)
+    std::vector<double> total(terms, 0), total_anomalies(terms, 0);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(channels) * terms; ++i) {
       total[i % terms] += sums[static_cast<std::size_t>(first) * terms + i];
+      total_anomalies[i % terms] += anomalies[static_cast<std::size_t>(first) * terms + i];
+    }
     double const count = static_cast<double>(global_samples) * cells_ * channels;
     for (std::size_t m = 0; m < kinds_.size(); ++m)
-      values.by_variable[m].push_back(score(kinds_[m], total.data(), count));
+      values.by_variable[m].push_back(
+          score(kinds_[m], kinds_[m] == MetricKind::acc ? total_anomalies.data() : total.data(), count));
   }
   for (std::size_t m = 0; m < kinds_.size(); ++m)
     values.mean.push_back(std::inner_product(weight_[m].begin(), weight_[m].end(), values.by_variable[m].begin(), 0.0) /

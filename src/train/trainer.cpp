@@ -3,6 +3,7 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
+#include <rossby/data/climatology.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
@@ -22,6 +23,15 @@ LossDomain domain_of(DataPlan const& plan, Box const& tile)
   return {plan.schema.target, plan.transforms.output, plan.grid.latitude, plan.grid.width(), tile};
 }
 
+std::vector<float> climatology_of(MetricsConfig const& metrics, DataPlan const& plan, Box const& tile,
+                                  Communicator const& world)
+{
+  std::vector<float> climatology;
+  if (auto const file = metrics.climatology())
+    collectively(world, [&] { climatology = read_climatology(*file, plan, tile, MetricsConfig::climatology_key); });
+  return climatology;
+}
+
 bool better(TrainerConfig const& config, double a, double b)
 {
   return !std::isnan(a) && (std::isnan(b) || (config.minimize_metric ? a < b : a > b));
@@ -32,7 +42,8 @@ Trainer::Trainer(TrainerParts parts)
     : parts_(std::move(parts)), rollout_(parts_.plan, parts_.model, parts_.mesh.spatial),
       training_loss_(parts_.config.loss, Loss::Use::training, domain_of(parts_.plan, rollout_.output_tile())),
       validation_loss_(parts_.config.loss, Loss::Use::validation, domain_of(parts_.plan, rollout_.output_tile())),
-      metrics_(parts_.config.metrics, domain_of(parts_.plan, rollout_.output_tile())),
+      metrics_(parts_.config.metrics, domain_of(parts_.plan, rollout_.output_tile()),
+               climatology_of(parts_.config.metrics, parts_.plan, rollout_.output_tile(), parts_.mesh.world)),
       gradients_(parts_.model.parameters()), optimizer_(parts_.model.parameters(), parts_.config.trainer.adamw),
       schedule_(make_schedule(parts_.config.trainer.schedule, parts_.config.trainer.learning_rate)),
       training_means_(parts_.plan.schema.target.size(), static_cast<std::size_t>(metrics_.size())),

@@ -3,6 +3,7 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
+#include <rossby/data/climatology.hpp>
 #include <rossby/train/baselines.hpp>
 #include <rossby/train/forecast.hpp>
 #include <rossby/train/forecast_writer.hpp>
@@ -103,19 +104,22 @@ private:
   std::vector<double> times_;
 };
 
-/// Adds every method's errors at one lead. All states are [cells, channels].
+/// Adds every method's errors at one lead. All states are [cells, channels]. Correlations are of deviations from
+/// `origin`; where that is empty, from the climatology of the training years.
 void add_pairs(PairSums& sums, std::vector<double> const& weight, std::vector<float> const& forecast,
-               std::vector<float> const& truth, std::vector<float> const& initial, Baselines const& baselines, int lead,
-               Time start, Time valid)
+               std::vector<float> const& truth, std::vector<float> const& initial, Baselines const& baselines,
+               std::vector<float> const& origin, int lead, Time start, Time valid)
 {
   auto const &mean = baselines.climatology(valid), &mean_at_start = baselines.climatology(start);
   for (std::size_t cell = 0; cell < weight.size(); ++cell)
     for (std::size_t c = 0; c < sums.channels; ++c) {
       std::size_t const i = cell * sums.channels + c;
-      double const w = weight[cell], clim = static_cast<double>(mean[i]), o = static_cast<double>(truth[i]) - clim;
+      double const w = weight[cell], clim = static_cast<double>(mean[i]),
+                   from = origin.empty() ? clim : static_cast<double>(origin[i]),
+                   o = static_cast<double>(truth[i]) - from, season = clim - from;
       double const start_anomaly = static_cast<double>(initial[i]) - static_cast<double>(mean_at_start[i]);
-      double const anomaly[methods] = {static_cast<double>(forecast[i]) - clim, static_cast<double>(initial[i]) - clim,
-                                       0.0, baselines.damping(lead, c) * start_anomaly};
+      double const anomaly[methods] = {static_cast<double>(forecast[i]) - from, static_cast<double>(initial[i]) - from,
+                                       season, season + baselines.damping(lead, c) * start_anomaly};
       for (std::size_t m = 0; m < methods; ++m) {
         double const f = anomaly[m], e = f - o;
         double* const s = sums.of(m, c);
@@ -132,7 +136,7 @@ void add_pairs(PairSums& sums, std::vector<double> const& weight, std::vector<fl
 }
 
 std::vector<Score> collect(std::vector<LeadScores> const& leads, std::vector<ForecastVariable> const& variables,
-                           std::size_t channels, Duration timestep, Baselines const& baselines)
+                           std::size_t channels, Duration timestep, Baselines const& baselines, bool own_climatology)
 {
   std::vector<Score> scores;
   for (auto const& v : variables)
@@ -155,7 +159,8 @@ std::vector<Score> collect(std::vector<LeadScores> const& leads, std::vector<For
           s.rmse = std::sqrt(sums.ee[i] / n);
           s.mae = sums.abs[i] / n;
           s.bias = sums.e[i] / n;
-          s.acc = s.method == Method::climatology ? std::numeric_limits<double>::quiet_NaN() : sums.acc[i] / n;
+          s.acc = own_climatology && s.method == Method::climatology ? std::numeric_limits<double>::quiet_NaN()
+                                                                     : sums.acc[i] / n;
           s.damping = baselines.damping(static_cast<int>(lead + 1), c);
           scores.push_back(s);
         }
@@ -194,6 +199,9 @@ VerifyResult verify(Deck const& deck, Communicator const& world, VerifyOptions c
     baselines.emplace(training_data, weight, steps, world, [&] { bar.step(1); });
     bar.finish();
   }
+  std::vector<float> origin;
+  if (auto const file = config.metrics.climatology())
+    collectively(world, [&] { origin = read_climatology(*file, *plan, band, MetricsConfig::climatology_key); });
   auto const times = inference.initial_times();
   std::vector<ForecastVariable> variables;
   collectively(world, [&] { variables = forecast_variables(inference.output, data, times.front()); });
@@ -225,7 +233,7 @@ VerifyResult verify(Deck const& deck, Communicator const& world, VerifyOptions c
         PairSums sums(channels);
         collectively(world, [&] {
           auto const state = reader.read(file.path, static_cast<index_t>(k), valid, grid);
-          add_pairs(sums, weight, state, truth, initial, *baselines, lead, start, valid);
+          add_pairs(sums, weight, state, truth, initial, *baselines, origin, lead, start, valid);
         });
         world.all_reduce_sum(sums.values.data(), sums.values.size());
         leads[static_cast<std::size_t>(lead - 1)].add(sums, static_cast<double>(grid.height() * grid.width()));
@@ -239,7 +247,7 @@ VerifyResult verify(Deck const& deck, Communicator const& world, VerifyOptions c
   if (result.without_truth > 0)
     log::warning(fmt::format("{} of {} forecast states have no truth and are not scored ({})", result.without_truth,
                              result.without_truth + result.forecasts, no_truth));
-  result.scores = collect(leads, variables, channels, dt, *baselines);
+  result.scores = collect(leads, variables, channels, dt, *baselines, !config.metrics.climatology());
   std::string const folder = options.output.empty() ? config.save_loc : options.output;
   result.csv = folder + "/scores.csv";
   result.netcdf = folder + "/scores.nc";

@@ -19,7 +19,7 @@ TEST(ParallelNetcdf, EachRankWritesAndReadsItsRows)
     w.dimension("time", 0);
     w.dimension("y", rows);
     w.dimension("x", 4);
-    w.variable("v", NetcdfType::float32, {"time", "y", "x"}, 4);
+    w.variable("v", NetcdfType::float32, {"time", "y", "x"}, {4, true, true, {}});
     // The last rank has three rows, in the second record none.
     index_t const first = 2 * rank, count = rank + 1 == ranks ? 3 : 2;
     std::vector<float> mine(static_cast<std::size_t>(count * 4), static_cast<float>(rank));

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Files that `rossby apply` can't use: each is named with the dataset and what would fit, and no output is left.
+# needs: netcdf
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
 rossby="$ROSSBY_PROGRAM"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Damaged and unfit data files: each is refused with file, place and reason, and nothing is written.
+# needs: netcdf
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
 rossby="$ROSSBY_PROGRAM"
 state=data/tiny/state_2000.nc

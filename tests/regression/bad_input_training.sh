@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Training that can't go on, or must not start: clear messages, and what was there stays whole.
+# needs: netcdf
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
 rossby="$ROSSBY_PROGRAM"
 small=(--set trainer.batches_per_epoch=2 --set trainer.valid_batches_per_epoch=1 --set data.forecast_len=1 --set trainer.scheduler.T_max=9)

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The winds example from end to end on made-up data of the same form: every command, on two ranks, and the pictures.
+# needs: netcdf
 set -euo pipefail
 
 . "$ROSSBY_SOURCE/scripts/env.sh"
+. "$ROSSBY_SOURCE/tests/support/ranks.bash"
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
@@ -16,7 +18,7 @@ deck="$ROSSBY_SOURCE/inputs/winds.yml"
 smaller=(--set "model.dim=[8,16,32,64]" --set model.dim_head=8 --set "model.depth=[1,1,1,1]"
   --set data.source.Sun.num_integration_steps=24 --set trainer.epochs=2 --set trainer.batches_per_epoch=3
   --set inference.batch_forecast.last_init_date=1990-02-16T06:30)
-rossby() { mpirun -n "$1" "$ROSSBY_PROGRAM" "${@:2}" "$deck" "${smaller[@]}"; }
+rossby() { on_ranks "$@" "$deck" "${smaller[@]}"; }
 
 rossby 2 preprocess
 rossby 1 check

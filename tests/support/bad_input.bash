@@ -2,6 +2,7 @@
 # a command fails as it should. Sourced, with ROSSBY_PROGRAM and ROSSBY_SOURCE set.
 set -euo pipefail
 . "$ROSSBY_SOURCE/scripts/env.sh"
+. "$ROSSBY_SOURCE/tests/support/ranks.bash"
 
 scratch="$(mktemp -d)"
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
@@ -41,8 +42,6 @@ expect_success() {
   shift
   timeout 300 "$@" >output.txt 2>&1 || complain "$name" "it failed with code $?"
 }
-
-has_mpi() { command -v mpirun >/dev/null && "$ROSSBY_PROGRAM" --version | grep -q MPI; }
 
 complain() {
   echo "FAIL: $1: $2; the output was:" >&2

@@ -15,6 +15,11 @@ namespace rossby {
 
 /// Starts and stops message passing for the program. Made first, destroyed last. A host program that has already
 /// initialised MPI keeps ownership of it.
+///
+/// With several ranks a watchdog looks after every call of a Communicator and every wait: one that has not returned
+/// after ROSSBY_COMM_TIMEOUT seconds (environment; default 1800; 0: never) ends the process with code 1, and a message
+/// that names the rank, the group and the operation. The launcher then ends the other ranks, as it does whenever one
+/// dies. Parallel reads and writes of files are not watched.
 class CommRuntime {
 public:
   CommRuntime(int& argc, char**& argv);

@@ -55,6 +55,14 @@ private:
 
 enum class NetcdfType { float64, float32, int64, int32, int16, int8 };
 
+/// How the values of a variable with dimensions lie in their file.
+struct NetcdfEncoding {
+  int deflate = 0;         ///< level of compression, 1 to 9; 0: none
+  bool shuffle = true;     ///< bytes of equal weight side by side before compression
+  bool fletcher32 = false; ///< a checksum with every chunk: damaged values are an error when they are read
+  Shape chunks = {};       ///< empty: the library's choice
+};
+
 /// A new netCDF-4 file, written as `<file>.tmp` and renamed by close(): a file of the final name is always whole.
 /// Definitions come first; the first write ends them. Destroying an unclosed writer removes what it wrote.
 class NetcdfWriter {
@@ -70,9 +78,8 @@ public:
 
   /// `length` 0: unlimited.
   void dimension(std::string const& name, index_t length);
-  /// `deflate` 0: not compressed, else level 1 to 9 with byte shuffling. `chunks` empty: the library's choice.
-  void variable(std::string const& name, NetcdfType, std::vector<std::string> const& dimensions, int deflate = 0,
-                Shape const& chunks = {});
+  void variable(std::string const& name, NetcdfType, std::vector<std::string> const& dimensions,
+                NetcdfEncoding const& = {});
   /// `variable` empty: an attribute of the file.
   void attribute(std::string const& variable, std::string const& name, std::string const& value);
   /// Stored in the variable's own type (float64 for the file's attributes): _FillValue, scale_factor and the like.

@@ -100,7 +100,7 @@ std::string name_of(MetricKind);
 struct MetricsConfig {
   struct Metric {
     MetricKind kind = MetricKind::rmse;
-    std::string climatology_path; ///< acc only; empty: the mean over the samples seen
+    std::string climatology_path; ///< acc only; empty: no climatology is subtracted
   };
   std::vector<Metric> metrics{{MetricKind::rmse, {}}, {MetricKind::r2score, {}}, {MetricKind::bias, {}}};
   LossConfig::Weighting weighting = LossConfig::Weighting::none;
@@ -109,13 +109,16 @@ struct MetricsConfig {
   bool normalize_weights = true, use_latitude_weights = false;
   std::string latitude_weights;
 
+  static constexpr char const* climatology_key = "metrics.args.metrics.acc.climatology_path";
+  /// The file that acc takes anomalies about, or nothing.
+  std::optional<std::string> climatology() const;
   static MetricsConfig read(DeckNode const& node, Problems&);
 };
 
 /// How one variable is stored.
 struct EncodingConfig {
   DType dtype = DType::float32;
-  bool zlib = false, shuffle = false, fletcher32 = false;
+  bool zlib = false, shuffle = true, fletcher32 = false; ///< shuffle counts with zlib only
   int complevel = 4;
   std::vector<index_t> chunksizes; ///< empty: the library's choice
 };

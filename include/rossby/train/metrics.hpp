@@ -12,12 +12,14 @@ namespace rossby {
 /// One variable's scores from its weighted sums.
 ///   mse  mean w (p - t)^2          rmse  sqrt(mse)      mae  mean w |p - t|      bias  mean w (p - t)
 ///   r2score  1 - sum w (p - t)^2 / (sum w (t - mean t)^2 + 1e-12)
-///   acc  cov(p, t) / (sqrt(var p + 1e-12) sqrt(var t + 1e-12)), weighted, about the weighted means
+///   acc  cov(p, t) / (sqrt(var p + 1e-12) sqrt(var t + 1e-12)), weighted, about the weighted means; with a climatology
+///        p and t are deviations from it
 double score(MetricKind, double const* sums, double count);
 
 class Metrics {
 public:
-  Metrics(MetricsConfig const&, LossDomain const&);
+  /// `climatology`, by cell of the domain's tile and channel, is what acc takes anomalies about; empty: zero.
+  Metrics(MetricsConfig const&, LossDomain const&, std::vector<float> const& climatology = {});
 
   /// Number of metrics, and what each is.
   int size() const { return static_cast<int>(kinds_.size()); }
@@ -32,9 +34,13 @@ public:
                  Communicator const& ranks) const;
 
 private:
+  /// [channel * pair_sum_count], over all ranks.
+  std::vector<double> global_sums(Exec const&, Array const& prediction, Array const& target, index_t samples,
+                                  Array const& origin, Communicator const& ranks) const;
+
   std::vector<MetricKind> kinds_;
   double cells_;
-  Array cell_weight_;
+  Array cell_weight_, climatology_; ///< float64; [cells], [cells, channels] or empty
   std::vector<std::pair<int, int>> variables_;
   std::vector<std::vector<double>> weight_; ///< [metric][variable], mean 1
 };

@@ -21,10 +21,11 @@ enum class Method { forecast, persistence, climatology, damped_anomaly };
 constexpr std::array<char const*, 4> method_names{"forecast", "persistence", "climatology", "damped_anomaly"};
 
 /// One variable, level, lead time and method, over all forecasts that have a truth. With e = forecast - truth, w the
-/// latitude weights of mean 1 and a' the deviation of a from climatology:
+/// latitude weights of mean 1 and a' the deviation of a from climatology (of the training years by month, or the file
+/// that the deck's acc metric names):
 ///   rmse = sqrt(mean w e^2), mae = mean w |e|, bias = mean w e over cells and forecasts;
 ///   acc = the mean over forecasts of the weighted correlation over cells of f' and o' about their means (NaN for
-///   climatology itself).
+///   climatology against itself).
 struct Score {
   std::string variable, key;
   double level = 0;

@@ -63,7 +63,7 @@ public:
     w.attribute("latitude", "units", "degrees_north");
     w.variable("longitude", io::NetcdfType::float64, {"longitude"});
     w.attribute("longitude", "units", "degrees_east");
-    w.variable("U", io::NetcdfType::float32, {"time", "level", "latitude", "longitude"}, 4);
+    w.variable("U", io::NetcdfType::float32, {"time", "level", "latitude", "longitude"}, {4});
     w.variable("SP", io::NetcdfType::float64, {"time", "latitude", "longitude"});
     w.attribute("SP", "_FillValue", -1);
     std::vector<double> times, u, sp;

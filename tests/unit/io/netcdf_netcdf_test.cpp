@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -26,6 +27,34 @@ std::string message_of(std::string const& file)
   return test::message_of([&] { (void)NetcdfReader(file).read("v"); });
 }
 
+/// Turns one bit of the first place that holds the number.
+void damage(std::string const& file, double number)
+{
+  std::ifstream in(file, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  std::string pattern(sizeof number, 0);
+  std::memcpy(pattern.data(), &number, sizeof number);
+  auto const place = bytes.find(pattern);
+  ASSERT_NE(place, std::string::npos);
+  bytes[place] ^= 1;
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+TEST(Netcdf, ChecksumsFindDamagedValues)
+{
+  for (bool const checksum : {false, true}) {
+    std::string const file = path_of(checksum ? "sums.nc" : "no_sums.nc");
+    NetcdfWriter w(file);
+    w.dimension("x", 4);
+    w.variable("v", NetcdfType::float64, {"x"}, {0, false, checksum, {2}});
+    w.write("v", {0.1, 0.2, 0.3, 0.4});
+    w.close();
+    EXPECT_EQ(message_of(file), "no error");
+    damage(file, 0.3);
+    EXPECT_EQ(message_of(file) == "no error", !checksum);
+  }
+}
+
 TEST(Netcdf, WritesAndReadsBoxesAndAttributes)
 {
   std::string const file = path_of("round_trip.nc");
@@ -34,7 +63,7 @@ TEST(Netcdf, WritesAndReadsBoxesAndAttributes)
     NetcdfWriter w(file);
     w.dimension("time", 0);
     w.dimension("x", 3);
-    w.variable("v", NetcdfType::float32, {"time", "x"}, 4);
+    w.variable("v", NetcdfType::float32, {"time", "x"}, {4});
     w.variable("n", NetcdfType::int64, {"x"});
     w.attribute("v", "units", "m s-1");
     w.attribute("v", "_FillValue", 1e20);

@@ -175,4 +175,33 @@ TEST(Metrics, MatchPlainFormulas)
   for (std::size_t m = 0; m < 6; ++m)
     EXPECT_NEAR(values.mean[m], (values.by_variable[m][0] + values.by_variable[m][1]) / 2, 1e-14);
 }
+
+TEST(Metrics, AnomaliesAreAboutTheClimatology)
+{
+  Fields const f;
+  MetricsConfig config;
+  config.metrics = {{MetricKind::rmse, {}}, {MetricKind::acc, "mean.nc"}, {MetricKind::r2score, {}}};
+  config.use_latitude_weights = true;
+  std::vector<float> climatology;
+  for (std::size_t i = 0; i < f.y.size() / 2; ++i) // one field for both samples
+    climatology.push_back(static_cast<float>(3 * std::sin(0.1 * static_cast<double>(i))));
+  auto const score = [&](MetricsConfig const& c, std::vector<double> const& p, std::vector<double> const& t) {
+    return Metrics(c, f.domain, climatology).compute(Exec(), f.device(p), f.device(t), 2, 2, Communicator());
+  };
+  auto p = f.y, t = f.target;
+  auto const about_climatology = score(config, p, t);
+  config.metrics[1].climatology_path = "";
+  auto const plain = score(config, p, t);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    p[i] -= static_cast<double>(climatology[i % climatology.size()]);
+    t[i] -= static_cast<double>(climatology[i % climatology.size()]);
+  }
+  auto const of_anomalies = score(config, p, t);
+  for (std::size_t v = 0; v < 2; ++v) {
+    EXPECT_EQ(about_climatology.by_variable[0][v], plain.by_variable[0][v]);
+    EXPECT_EQ(about_climatology.by_variable[2][v], plain.by_variable[2][v]);
+    EXPECT_NEAR(about_climatology.by_variable[1][v], of_anomalies.by_variable[1][v], 1e-12);
+    EXPECT_GT(std::fabs(about_climatology.by_variable[1][v] - plain.by_variable[1][v]), 1e-3);
+  }
+}
 } // namespace

@@ -21,6 +21,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
 
     variant("mpi", default=True, description="More than one rank, and parallel files")
     variant("netcdf", default=True, description="netCDF data, forecasts and scores")
+    variant("nccl", default=False, when="+mpi+cuda", description="Carry messages between GPUs by NCCL")
     variant("shared", default=True, description="Build a shared library")
 
     # Rossby computes on Kokkos' default execution space: its backends are Kokkos' backends.
@@ -72,11 +73,13 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
         depends_on(f"hdf5@1.10:{condition}", when=condition)
         depends_on(f"netcdf-c{condition}", when=f"+netcdf{condition}")
     depends_on("mpi", when="+mpi")
+    depends_on("nccl", when="+nccl")
 
     def cmake_args(self):
         options = [
             self.define_from_variant("ROSSBY_ENABLE_MPI", "mpi"),
             self.define_from_variant("ROSSBY_ENABLE_NETCDF", "netcdf"),
+            self.define_from_variant("ROSSBY_ENABLE_NCCL", "nccl"),
             self.define_from_variant("BUILD_SHARED_LIBS", "shared"),
             self.define("ROSSBY_ENABLE_TESTS", self.run_tests),
         ]
