@@ -52,6 +52,7 @@ public:
   Event& operator=(Event const&) = delete;
   ~Event() { cudaEventDestroy(event_); } // CUDA keeps it until those that wait for it are through
 
+  bool passed() const { return cudaEventQuery(event_) != cudaErrorNotReady; } // an error is met elsewhere
   void before_what_comes(cudaStream_t stream) const { check(cudaStreamWaitEvent(stream, event_, 0), "event"); }
 
 private:
@@ -62,6 +63,7 @@ class StreamTicket final : public DeviceTransport::Ticket {
 public:
   explicit StreamTicket(cudaStream_t stream) : done_(stream) {}
   void wait(Exec const& exec) override { done_.before_what_comes(stream_of(exec, 0)); }
+  bool done() const override { return done_.passed(); }
 
 private:
   Event done_;
@@ -96,10 +98,10 @@ public:
     ready.before_what_comes(stream_);
     check(ncclGroupStart(), "group");
   }
-  std::unique_ptr<Ticket> end() override
+  std::shared_ptr<Ticket> end() override
   {
     check(ncclGroupEnd(), "group");
-    return std::make_unique<StreamTicket>(stream_);
+    return std::make_shared<StreamTicket>(stream_);
   }
 
   void send(void const* data, std::size_t bytes, int to) override

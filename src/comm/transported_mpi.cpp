@@ -1,4 +1,5 @@
 #include "communicator_mpi.hpp"
+#include "watchdog.hpp"
 
 namespace rossby::mpi {
 
@@ -18,6 +19,7 @@ Transported::Transported(Exec const& exec, CallSite site, std::int64_t messages,
 {
   Call const call(site_, messages, bytes);
   ticket_ = start();
+  watchdog::follow(site_, bytes, ticket_);
 }
 
 void Transported::wait()

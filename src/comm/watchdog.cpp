@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -48,8 +49,20 @@ public:
     std::lock_guard<std::mutex> const lock(mutex_);
     site_ = nullptr;
   }
+  void follow(CallSite const& site, std::size_t bytes, std::shared_ptr<DeviceTransport::Ticket const> ticket)
+  {
+    std::lock_guard<std::mutex> const lock(mutex_);
+    followed_.push_back({site, bytes, 0, std::move(ticket)});
+  }
 
 private:
+  struct Followed {
+    CallSite site;
+    std::size_t bytes;
+    double waited;
+    std::shared_ptr<DeviceTransport::Ticket const> ticket;
+  };
+
   void watch()
   {
     double const step = std::clamp(limit_ / 10, 0.01, 1.0);
@@ -57,21 +70,26 @@ private:
     for (auto last = Clock::now(); !changed_.wait_for(lock, Seconds(step), [&] { return stopped_; });) {
       auto const now = Clock::now();
       // A longer step is no waiting: the process was stopped, and the others perhaps with it (a suspended job).
-      waited_ += std::min(Seconds(now - last).count(), 2 * step);
+      double const passed = std::min(Seconds(now - last).count(), 2 * step);
       last = now;
+      waited_ += passed;
       if (site_ && waited_ > limit_)
-        give_up();
+        give_up(*site_, bytes_, waited_);
+      followed_.remove_if([](Followed const& f) { return f.ticket->done(); });
+      for (auto& f : followed_)
+        if ((f.waited += passed) > limit_)
+          give_up(f.site, f.bytes, f.waited);
     }
   }
 
-  [[noreturn]] void give_up() const
+  [[noreturn]] void give_up(CallSite const& site, std::size_t bytes, double waited) const
   {
     auto const text = fmt::format(
         "error: rank {} of {} of group '{}' has waited {:.1f} s in '{}' ({} bytes of its own): some rank never came, "
         "or "
         "left\n  fix: look for a rank that says something else or nothing; if all are only slow, raise {} (seconds; 0: "
         "no limit)\n",
-        site_->rank, site_->ranks, site_->group, waited_, site_->operation, bytes_, variable);
+        site.rank, site.ranks, site.group, waited, site.operation, bytes, variable);
     std::fputs(text.c_str(), stderr);
     std::fflush(stderr);
     std::this_thread::sleep_for(Seconds(std::clamp(limit_ / 10, 0.5, 10.0)));
@@ -84,7 +102,8 @@ private:
   bool stopped_ = false;
   CallSite const* site_ = nullptr; // the call that this rank is in
   std::size_t bytes_ = 0;
-  double waited_ = 0;  // seconds in that call
+  double waited_ = 0; // seconds in that call
+  std::list<Followed> followed_;
   std::thread thread_; // last: it uses the others
 };
 
@@ -120,6 +139,12 @@ void enter(CallSite const& site, std::size_t bytes)
 {
   if (auto const& w = active())
     w->enter(site, bytes);
+}
+
+void follow(CallSite const& site, std::size_t bytes, std::shared_ptr<DeviceTransport::Ticket const> ticket)
+{
+  if (auto const& w = active())
+    w->follow(site, bytes, std::move(ticket));
 }
 
 void leave()

@@ -4,6 +4,8 @@
 
 #include "call.hpp"
 
+#include <rossby/comm/device_transport.hpp>
+
 namespace rossby::watchdog {
 
 /// Seconds that a call may take, from ROSSBY_COMM_TIMEOUT; 0: as long as it likes.
@@ -18,5 +20,7 @@ void stop();
 
 void enter(CallSite const&, std::size_t bytes);
 void leave();
+/// A call that the host does not wait for, and that is under way until its ticket says that it is done.
+void follow(CallSite const&, std::size_t bytes, std::shared_ptr<DeviceTransport::Ticket const>);
 
 } // namespace rossby::watchdog

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <mpi.h>
 
+#include <atomic>
 #include <functional>
 #include <numeric>
 
@@ -35,11 +36,11 @@ public:
     EXPECT_EQ(log_.open++, 0) << "groups don't nest";
     exec.fence();
   }
-  std::unique_ptr<Ticket> end() override
+  std::shared_ptr<Ticket> end() override
   {
     EXPECT_EQ(log_.open--, 1);
     ++log_.groups;
-    auto requests = std::make_unique<Requests>(log_);
+    auto requests = std::make_shared<Requests>(log_);
     for (auto const& operation : queued_) // sends and receives overtake nothing: MPI keeps their order per pair
       operation(requests->add());
     queued_.clear();
@@ -94,12 +95,15 @@ private:
     void wait(Exec const&) override
     {
       --log_.unwaited;
+      waited_ = true;
       MPI_Waitall(static_cast<int>(list_.size()), list_.data(), MPI_STATUSES_IGNORE);
     }
+    bool done() const override { return waited_; }
 
   private:
     Log& log_;
     std::vector<MPI_Request> list_;
+    std::atomic<bool> waited_{false};
   };
 
   static MPI_Datatype type_of(DType d) { return d == DType::float64 ? MPI_DOUBLE : MPI_FLOAT; }

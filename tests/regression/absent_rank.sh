@@ -10,6 +10,7 @@ rank 1 of 3 of group 'data' has waited .* in 'all_reduce'
 ROSSBY_COMM_TIMEOUT" mpirun -np 3 "$absent" collective
 expect_failure "a started collective" "rank 0 of 2 of group 'tensor' has waited .* in 'all_reduce'" mpirun -np 2 "$absent" started
 expect_failure "an exchange" "rank 0 of 2 of group 'domain' has waited .* in 'exchange'" mpirun -np 2 "$absent" exchange
+expect_failure "messages between devices" "rank 0 of 2 of group 'data' has waited .* in 'all_reduce' \(8000 bytes" mpirun -np 2 "$absent" device
 
 # The program itself, with a rank that stops in the middle of its work.
 expect_success "preprocess" "$ROSSBY_PROGRAM" preprocess deck.yml

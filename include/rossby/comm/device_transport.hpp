@@ -22,6 +22,8 @@ public:
     virtual ~Ticket() = default;
     /// Kernels that are queued on `exec` after this call see the results.
     virtual void wait(Exec const& exec) = 0;
+    /// Has it happened? For the watchdog, which asks from a thread of its own, now and then, until it has.
+    virtual bool done() const = 0;
   };
 
   DeviceTransport() = default;
@@ -31,7 +33,7 @@ public:
 
   /// The operations that follow see what kernels queued on `exec` before wrote.
   virtual void begin(Exec const& exec) = 0;
-  virtual std::unique_ptr<Ticket> end() = 0;
+  virtual std::shared_ptr<Ticket> end() = 0;
 
   virtual void send(void const* data, std::size_t bytes, int to) = 0;
   virtual void receive(void* data, std::size_t bytes, int from) = 0;
@@ -50,7 +52,7 @@ public:
 /// What a Communicator's calls on device arrays come to on a transport of its group: the grouping, the counts and the
 /// offsets. Arguments are those of the calls in communicator.hpp.
 namespace transported {
-using Ticket = std::unique_ptr<DeviceTransport::Ticket>;
+using Ticket = std::shared_ptr<DeviceTransport::Ticket>;
 Ticket all_reduce_sum(DeviceTransport&, Exec const&, Array const&);
 /// Unequal blocks go in one group of broadcasts, since such libraries know equal blocks only.
 Ticket all_gather(DeviceTransport&, Exec const&, Array const& mine, Array const& whole,
