@@ -54,7 +54,8 @@ def main():
     cmake = (ROOT / "CMakeLists.txt").read_text()
     for name, arguments, _ in calls:
         if name.startswith("define") and arguments[0].startswith("ROSSBY_"):
-            assert re.search(rf"\b(?:option|set)\({arguments[0]} ", cmake), f"CMakeLists.txt has no {arguments[0]}"
+            declared = rf"\b(?:option|cmake_dependent_option|set)\({arguments[0]} "
+            assert re.search(declared, cmake), f"CMakeLists.txt has no {arguments[0]}"
     tied = {(a[0], k.get("when")) for name, a, k in calls if name == "depends_on"}
     for backend in scope["Rossby"].kokkos_backends:
         assert (f"kokkos+{backend}", f"+{backend}") in tied, backend
