@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace rossby {
@@ -40,8 +41,11 @@ void read_encoding_of_one(DeckBlock const& block, EncodingConfig& e)
     block.problems().error(block.path("contiguous"), "compressed or checksummed data can't be contiguous",
                            "remove it, or switch zlib and fletcher32 off");
   std::vector<std::int64_t> chunks;
-  if (block("chunksizes", chunks))
+  if (block("chunksizes", chunks)) {
     e.chunksizes.assign(chunks.begin(), chunks.end());
+    if (std::any_of(chunks.begin(), chunks.end(), [](std::int64_t n) { return n < 1; }))
+      block.problems().error(block.path("chunksizes"), "holds a length below 1", "give lengths of 1 or more");
+  }
 }
 
 void read_encoding(DeckBlock const& block, OutputConfig& c)

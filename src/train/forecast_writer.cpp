@@ -112,6 +112,11 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
       v.channels.push_back(entry->first_channel + position);
     }
     v.encoding = config.encoding_of(entry->key, entry->variable);
+    std::size_t const axes = v.is_3d ? 4 : 3, chunks = v.encoding.chunksizes.size();
+    if (chunks != 0 && chunks != axes)
+      fail("inference.output.encoding.chunksizes",
+           fmt::format("has {} lengths, but {} has {} dimensions", chunks, v.name, axes),
+           fmt::format("give {} lengths of its own: encoding: {{{}: {{chunksizes: [...]}}}}", v.name, v.name));
     v.attributes = attributes_of(config.metadata, *entry, data, time);
     result.push_back(std::move(v));
   }
@@ -142,13 +147,21 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
   file_.attribute("lead_time", "standard_name", "forecast_period");
   file_.attribute("lead_time", "long_name", "time since the start of the forecast");
   file_.attribute("lead_time", "units", "hours");
+  std::map<std::string, index_t> lengths{{"time", static_cast<index_t>(valid.size())},
+                                         {"latitude", place.grid.height()},
+                                         {"longitude", place.grid.width()}};
+  for (auto const& [values, name] : levels)
+    lengths[name] = static_cast<index_t>(values.size());
   for (auto const& v : variables) {
     std::vector<std::string> dimensions{"time", "latitude", "longitude"};
     if (v.is_3d)
       dimensions.insert(dimensions.begin() + 1, levels.at(v.levels));
-    file_.variable(
-        v.name, v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32, dimensions,
-        {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, v.encoding.chunksizes});
+    Shape chunks = v.encoding.chunksizes; // at most the whole axis
+    for (std::size_t d = 0; d < chunks.size(); ++d)
+      chunks[d] = std::min(chunks[d], lengths.at(dimensions[d]));
+    auto const type = v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32;
+    file_.variable(v.name, type, dimensions,
+                   {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, chunks});
     for (auto const& [key, value] : v.attributes)
       file_.attribute(v.name, key, value);
   }

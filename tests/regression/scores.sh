@@ -32,7 +32,11 @@ fi
 expect_success "forecast" "$rossby" forecast deck.yml
 expect_success "verify" "$rossby" verify deck.yml
 expect_success "daily files" "$rossby" forecast deck.yml --set inference.output.group_by=day \
-  --set inference.save_forecast=runs/daily --set 'inference.output.variables=[u, {name: t, levels: [850]}]'
+  --set inference.save_forecast=runs/daily --set 'inference.output.variables=[u, {name: t, levels: [850]}]' \
+  --set 'inference.output.encoding={zlib: true, fletcher32: true, u: {chunksizes: [9, 1, 8, 99], shuffle: false}}'
+expect_failure "chunks of another rank" "chunksizes
+has 3 lengths, but u has 4 dimensions" "$rossby" forecast deck.yml --set inference.save_forecast=runs/never \
+  --set 'inference.output.encoding={chunksizes: [1, 8, 8]}'
 "$ROSSBY_PYTHON" "$ROSSBY_SOURCE/tests/support/recompute_scores.py" . >output.txt 2>&1 ||
   complain "scores" "Python gets other numbers"
 

@@ -99,6 +99,9 @@ def main():
     assert [p.name for p in daily] == ["2000-01-09.nc", "2000-01-10.nc"], daily
     with netCDF4.Dataset(daily[0]) as f:
         assert "ps" not in f.variables and f["u"].shape[1] == 2 and f["t"].shape[1] == 1, f.variables
+        u, t = f["u"].filters(), f["t"].filters()
+        assert u["fletcher32"] and t["fletcher32"] and t["shuffle"] and not u["shuffle"], (u, t)
+        assert f["u"].chunking() == [1, 1, 8, 64], f["u"].chunking()
         assert f.Conventions == "CF-1.11" and list(f["lead_time"][:]) == [6.0], f["lead_time"][:]
     sys.exit(1 if bad else 0)
 

@@ -34,13 +34,15 @@ inference:
 
 TEST(InferenceConfig, Refusals)
 {
-  auto const deck = Deck::parse("inference: {run_mode: both, batch_forecast: {first_init_date: 2020-02-30, "
-                                "last_init_date: 2020-01-01}, output: {format: zarr, group_by: week}}");
+  auto const deck = Deck::parse(
+      "inference: {run_mode: both, batch_forecast: {first_init_date: 2020-02-30, "
+      "last_init_date: 2020-01-01}, output: {format: zarr, group_by: week, encoding: {chunksizes: [1, 0]}}}");
   Problems problems;
   InferenceConfig::read(deck["inference"], problems);
   auto const messages = text_of(problems);
-  for (char const* expected : {"run_mode", "save_forecast: is missing", "forecast_length: is missing",
-                               "first_init_date", "output.format", "output.group_by"})
+  for (char const* expected :
+       {"run_mode", "save_forecast: is missing", "forecast_length: is missing", "first_init_date", "output.format",
+        "output.group_by", "chunksizes: holds a length below 1"})
     EXPECT_THAT(messages, HasSubstr(expected));
 }
 
