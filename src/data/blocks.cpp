@@ -117,9 +117,13 @@ void read_scaler(DeckNode const& args, bool output, Block& block)
   if (method != "transform" && method != "inverse_transform")
     args["method"].reject(fmt::format("'{}' is neither transform nor inverse_transform", method));
   block.inverse = method == "inverse_transform";
-  auto const kind = args.get("scaler_type", std::string("standard"));
-  if (kind != "standard")
-    args["scaler_type"].reject(fmt::format("'{}' is not supported yet", kind), "use standard");
+  auto const kind = args.get("scaler_type", std::string());
+  if (kind == "standard")
+    block.scaler_kind = Scaler::Kind::standard;
+  else if (kind == "minmax")
+    block.scaler_kind = Scaler::Kind::minmax;
+  else if (!kind.empty())
+    args["scaler_type"].reject(fmt::format("'{}' is not supported", kind), "use standard or minmax");
   if (args.has("scaler_params") && args["scaler_params"].get("channels_last", false))
     args["scaler_params"]["channels_last"].reject("true mixes up levels", "set it to false");
 }

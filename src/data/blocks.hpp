@@ -6,6 +6,7 @@
 #include <rossby/data/transform.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct Block {
   TransformStep step;
   std::map<std::string, TransformStep> steps; ///< by variable, in place of `step` (tracer_fixer)
   std::string scaler_path, mean_path, std_path;
-  std::vector<int> levels; ///< 1-based levels of mean and std files
+  std::optional<Scaler::Kind> scaler_kind; ///< nothing: what the file holds; fitted as standard
+  std::vector<int> levels;                 ///< 1-based levels of mean and std files
 
   bool covers(std::string const& key) const;
   bool spatial(std::string const& key) const;
@@ -43,7 +45,7 @@ class ScalerCache {
 public:
   ScalerFile const& file(std::string const& path);
   /// From CREDIT's files of means and standard deviations; nothing when the variable is in neither.
-  std::optional<StandardScaler> from_netcdf(Block const&, SchemaEntry const&);
+  std::optional<Scaler> from_netcdf(Block const&, SchemaEntry const&);
 
 private:
   std::map<std::string, ScalerFile> files_;

@@ -21,34 +21,34 @@ void set_affine(double mean, double deviation, bool inverse, double& scale, doub
   offset = inverse ? mean : -mean / deviation;
 }
 
-TransformStep affine_step(StandardScaler const& s, bool spatial, int level, bool inverse, index_t cells, double floor,
+TransformStep affine_step(Scaler const& s, bool spatial, int level, bool inverse, index_t cells, double floor,
                           std::string const& where, SchemaEntry const& entry)
 {
   auto const expected = spatial ? static_cast<std::size_t>(cells) : static_cast<std::size_t>(entry.n_levels());
-  if (s.mean.size() != expected)
+  if (s.columns() != expected)
     fail(where,
-         fmt::format("has {} columns for {}, which has {} {}", s.mean.size(), entry.key, expected,
+         fmt::format("has {} columns for {}, which has {} {}", s.columns(), entry.key, expected,
                      spatial ? "grid cells" : "levels"),
          "fit the scaler again for this deck: rossby preprocess DECK");
   if (spatial && entry.n_levels() != 1)
     fail(where, fmt::format("{} has {} levels", entry.key, entry.n_levels()), "spatial_variables have one level");
   auto const deviation = [&](std::size_t i) {
-    double const d = std::sqrt(s.variance[i]);
+    double const d = s.width(i);
     if (!(d > 0) && floor == 0)
-      fail(where, fmt::format("the variance of {} is 0 in column {}, so it can't be normalised", entry.key, i),
+      fail(where, fmt::format("{} does not vary in column {}, so it can't be normalised", entry.key, i),
            "leave this constant field out of the block's variables");
     return std::max(d, floor);
   };
   TransformStep step;
   if (!spatial) {
     auto const i = static_cast<std::size_t>(level);
-    set_affine(s.mean[i], deviation(i), inverse, step.scale, step.offset);
+    set_affine(s.origin(i), deviation(i), inverse, step.scale, step.offset);
     return step;
   }
   step.cell_scale.resize(expected);
   step.cell_offset.resize(expected);
   for (std::size_t i = 0; i < expected; ++i)
-    set_affine(s.mean[i], deviation(i), inverse, step.cell_scale[i], step.cell_offset[i]);
+    set_affine(s.origin(i), deviation(i), inverse, step.cell_scale[i], step.cell_offset[i]);
   return step;
 }
 
@@ -62,12 +62,12 @@ ScalerFile const& ScalerCache::file(std::string const& path)
   return it->second;
 }
 
-std::optional<StandardScaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry const& entry)
+std::optional<Scaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry const& entry)
 {
   io::NetcdfReader const mean(block.mean_path), deviation(block.std_path);
   if (!mean.has(entry.variable) && !deviation.has(entry.variable))
     return std::nullopt;
-  StandardScaler s;
+  Scaler s;
   s.mean = mean.read(entry.variable);
   s.variance = deviation.read(entry.variable);
   for (double& x : s.variance)
@@ -98,8 +98,8 @@ std::vector<TransformChain> chains_of(std::vector<Block> const& blocks, std::siz
     if (!block.covers(entry.key) || !(slice == Slice::input ? block.on_input : block.on_target) ||
         (block.initial_only && !initial))
       continue;
-    std::optional<StandardScaler> from_netcdf;
-    StandardScaler const* scaler = nullptr;
+    std::optional<Scaler> from_netcdf;
+    Scaler const* scaler = nullptr;
     std::string where;
     if (block.type == Block::Type::scaler) {
       ScalerFile const& file = cache.file(block.scaler_path);
@@ -107,6 +107,11 @@ std::vector<TransformChain> chains_of(std::vector<Block> const& blocks, std::siz
         continue;
       scaler = &file.get(slice_name, entry.key);
       where = block.scaler_path;
+      if (block.scaler_kind && *block.scaler_kind != scaler->kind)
+        fail(block.deck_key + ".args.scaler_type",
+             fmt::format("is {}, but {} holds a {} scaler for {}", name_of(*block.scaler_kind), block.scaler_path,
+                         name_of(scaler->kind), entry.key),
+             "fit it again with rossby preprocess, or name its own type");
     } else if (block.type == Block::Type::normalizer) {
       from_netcdf = cache.from_netcdf(block, entry);
       if (!from_netcdf)

@@ -25,6 +25,7 @@ struct Fit {
   bool spatial;
   std::vector<TransformChain> before; ///< preblocks ahead of the scaler, by level
   std::vector<Moments> columns;       ///< by level, or by cell
+  Scaler::Kind kind;
 };
 
 std::vector<Fit> plan_fits(std::vector<Block> const& blocks, ChannelSchema const& schema, index_t cells)
@@ -45,7 +46,8 @@ std::vector<Fit> plan_fits(std::vector<Block> const& blocks, ChannelSchema const
         bool const spatial = blocks[b].spatial(e.key);
         fits.push_back(
             {blocks[b].scaler_path, slice, &e, spatial, chains_of(blocks, b, e, slice, true, cells, cache),
-             std::vector<Moments>(spatial ? static_cast<std::size_t>(cells) : static_cast<std::size_t>(e.n_levels()))});
+             std::vector<Moments>(spatial ? static_cast<std::size_t>(cells) : static_cast<std::size_t>(e.n_levels())),
+             blocks[b].scaler_kind.value_or(Scaler::Kind::standard)});
       }
   }
   return fits;
@@ -75,6 +77,8 @@ void add(Fit& fit, Dataset& dataset, Time t)
     m.count = static_cast<double>(cells);
     for (std::size_t i = 0; i < cells; ++i)
       m.mean += level[i] / m.count;
+    m.minimum = *std::min_element(level, level + cells);
+    m.maximum = *std::max_element(level, level + cells);
     for (std::size_t i = 0; i < cells; ++i)
       m.m2 += (level[i] - m.mean) * (level[i] - m.mean);
     fit.columns[k].merge(m);
@@ -86,33 +90,52 @@ void merge_ranks(Fit& fit, Communicator const& world)
 {
   std::vector<double> mine;
   for (auto const& m : fit.columns)
-    mine.insert(mine.end(), {m.count, m.mean, m.m2});
+    mine.insert(mine.end(), {m.count, m.mean, m.m2, m.minimum, m.maximum});
   auto const all = world.all_gather(mine);
   std::size_t const n = mine.size();
   for (std::size_t i = 0; i < fit.columns.size(); ++i) {
     Moments total;
     for (std::size_t r = 0; r * n < all.size(); ++r) {
-      double const* const m = all.data() + r * n + 3 * i;
-      total.merge({m[0], m[1], m[2]});
+      double const* const m = all.data() + r * n + 5 * i;
+      total.merge({m[0], m[1], m[2], m[3], m[4]});
     }
     fit.columns[i] = total;
   }
 }
 
-void report(Fit const& fit, StandardScaler const& s, PreprocessReport& out)
+Scaler scaler_from(Fit const& fit)
+{
+  Scaler s;
+  s.kind = fit.kind;
+  for (auto const& m : fit.columns) {
+    s.count = std::max(s.count, m.count);
+    if (fit.kind == Scaler::Kind::minmax) {
+      s.minimum.push_back(m.minimum);
+      s.maximum.push_back(m.maximum);
+    } else {
+      s.mean.push_back(m.mean);
+      s.variance.push_back(m.m2 / m.count);
+    }
+  }
+  return s;
+}
+
+void report(Fit const& fit, PreprocessReport& out)
 {
   std::string const type = fit.slice == Slice::input ? "input" : "target";
   if (fit.spatial) {
     PreprocessReport::Row row{type, fit.entry->key, 0, 0, 0};
-    for (std::size_t i = 0; i < s.mean.size(); ++i) {
-      row.mean += s.mean[i] / static_cast<double>(s.mean.size());
-      row.deviation += std::sqrt(s.variance[i]) / static_cast<double>(s.mean.size());
+    for (auto const& m : fit.columns) {
+      row.mean += m.mean / static_cast<double>(fit.columns.size());
+      row.deviation += std::sqrt(m.m2 / m.count) / static_cast<double>(fit.columns.size());
     }
     out.rows.push_back(row);
     return;
   }
-  for (std::size_t i = 0; i < s.mean.size(); ++i)
-    out.rows.push_back({type, fit.entry->key, fit.entry->levels[i], s.mean[i], std::sqrt(s.variance[i])});
+  for (std::size_t i = 0; i < fit.columns.size(); ++i) {
+    auto const& m = fit.columns[i];
+    out.rows.push_back({type, fit.entry->key, fit.entry->levels[i], m.mean, std::sqrt(m.m2 / m.count)});
+  }
 }
 
 } // namespace
@@ -141,14 +164,8 @@ PreprocessReport preprocess(Deck const& deck, ModelConfig const& model, Communic
   std::map<std::string, ScalerFile> files;
   for (auto& fit : fits) {
     merge_ranks(fit, world);
-    StandardScaler s;
-    for (auto const& m : fit.columns) {
-      s.mean.push_back(m.mean);
-      s.variance.push_back(m.m2 / m.count);
-      s.count = std::max(s.count, m.count);
-    }
-    report(fit, s, result);
-    files[fit.path].set(fit.slice == Slice::input ? "input" : "target", fit.entry->key, std::move(s));
+    report(fit, result);
+    files[fit.path].set(fit.slice == Slice::input ? "input" : "target", fit.entry->key, scaler_from(fit));
   }
   for (auto const& [path, file] : files) {
     std::string outcome;

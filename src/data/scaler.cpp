@@ -9,12 +9,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <numeric>
 #include <sstream>
 
 namespace rossby {
@@ -88,7 +90,24 @@ std::vector<double> array_of(Json const& a, std::string const& where)
   return values;
 }
 
-StandardScaler scaler_of(Json const& entry, std::string const& where)
+/// Two arrays of one length, one value for each column.
+void read_columns(Json const& s, char const* first_name, char const* second_name, std::string const& where,
+                  std::vector<double>& first, std::vector<double>& second)
+{
+  for (char const* key : {first_name, second_name})
+    if (!s.contains(key))
+      fail(where, fmt::format("has no {}", key), "the scaler was not fitted: run rossby preprocess");
+  first = array_of(s[first_name], fmt::format("{}, {}", where, first_name));
+  second = array_of(s[second_name], fmt::format("{}, {}", where, second_name));
+  if (first.size() != second.size())
+    fail(where, fmt::format("has {} values of {} but {} of {}", first.size(), first_name, second.size(), second_name));
+  for (std::size_t i = 0; i < first.size(); ++i)
+    if (!std::isfinite(first[i]) || !std::isfinite(second[i]))
+      fail(where, fmt::format("column {} has {} {} and {} {}", i, first_name, first[i], second_name, second[i]),
+           "fit the scaler again on data without gaps");
+}
+
+Scaler scaler_of(Json const& entry, std::string const& where)
 {
   Json parsed;
   Json const* s = &entry;
@@ -99,28 +118,28 @@ StandardScaler scaler_of(Json const& entry, std::string const& where)
     s = &parsed;
   }
   if (!s->is_object())
-    fail(where, "is no scaler", "expected bridgescaler's JSON form of a DStandardScalerTensor");
+    fail(where, "is no scaler", "expected bridgescaler's JSON form of a DStandardScalerTensor or DMinMaxScalerTensor");
   std::string const type = s->value("type", std::string("DStandardScalerTensor"));
-  if (type.find("StandardScaler") == std::string::npos)
-    fail(where, fmt::format("is a {}; only standard scalers are supported", type), "fit with scaler_type: standard");
+  bool const minmax = type.find("MinMaxScaler") != std::string::npos;
+  if (!minmax && type.find("StandardScaler") == std::string::npos)
+    fail(where, fmt::format("is a {}; only standard and min-max scalers are supported", type),
+         "fit with scaler_type: standard");
   if (auto const last = s->find("channels_last"); last != s->end() && last->is_boolean() && last->get<bool>())
     fail(where, "was fitted with channels_last: true, which mixes up levels", "fit it again with channels_last: false");
-  for (char const* key : {"mean_x_", "var_x_"})
-    if (!s->contains(key))
-      fail(where, fmt::format("has no {}", key), "the scaler was not fitted: run rossby preprocess");
-  StandardScaler scaler;
-  scaler.mean = array_of((*s)["mean_x_"], where + ", mean_x_");
-  scaler.variance = array_of((*s)["var_x_"], where + ", var_x_");
+  Scaler scaler;
   if (auto const n = s->find("n_"); n != s->end() && !n->is_null()) {
     auto const count = array_of(*n, where + ", n_");
     scaler.count = count.empty() ? 0 : count.front();
   }
-  if (scaler.mean.size() != scaler.variance.size())
-    fail(where, fmt::format("has {} means but {} variances", scaler.mean.size(), scaler.variance.size()));
-  for (std::size_t i = 0; i < scaler.mean.size(); ++i)
-    if (!std::isfinite(scaler.mean[i]) || !std::isfinite(scaler.variance[i]) || scaler.variance[i] < 0)
-      fail(where, fmt::format("column {} has mean {} and variance {}", i, scaler.mean[i], scaler.variance[i]),
-           "fit the scaler again on data without gaps");
+  if (minmax) {
+    scaler.kind = Scaler::Kind::minmax;
+    read_columns(*s, "min_x_", "max_x_", where, scaler.minimum, scaler.maximum);
+    return scaler;
+  }
+  read_columns(*s, "mean_x_", "var_x_", where, scaler.mean, scaler.variance);
+  for (std::size_t i = 0; i < scaler.variance.size(); ++i)
+    if (scaler.variance[i] < 0)
+      fail(where, fmt::format("column {} has the variance {}", i, scaler.variance[i]), "fit the scaler again");
   return scaler;
 }
 
@@ -180,7 +199,7 @@ bool ScalerFile::has(std::string const& data_type, std::string const& var_key) c
   return type != entries_.end() && type->second.count(var_key) > 0;
 }
 
-StandardScaler const& ScalerFile::get(std::string const& data_type, std::string const& var_key) const
+Scaler const& ScalerFile::get(std::string const& data_type, std::string const& var_key) const
 {
   std::vector<std::string> keys;
   if (auto const type = entries_.find(data_type); type != entries_.end()) {
@@ -193,7 +212,16 @@ StandardScaler const& ScalerFile::get(std::string const& data_type, std::string 
        fmt::format("it has: {}; fit it again with rossby preprocess DECK", keys.empty() ? "none" : join(keys)));
 }
 
-void ScalerFile::set(std::string const& data_type, std::string const& var_key, StandardScaler scaler)
+double ScalerFile::target_variance(std::string const& var_key) const
+{
+  Scaler const& s = get("target", var_key);
+  if (s.kind != Scaler::Kind::standard)
+    fail(name_, fmt::format("holds a min-max scaler for {}, which says nothing of its variance", var_key),
+         "set var_weighting to none or manual");
+  return std::accumulate(s.variance.begin(), s.variance.end(), 0.0) / static_cast<double>(s.variance.size());
+}
+
+void ScalerFile::set(std::string const& data_type, std::string const& var_key, Scaler scaler)
 {
   entries_[data_type][var_key] = std::move(scaler);
 }
@@ -204,15 +232,21 @@ std::string ScalerFile::to_json() const
   for (auto const& [data_type, scalers] : entries_)
     for (auto const& [key, scaler] : scalers) {
       Json columns = Json::array();
-      for (std::size_t i = 0; i < scaler.mean.size(); ++i)
+      for (std::size_t i = 0; i < scaler.columns(); ++i)
         columns.push_back(i);
-      Json const s{{"type", "DStandardScalerTensor"},
-                   {"mean_x_", numpy_array(scaler.mean)},
-                   {"n_", scaler.count},
-                   {"var_x_", numpy_array(scaler.variance)},
-                   {"x_columns_", columns},
-                   {"_fit", true},
-                   {"channels_last", false}};
+      bool const standard = scaler.kind == Scaler::Kind::standard;
+      Json s{{"type", standard ? "DStandardScalerTensor" : "DMinMaxScalerTensor"}};
+      if (standard) {
+        s["mean_x_"] = numpy_array(scaler.mean);
+        s["n_"] = scaler.count;
+        s["var_x_"] = numpy_array(scaler.variance);
+      } else {
+        s["max_x_"] = numpy_array(scaler.maximum);
+        s["min_x_"] = numpy_array(scaler.minimum);
+      }
+      s["x_columns_"] = columns;
+      s["_fit"] = true;
+      s["channels_last"] = false;
       root[data_type][source_of(key)][key] = s.dump();
     }
   return root.dump(1) + "\n";
@@ -250,8 +284,19 @@ std::string ScalerFile::save(std::string const& file) const
   return backup;
 }
 
+double Scaler::origin(std::size_t column) const { return kind == Kind::standard ? mean[column] : minimum[column]; }
+
+double Scaler::width(std::size_t column) const
+{
+  return kind == Kind::standard ? std::sqrt(variance[column]) : maximum[column] - minimum[column];
+}
+
+char const* name_of(Scaler::Kind kind) { return kind == Scaler::Kind::standard ? "standard" : "minmax"; }
+
 void Moments::add(double value)
 {
+  minimum = std::min(minimum, value);
+  maximum = std::max(maximum, value);
   count += 1;
   double const from_mean = value - mean;
   mean += from_mean / count;
@@ -260,6 +305,8 @@ void Moments::add(double value)
 
 void Moments::merge(Moments const& o)
 {
+  minimum = std::min(minimum, o.minimum);
+  maximum = std::max(maximum, o.maximum);
   if (o.count == 0)
     return;
   double const total = count + o.count, difference = o.mean - mean;

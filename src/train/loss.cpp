@@ -149,11 +149,8 @@ void Loss::set_base_weights(LossConfig const& config, std::vector<SchemaEntry> c
       weights[find(variables, key, "loss.args.variable_weights")] = values.at(0);
   if (config.weighting == LossConfig::Weighting::inverse_variance) {
     auto const scalers = ScalerFile::load(config.scaler_path);
-    for (std::size_t i = 0; i < variables.size(); ++i) {
-      auto const& variance = scalers.get("target", variables[i].key).variance;
-      double const mean = std::accumulate(variance.begin(), variance.end(), 0.0) / static_cast<double>(variance.size());
-      weights[i] /= std::max(mean, 1e-12);
-    }
+    for (std::size_t i = 0; i < variables.size(); ++i)
+      weights[i] /= std::max(scalers.target_variance(variables[i].key), 1e-12);
   }
   if (config.normalize_weights)
     scale_to_mean_one(weights);

@@ -68,11 +68,8 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
         manual[i] = weight;
   if (config.weighting == LossConfig::Weighting::inverse_variance) {
     auto const scalers = ScalerFile::load(config.scaler_path);
-    for (std::size_t i = 0; i < variables_.size(); ++i) {
-      auto const& variance = scalers.get("target", domain.variables[i].key).variance;
-      deviation[i] = std::sqrt(std::max(1e-12, std::accumulate(variance.begin(), variance.end(), 0.0) /
-                                                   static_cast<double>(variance.size())));
-    }
+    for (std::size_t i = 0; i < variables_.size(); ++i)
+      deviation[i] = std::sqrt(std::max(1e-12, scalers.target_variance(domain.variables[i].key)));
   }
   for (auto const& metric : config.metrics) {
     kinds_.push_back(metric.kind);

@@ -1,19 +1,33 @@
 #pragma once
 /// \file
-/// Files with means and variances: bridgescaler's JSON (standard scaler) and CREDIT's mean/std netCDF.
+/// Files with means and variances, or smallest and largest values: bridgescaler's JSON.
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace rossby {
 
-/// Mean and population variance by column: a level, or a grid cell for spatial variables.
-struct StandardScaler {
+/// How one variable is scaled, by column: a level, or a grid cell for spatial variables.
+struct Scaler {
+  enum class Kind {
+    standard, ///< (x - mean) / sqrt(variance), the population's
+    minmax    ///< (x - minimum) / (maximum - minimum)
+  };
   std::vector<double> mean, variance;
   double count = 0;
+  Kind kind = Kind::standard;
+  std::vector<double> minimum = {}, maximum = {};
+
+  std::size_t columns() const { return kind == Kind::standard ? mean.size() : minimum.size(); }
+  /// What is subtracted, and what the difference is divided by.
+  double origin(std::size_t column) const;
+  double width(std::size_t column) const;
 };
+/// As decks call it.
+char const* name_of(Scaler::Kind);
 
 /// bridgescaler's nested form: {"input"|"target": {source: {var_key: scaler}}}, where each scaler is itself a JSON text
 /// and arrays are base64 of raw bytes, plain lists or bridgescaler's older {"object": "ndarray"} form.
@@ -25,21 +39,25 @@ public:
 
   bool has(std::string const& data_type, std::string const& var_key) const;
   /// `data_type` is "input" or "target". \throws Error that lists what the file has.
-  StandardScaler const& get(std::string const& data_type, std::string const& var_key) const;
-  void set(std::string const& data_type, std::string const& var_key, StandardScaler);
+  Scaler const& get(std::string const& data_type, std::string const& var_key) const;
+  /// The mean over columns of a variable's variance as a target. \throws Error for a scaler that has none.
+  double target_variance(std::string const& var_key) const;
+  void set(std::string const& data_type, std::string const& var_key, Scaler);
 
   std::string to_json() const;
   /// Written beside and renamed. A file already there is kept as `<file>.<UTC stamp>.bak`; returns that name or "".
   std::string save(std::string const& file) const;
 
 private:
-  std::map<std::string, std::map<std::string, StandardScaler>> entries_; ///< data type, variable key
+  std::map<std::string, std::map<std::string, Scaler>> entries_; ///< data type, variable key
   std::string name_ = "scaler";
 };
 
-/// Count, mean and sum of squared deviations, merged pairwise (Chan, Golub and LeVeque 1979): never sums of squares.
+/// Count, mean and sum of squared deviations, merged pairwise (Chan, Golub and LeVeque 1979): never sums of squares;
+/// and the range.
 struct Moments {
   double count = 0, mean = 0, m2 = 0;
+  double minimum = std::numeric_limits<double>::infinity(), maximum = -std::numeric_limits<double>::infinity();
   void add(double value);
   void merge(Moments const&);
 };

@@ -128,6 +128,30 @@ TEST_F(DatasetTest, PreprocessFitsAndTransformsInvert)
   EXPECT_NEAR(apply(derived.transforms.output[0], 0.3, 0), apply(plan.transforms.output[0], 0.3, 0), 1e-9);
 }
 
+TEST_F(DatasetTest, MinMaxScalersFillTheRangeFromZeroToOne)
+{
+  auto const deck = replaced(folder.deck_text(), "variables: [ERA5/prognostic, Sun]",
+                             "scaler_type: minmax, variables: [ERA5/prognostic, Sun]");
+  preprocess(Deck::parse(deck), DataFolder::model(), Communicator());
+  auto const plan = plan_of(deck);
+  Dataset data(plan, whole);
+  std::vector<float> low(3, 2), high(3, -2);
+  for (index_t i = 0; i < data.size(); ++i) {
+    auto const y = data.target(data.initial_time(i) + 21600, true);
+    for (std::size_t n = 0; n < y.normalised.size(); ++n) {
+      low[n % 3] = std::min(low[n % 3], y.normalised[n]);
+      high[n % 3] = std::max(high[n % 3], y.normalised[n]);
+      ASSERT_NEAR(apply(plan.transforms.output[n % 3], y.normalised[n], 0), y.physical[n], 1e-6 * y.physical[n] + 1e-4);
+    }
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    EXPECT_NEAR(low[c], 0, 2e-4); // the file holds float32
+    EXPECT_NEAR(high[c], 1, 2e-4);
+  }
+  EXPECT_THAT(message_of([&] { plan_of(replaced(deck, "scaler_type: minmax", "scaler_type: standard")); }),
+              HasSubstr("holds a minmax scaler"));
+}
+
 TEST_F(DatasetTest, SpatialVariablesHaveAScaleInEachCell)
 {
   auto const deck = replaced(replaced(folder.deck_text(), "variables: [ERA5/prognostic, Sun]",

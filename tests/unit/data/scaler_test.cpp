@@ -63,6 +63,22 @@ TEST(ScalerFile, WritesWhatItReadsAndKeepsTheOldOne)
   EXPECT_FALSE(fs::exists(path + ".tmp"));
 }
 
+TEST(ScalerFile, MinMaxScalers)
+{
+  auto const file = ScalerFile::parse(
+      R"({"target": {"S": {"S/prognostic/3d/x": "{\"type\": \"DMinMaxScalerTensor\", \"max_x_\": [3, 9], \"min_x_\": [1, -3]}"}}})",
+      "s.json");
+  auto const copy = ScalerFile::parse(file.to_json(), "copy");
+  for (auto const* f : {&file, &copy}) {
+    Scaler const& s = f->get("target", "S/prognostic/3d/x");
+    EXPECT_EQ(s.kind, Scaler::Kind::minmax);
+    ASSERT_EQ(s.columns(), 2u);
+    EXPECT_EQ(s.origin(1), -3);
+    EXPECT_EQ(s.width(1), 12);
+  }
+  EXPECT_THAT(test::message_of([&] { file.target_variance("S/prognostic/3d/x"); }), HasSubstr("var_weighting"));
+}
+
 TEST(ScalerFile, SaysWhatIsWrong)
 {
   auto const message = [](std::string const& text) {
@@ -71,11 +87,11 @@ TEST(ScalerFile, SaysWhatIsWrong)
   EXPECT_THAT(message("{\"input\": {"), HasSubstr("cut short"));
   EXPECT_THAT(message("{}"), HasSubstr("has no input scaler for a"));
   EXPECT_THAT(message(R"({"input": {"S": {"a": "{\"type\": \"DQuantileScaler\"}"}}})"),
-              HasSubstr("only standard scalers"));
+              HasSubstr("only standard and min-max scalers"));
   EXPECT_THAT(message(R"({"input": {"S": {"a": "{\"mean_x_\": {\"__numpy__\": \"A?==\"}, \"var_x_\": [1]}"}}})"),
               HasSubstr("base64"));
   EXPECT_THAT(message(R"({"input": {"S": {"a": "{\"mean_x_\": [1, 2], \"var_x_\": [1]}"}}})"),
-              HasSubstr("2 means but 1 variances"));
+              HasSubstr("2 values of mean_x_ but 1 of var_x_"));
   EXPECT_THROW(ScalerFile::load("/no/such/file.json"), Error);
 }
 
@@ -94,6 +110,8 @@ TEST(Moments, MergingEqualsOnePass)
   EXPECT_NEAR(a.m2, all.m2, 1e-6 * all.m2);
   none.merge(all);
   EXPECT_EQ(none.mean, all.mean);
+  EXPECT_EQ(a.minimum, all.minimum);
+  EXPECT_EQ(none.maximum, all.maximum);
 }
 
 } // namespace
