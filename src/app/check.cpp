@@ -3,6 +3,7 @@
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/data/climatology.hpp>
+#include <rossby/parallel/plans.hpp>
 #include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
@@ -77,16 +78,12 @@ std::set<std::string> absent_scalers(Deck const& deck)
   return absent;
 }
 
-/// Tiles of the coarsest grid must not be empty.
-void check_tiles(RunConfig const& c, Problems& problems)
+/// Can the mesh share the model's layers and cells?
+void check_shares(RunConfig const& c, Problems& problems)
 {
-  auto const& d = c.trainer.parallelism.domain;
-  int const rows = c.model.stage_extent(c.model.padded_height(), 3),
-            cols = c.model.stage_extent(c.model.padded_width(), 3);
-  if (d[0] > rows || d[1] > cols)
-    problems.error("trainer.parallelism.domain",
-                   fmt::format("[{}, {}] tiles, but the coarsest stage has {} x {} cells", d[0], d[1], rows, cols),
-                   "each tile needs at least one");
+  auto const& p = c.trainer.parallelism;
+  attempt(problems, [&] { cut_tensor_blocks(*make_model(c.model), p.tensor, p.tensor_whole); });
+  attempt(problems, [&] { cut_tiles(c.model, process_grid(p)); });
 }
 
 Problems examine(Deck const& deck, Options const& o, int ranks)
@@ -95,7 +92,7 @@ Problems examine(Deck const& deck, Options const& o, int ranks)
   auto const c = RunConfig::read(deck, RunConfig::Purpose::check, problems);
   c.trainer.parallelism.check(ranks, problems);
   if (problems.errors().empty())
-    check_tiles(c, problems);
+    check_shares(c, problems);
   bool judged = false;
   if (!o.no_files && problems.errors().empty()) {
     auto const absent = absent_scalers(deck);

@@ -5,6 +5,7 @@
 #include <rossby/io/hdf5.hpp>
 #include <rossby/models/cost.hpp>
 #include <rossby/models/model.hpp>
+#include <rossby/parallel/plans.hpp>
 #include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
@@ -62,18 +63,49 @@ void print_model(RunConfig const& c, bool list_parameters)
                           !p.spec.used ? "  unused" : (p.spec.trainable ? "" : "  not trained")));
 }
 
-void print_mesh(ParallelismConfig const& p, int ranks)
+/// "0-44", counted from 0, both included.
+std::string range(index_t begin, index_t end) { return begin == end ? "none" : fmt::format("{}-{}", begin, end - 1); }
+
+/// Elements that one rank stores of all parameters.
+index_t stored_elements(Parameters const& parameters, ParallelismConfig const& p, int rank, int ranks)
 {
+  int const share = rank / p.domain_size() % p.tensor; // of the tensor group
+  int const replica = rank / p.group_size() * p.domain_size() + rank % p.domain_size();
+  index_t stored = 0;
+  for (auto const& parameter : parameters.all()) {
+    bool const cut = parameter.spec.cut != TensorCut::none;
+    Part const block = tensor_block(parameter.spec, share, p.tensor);
+    bool const sharded = p.data == ParallelismConfig::Data::fsdp2 && parameter.spec.trainable;
+    stored += !sharded ? block.size() : share_of(block, cut ? replica : rank, cut ? ranks / p.tensor : ranks).size();
+  }
+  return stored;
+}
+
+void print_mesh(RunConfig const& c, int ranks)
+{
+  ParallelismConfig const& p = c.trainer.parallelism;
   Problems problems;
   p.check(ranks, problems);
   problems.raise();
-  log::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}\n", ranks, ranks / p.group_size(),
+  auto const model = make_model(c.model);
+  cut_tensor_blocks(*model, p.tensor, p.tensor_whole);
+  auto const tiles = cut_tiles(c.model, process_grid(p));
+  log::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}", ranks, ranks / p.group_size(),
                         p.tensor, p.domain[0], p.domain[1]));
-  log::info("rank   data  tensor  latitude band  longitude band");
+  if (p.tensor > 1 && !p.tensor_whole.empty())
+    log::info(fmt::format("tensor ranks share every layer but those of stage {}",
+                          fmt::join(p.tensor_whole.begin(), p.tensor_whole.end(), ", ")));
+  log::info(fmt::format("grid {} x {}, cut into whole cells of {} x {} coarse ones\n", c.model.image_height,
+                        c.model.image_width, tiles.stage[3].height(), tiles.stage[3].width()));
+  log::info("rank   data  tensor  domain   rows        columns     coarse cells  parameters");
   for (int r = 0; r < ranks; ++r) {
-    int const tile = r % p.domain_size();
-    log::info(fmt::format("{:<6} {:<5} {:<7} {:<14} {}", r, r / p.group_size(), r / p.domain_size() % p.tensor,
-                          tile / p.domain[1], tile % p.domain[1]));
+    int const tile = r % p.domain_size(), place = r % p.group_size();
+    Box const &box = tiles.image.box(place), &coarse = tiles.stage[3].box(place);
+    log::info(fmt::format("{:<6} {:<5} {:<7} {:<8} {:<11} {:<11} {:<13} {}", r, r / p.group_size(),
+                          r / p.domain_size() % p.tensor, fmt::format("{}, {}", tile / p.domain[1], tile % p.domain[1]),
+                          range(box.row0, box.row1), range(box.col0, box.col1),
+                          fmt::format("{} x {}", coarse.rows(), coarse.cols()),
+                          stored_elements(model->parameters(), p, r, ranks)));
   }
 }
 
@@ -86,7 +118,7 @@ int info_of_deck(Options const& o, Communicator const& world)
   c.trainer = TrainerConfig::read(deck["trainer"], problems, false);
   problems.raise();
   if (o.mesh)
-    print_mesh(c.trainer.parallelism, o.ranks > 0 ? o.ranks : world.size());
+    print_mesh(c, o.ranks > 0 ? o.ranks : world.size());
   else
     print_model(c, o.parameters);
   return 0;
@@ -141,7 +173,7 @@ void add_info(CLI::App& program, Job& job)
       program.add_subcommand("info", "Describe the model of a deck, its device mesh, or the contents of an HDF5 file");
   o->deck.add_to(*command);
   command->add_flag("--parameters", o->parameters, "List every parameter (of a file: every dataset)");
-  command->add_flag("--mesh", o->mesh, "Show which rank does what");
+  command->add_flag("--mesh", o->mesh, "Show which rank has which tile and how many parameters");
   command->add_option("-n,--ranks", o->ranks, "Number of ranks for --mesh (default: as started)")
       ->check(CLI::PositiveNumber);
   command->callback([o, &job] { job = [o](Communicator const& world) { return info(*o, world); }; });

@@ -213,12 +213,7 @@ Var WXFormer::forward(Context& ctx, Var const& input)
              return final_.front().forward(c, w, grid, in);
            });
   show("up_block4", x, plan_->level(4));
-  x = map_cells(ctx, plan_->to_output().map, x, plan_->to_output().cells);
-  if (plan_->interpolates()) {
-    Box const out = plan_->tile(plan_->output());
-    x = apply_stencil(ctx, plan_->interpolation(), x, {out.rows(), out.cols()});
-  }
-  return x;
+  return unpad_shard_interp(ctx, x, plan_->unpad());
 }
 
 } // namespace

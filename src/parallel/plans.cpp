@@ -31,6 +31,8 @@ std::vector<index_t> cells_of(Box const& box, index_t width)
 }
 } // namespace
 
+ProcessGrid process_grid(ParallelismConfig const& c) { return {c.domain[0], c.domain[1], c.tensor, c.tensor_whole}; }
+
 Mesh build_device_mesh(ParallelismConfig const& config, Communicator const& world) { return Mesh(world, config); }
 
 void apply_domain_parallel(Model& model, Mesh const& mesh)
@@ -43,19 +45,18 @@ void apply_domain_parallel(Model& model, Mesh const& mesh)
   model.set_layout(layout);
 }
 
-void apply_tensor_parallel(Model& model, Mesh const& mesh, std::set<int> const& whole_stages)
+void cut_tensor_blocks(Model& model, int degree, std::set<int> const& whole_stages)
 {
-  int const degree = mesh.tensor.size();
   Problems problems;
   auto& parameters = model.parameters();
   for (auto const& block : model.tensor_blocks()) {
     if (degree == 1 || whole_stages.count(block.stage))
       continue;
     if (block.indivisible % degree != 0) {
-      problems.error(
-          "trainer.parallelism.tensor",
-          fmt::format("{} ranks can't share the {} {} of {}", degree, block.indivisible, block.what, block.name),
-          fmt::format("use a degree that divides them, or add {} to trainer.tensor_whole", block.stage));
+      problems.error("trainer.parallelism.tensor",
+                     fmt::format("{} ranks can't share the {} of {} evenly: {}", degree, block.what, block.name,
+                                 block.indivisible),
+                     fmt::format("use a degree that divides them, or add {} to trainer.tensor_whole", block.stage));
       continue;
     }
     std::string const column = block.name + "." + block.column, row = block.name + "." + block.row;
@@ -65,9 +66,14 @@ void apply_tensor_parallel(Model& model, Mesh const& mesh, std::set<int> const& 
     cut(parameters, weight_name(parameters, row), TensorCut::columns, 1);
   }
   problems.raise();
+}
+
+void apply_tensor_parallel(Model& model, Mesh const& mesh, std::set<int> const& whole_stages)
+{
+  cut_tensor_blocks(model, mesh.tensor.size(), whole_stages);
   auto layout = model.layout();
   layout.spatial = mesh.spatial;
-  layout.grid.tensor = degree;
+  layout.grid.tensor = mesh.tensor.size();
   layout.grid.tensor_whole = whole_stages;
   layout.parameters = {mesh.spatial, mesh.domain, mesh.tensor, false};
   model.set_layout(layout);

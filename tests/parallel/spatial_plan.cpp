@@ -1,7 +1,6 @@
 // ranks: 1 2 3 4 6
 // What the plan of a tiled model brings to each rank, against the plan of one rank: fields carry their own cell number,
 // so every cell can be named.
-#include <rossby/core/error.hpp>
 #include <rossby/models/spatial_plan.hpp>
 #include <support/arrays.hpp>
 #include <support/small_model.hpp>
@@ -178,17 +177,12 @@ TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
     config.padding.bottom = bottom;
     for_each_process_grid(config, [&](Plans const& p) {
       Tiling const& top = p.tiled.level(4);
-      Array source = unwritten(DType::float64, {1, p.tiled.to_output().map.targets(), 1});
-      p.tiled.to_output().map.apply(Exec(), numbered(top, p.rank()), source);
       Box const mine = p.tiled.tile(p.tiled.output());
-      if (p.tiled.interpolates()) {
-        Array const resized = unwritten(DType::float64, {1, mine.cells(), 1});
-        p.tiled.interpolation().apply(Exec(), source, resized);
-        source = resized;
-      }
+      Context ctx{Exec(), nullptr, false};
+      Var const y = unpad_shard_interp(ctx, Var(numbered(top, p.rank())), p.tiled.unpad());
+      EXPECT_EQ(y.value().shape(), (Shape{1, mine.rows(), mine.cols(), 1}));
       index_t const pt = config.padding.top, pl = config.padding.left;
       index_t const h = top.height() - pt - bottom, w = top.width() - pl - config.padding.right;
-      ASSERT_EQ(p.tiled.interpolates(), bottom == 35);
       auto const number = [&](index_t i, index_t j) {
         return static_cast<double>(1 + (i + pt) * top.width() + j + pl);
       };
@@ -196,7 +190,7 @@ TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
       for (index_t i = mine.row0; i < mine.row1; ++i)
         for (index_t j = mine.col0; j < mine.col1; ++j)
           wanted.push_back(bilinear(number, h, w, tap(i, h, 45), tap(j, w, 138)));
-      expect_close(source, wanted, 1e-12);
+      expect_close(y.value(), wanted, 1e-12);
     });
   }
 }
@@ -225,26 +219,6 @@ TEST(SpatialPlan, DoublingIsABilinearResizeWithAZeroBorder)
       expect_close(y, wanted, 1e-12);
     }
   });
-}
-
-TEST(SpatialPlan, EachTileNeedsACoarseCell)
-{
-  auto config = odd_grid();
-  config.image_height = 17; // one coarse row
-  config.image_width = 96;
-  config.padding = {};
-  config.local_window = {1, 1, 1, 1};
-  config.global_window = {2, 2, 2, 1};
-  auto const world = Communicator::world();
-  std::string where, fix;
-  try {
-    SpatialPlan const plan(config, world, {world.size(), 1});
-  } catch (Error const& e) {
-    where = e.where();
-    fix = e.fix();
-  }
-  EXPECT_EQ(where, world.size() == 1 ? "" : "trainer.parallelism.domain");
-  EXPECT_EQ(fix.find("at most") != std::string::npos, world.size() > 1) << fix;
 }
 
 } // namespace

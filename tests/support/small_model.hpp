@@ -2,6 +2,7 @@
 /// \file
 /// Models small enough for tests, on grids that put every rule for uneven cuts to work, and fields on their tiles.
 
+#include <rossby/core/array.hpp>
 #include <rossby/core/random.hpp>
 #include <rossby/dist/tiling.hpp>
 #include <rossby/models/config.hpp>

@@ -2,22 +2,15 @@
 /// \file
 /// Where every cell of a WXFormer's grids lives and how cells travel: built once per (model, mesh).
 
-#include <rossby/dist/index_map.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/dist/box_map.hpp>
+#include <rossby/models/tiles.hpp>
+#include <rossby/models/unpad.hpp>
 #include <rossby/ops/elementwise.hpp>
 #include <rossby/ops/shuffle.hpp>
 
 #include <array>
-#include <memory>
-#include <set>
 
 namespace rossby {
-
-/// An index map whose targets are a box of cells.
-struct BoxMap {
-  IndexMap map;
-  Shape cells; ///< rows and columns of the box
-};
 
 /// Windows of one attention, gathered whole onto ranks. Targets are window-major: [windows, tokens]. Members of a
 /// tensor group that share the layer all want the same windows, and the adjoint sums what they bring back.
@@ -27,27 +20,18 @@ struct WindowMap {
   ops::GlobalNumbers numbers;      ///< of this rank's windows
 };
 
-/// How the ranks of one sample are arranged: row-major over (tensor, row, column).
-struct ProcessGrid {
-  int rows = 1, columns = 1;    ///< of domain tiles
-  int tensor = 1;               ///< ranks that share a domain tile, each with a part of it ...
-  std::set<int> tensor_whole{}; ///< ... and with a part of every layer, except in these encoder stages
-  int domains() const { return rows * columns; }
-};
-
-/// Tiles are cut on the coarsest encoder grid and scaled up, so that no stride straddles a cut; a tensor group cuts its
-/// domain tile once more, along its longer side. Grids: the image (physical), the padded image, encoder stages 0-3,
-/// decoder levels 0-4 (level k has 2^k cells of stage 3 along each axis), and the output.
+/// All maps between the tiles of a model's grids: the image (physical), the padded image, encoder stages 0-3, decoder
+/// levels 0-4, and the output.
 class SpatialPlan {
 public:
   /// Collective over `group`. \throws Error when a tile would get no coarse cell, naming a process grid that fits.
   SpatialPlan(ModelConfig const&, Communicator const& group, ProcessGrid const&);
 
   Communicator const& group() const { return group_; }
-  Tiling const& image() const { return image_; }
-  Tiling const& output() const { return output_; }
-  Tiling const& stage(int s) const { return stage_[static_cast<std::size_t>(s)]; }
-  Tiling const& level(int k) const { return level_[static_cast<std::size_t>(k)]; }
+  Tiling const& image() const { return tiles_.image; }
+  Tiling const& output() const { return unpad_.output(); }
+  Tiling const& stage(int s) const { return tiles_.stage[static_cast<std::size_t>(s)]; }
+  Tiling const& level(int k) const { return tiles_.level[static_cast<std::size_t>(k)]; }
   Box const& tile(Tiling const& t) const { return t.box(group_.rank()); }
 
   /// Input of stage s's cross-embedding with the border of its widest kernel: for stage 0 the padded image (poles,
@@ -63,33 +47,25 @@ public:
   int shares(int stage) const { return grid_.tensor_whole.count(stage) ? 1 : grid_.tensor; }
   int share(int stage) const { return shares(stage) == 1 ? 0 : group_.rank() / grid_.domains(); }
 
-  /// Level 4 to the cells of the output, or to those that its interpolation reads.
-  BoxMap const& to_output() const { return to_output_; }
-  bool interpolates() const { return interpolates_; }
-  ops::Stencil const& interpolation() const { return interpolation_; }
+  /// Level 4 to the output.
+  Unpad const& unpad() const { return unpad_; }
   /// Bilinear doubling of level k's bordered tile to level k + 1's bordered tile (only for `upsample_v_conv`).
   ops::Stencil const& doubling(int k) const { return doubling_[static_cast<std::size_t>(k)]; }
 
 private:
-  std::vector<Box> coarse_boxes(index_t height, index_t width) const;
-  void cut(ModelConfig const&);
   void build_embed_inputs(ModelConfig const&);
   void build_windows(ModelConfig const&);
-  void build_output(ModelConfig const&);
+  void build_doubling();
   WindowMap windows_of(Tiling const&, index_t window, bool whole_globe, bool shared) const;
   WindowMap cells_of(Tiling const&, bool shared) const;
 
   Communicator group_;
   ProcessGrid grid_;
-  Tiling image_, padded_, output_;
-  std::array<Tiling, 4> stage_;
-  std::array<Tiling, 5> level_;
+  GridTiles tiles_;
   std::array<BoxMap, 4> embed_;
   std::array<BoxMap, 5> border_;
   std::array<WindowMap, 4> short_, long_, cells_;
-  BoxMap to_output_;
-  bool interpolates_ = false;
-  ops::Stencil interpolation_;
+  Unpad unpad_;
   std::array<ops::Stencil, 4> doubling_;
 };
 

@@ -21,11 +21,16 @@ namespace rossby {
 /// Arranges `world` as data x tensor x domain. \throws Error (trainer.parallelism) when its size is not divisible.
 Mesh build_device_mesh(ParallelismConfig const&, Communicator const& world);
 
+/// How the ranks of one sample would be arranged.
+ProcessGrid process_grid(ParallelismConfig const&);
+
 /// Cuts the sphere into the tiles of the mesh: activations, and all work on them, are shared by the domain group.
 void apply_domain_parallel(Model&, Mesh const&);
 /// Lets the tensor group share every pair of layers that a block declares as column- and row-parallel, and the cells of
 /// its domain tile everywhere else. \throws Error naming the blocks whose heads can't be shared evenly.
 void apply_tensor_parallel(Model&, Mesh const&, std::set<int> const& whole_stages = {});
+/// The part of it that needs no ranks: marks the parameters that a tensor group of `degree` ranks would share.
+void cut_tensor_blocks(Model&, int degree, std::set<int> const& whole_stages = {});
 /// Every rank keeps its block of the parameters and gets the summed gradients.
 void apply_ddp(Model&, Mesh const&);
 /// Every rank keeps a share of the parameters, their gradients and their optimizer state, and has the whole of a unit

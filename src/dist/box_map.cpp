@@ -1,0 +1,15 @@
+#include <rossby/dist/box_map.hpp>
+
+namespace rossby {
+
+BoxMap box_map(Communicator const& group, Tiling const& source, Box const& box,
+               std::function<index_t(index_t, index_t)> const& number)
+{
+  std::vector<index_t> wanted;
+  for (index_t r = box.row0; r < box.row1; ++r)
+    for (index_t c = box.col0; c < box.col1; ++c)
+      wanted.push_back(number(r, c));
+  return {IndexMap(group, source, wanted), {box.rows(), box.cols()}};
+}
+
+} // namespace rossby

@@ -1,0 +1,117 @@
+#include <rossby/models/tiles.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rossby {
+
+namespace {
+
+/// Tile `i` of `n` along an axis.
+index_t cut_at(index_t extent, int i, int n) { return extent * i / n; }
+
+/// A coarse box on a finer grid; what lies beyond the last coarse cell belongs to the last tile.
+Box scaled(Box const& b, index_t factor, Tiling const& coarse, index_t height, index_t width)
+{
+  return {b.row0 * factor, b.row1 == coarse.height() ? height : b.row1 * factor, b.col0 * factor,
+          b.col1 == coarse.width() ? width : b.col1 * factor};
+}
+
+Tiling scaled(Tiling const& coarse, index_t factor, index_t height, index_t width)
+{
+  std::vector<Box> boxes;
+  for (int r = 0; r < coarse.ranks(); ++r)
+    boxes.push_back(scaled(coarse.box(r), factor, coarse, height, width));
+  return {height, width, std::move(boxes)};
+}
+
+/// Does every rank of this grid get a coarse cell? The smallest tile has the least of both.
+bool fits(index_t height, index_t width, int rows, int columns, int tensor)
+{
+  return rows <= height && columns <= width && std::max(height / rows, width / columns) >= tensor;
+}
+
+/// The process grid of most tiles, up to as many as wanted, that leaves no rank without a coarse cell; of several the
+/// one with the squarest tiles.
+std::string fitting_grid(index_t height, index_t width, ProcessGrid const& wanted)
+{
+  int best_rows = 0, best_columns = 0;
+  double best_shape = 0;
+  for (int rows = 1; rows <= std::min<index_t>(height, wanted.domains()); ++rows)
+    for (int columns = 1; columns <= std::min<index_t>(width, wanted.domains() / rows); ++columns) {
+      double const aspect = static_cast<double>(height * columns) / static_cast<double>(width * rows);
+      double const shape = std::max(aspect, 1 / aspect);
+      int const tiles = rows * columns, most = best_rows * best_columns;
+      if (fits(height, width, rows, columns, wanted.tensor) &&
+          (tiles > most || (tiles == most && shape < best_shape))) {
+        best_rows = rows;
+        best_columns = columns;
+        best_shape = shape;
+      }
+    }
+  if (best_rows == 0)
+    return fmt::format("at most {} ranks can share these cells", std::max(height, width));
+  return fmt::format("'domain: [{}, {}]' fits", best_rows, best_columns);
+}
+
+std::vector<Box> coarse_boxes(index_t height, index_t width, ProcessGrid const& grid)
+{
+  if (grid.rows > height || grid.columns > width)
+    fail("trainer.parallelism.domain",
+         fmt::format("a process grid of {} x {} tiles on {} x {} coarse cells leaves tiles empty", grid.rows,
+                     grid.columns, height, width),
+         fitting_grid(height, width, grid));
+  if (!fits(height, width, grid.rows, grid.columns, grid.tensor))
+    fail("trainer.parallelism.tensor",
+         fmt::format("{} ranks can't share a tile of {} x {} coarse cells", grid.tensor, height / grid.rows,
+                     width / grid.columns),
+         fmt::format("at most {} can; {}", std::max(height / grid.rows, width / grid.columns),
+                     fitting_grid(height, width, grid)));
+  std::vector<Box> boxes;
+  for (int t = 0; t < grid.tensor; ++t)
+    for (int i = 0; i < grid.rows; ++i)
+      for (int j = 0; j < grid.columns; ++j) {
+        Box b{cut_at(height, i, grid.rows), cut_at(height, i + 1, grid.rows), cut_at(width, j, grid.columns),
+              cut_at(width, j + 1, grid.columns)};
+        bool const by_rows = b.rows() >= b.cols();
+        index_t const from = by_rows ? b.row0 : b.col0, length = by_rows ? b.rows() : b.cols();
+        (by_rows ? b.row0 : b.col0) = from + cut_at(length, t, grid.tensor);
+        (by_rows ? b.row1 : b.col1) = from + cut_at(length, t + 1, grid.tensor);
+        boxes.push_back(b);
+      }
+  return boxes;
+}
+
+} // namespace
+
+GridTiles cut_tiles(ModelConfig const& m, ProcessGrid const& grid)
+{
+  GridTiles tiles;
+  index_t const h3 = m.stage_extent(m.padded_height(), 3), w3 = m.stage_extent(m.padded_width(), 3);
+  Tiling const coarse(h3, w3, coarse_boxes(h3, w3, grid));
+  index_t factor = 1;
+  for (int s = 3; s >= 0; --s) {
+    auto const i = static_cast<std::size_t>(s);
+    tiles.stage[i] = scaled(coarse, factor, m.stage_extent(m.padded_height(), s), m.stage_extent(m.padded_width(), s));
+    factor *= m.strides[i];
+  }
+  tiles.padded = scaled(coarse, factor, m.padded_height(), m.padded_width());
+  for (int k = 0; k < 5; ++k) {
+    index_t const f = index_t(1) << k;
+    tiles.level[static_cast<std::size_t>(k)] = scaled(coarse, f, f * h3, f * w3);
+  }
+  // A rank's part of the physical grid: its padded tile less the padding, possibly nothing.
+  std::vector<Box> physical;
+  Box const inside{m.padding.top, m.padding.top + m.image_height, m.padding.left, m.padding.left + m.image_width};
+  for (int r = 0; r < coarse.ranks(); ++r) {
+    Box const b = intersect(tiles.padded.box(r), inside);
+    physical.push_back(
+        b.empty() ? Box{}
+                  : Box{b.row0 - inside.row0, b.row1 - inside.row0, b.col0 - inside.col0, b.col1 - inside.col0});
+  }
+  tiles.image = Tiling(m.image_height, m.image_width, std::move(physical));
+  return tiles;
+}
+
+} // namespace rossby
