@@ -52,7 +52,7 @@ def main(deck, lines):
     print(f"| {'program':24} | samples a step | forecast s | step s | step s/sample | GFLOP/s | peak MiB per process |")
     print(f"|{'-' * 26}|---|---|---|---|---|---|")
     for name, group in runs.items():
-        samples = group[0].get("ranks", 1)
+        samples = group[0].get("samples", 1)
         forecast, step = (statistics.median(t for run in group for t in run[k]) for k in ("forecast_s", "step_s"))
         rate = samples * (3 * forward - entry) / step / 1e9
         print(f"| {name:24} | {samples} | {forecast:.2f} | {step:.2f} | {step / samples:.2f} | {rate:.1f} "

@@ -1,13 +1,16 @@
 /// \file
 /// Times forecasts (forward passes that record nothing) and training steps (forward, backward, AdamW) of a deck's model
-/// on random numbers, one sample per rank, ranks being data parallel.
-///   step_bench DECK [forecasts] [steps]
-/// Prints one line of JSON: seconds of each repetition and the largest memory of any rank.
+/// on random numbers, one sample per data-parallel rank, on the deck's mesh.
+///   step_bench DECK [forecasts] [steps] [KEY=VALUE ...]
+/// where KEY=VALUE replaces a deck key, as in trainer.parallelism.tensor=2. Prints one line of JSON: seconds of each
+/// repetition, and of the rank that has most of it: the process' largest memory, what arrays took at their peak beyond
+/// parameters and what belongs to them, and the bytes of parameters and optimizer state.
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/environment.hpp>
-#include <rossby/models/model.hpp>
+#include <rossby/core/pool.hpp>
 #include <rossby/optim/adamw.hpp>
+#include <rossby/parallel.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -75,20 +78,35 @@ std::vector<double> time_each(Communicator const& world, Exec const& exec, int c
   return seconds;
 }
 
-void run(std::string const& deck_file, int forecasts, int steps)
+/// Bytes that this rank stores of the parameters and of the optimizer's state.
+double stored_bytes(Parameters const& parameters, AdamW const& optimizer)
 {
-  Deck const deck = Deck::load(deck_file);
+  std::size_t bytes = 0;
+  for (int i = 0; i < parameters.size(); ++i) {
+    bytes += parameters[i].value().bytes();
+    if (auto const& m = optimizer.moments(i); m.first)
+      bytes += m.first.bytes() + m.second.bytes();
+  }
+  return static_cast<double>(bytes);
+}
+
+void run(Deck const& deck, int forecasts, int steps)
+{
   Problems problems;
   ModelConfig const config = ModelConfig::read(deck["model"], problems);
+  auto const parallelism = ParallelismConfig::read(deck["trainer"], problems);
   problems.raise();
 
   auto const world = Communicator::world();
+  Mesh const mesh = build_device_mesh(parallelism, world);
   auto const model = make_model(config);
+  parallelise(*model, mesh, parallelism);
   Context context;
   Exec const& exec = context.exec;
   Parameters& parameters = model->parameters();
   model->allocate(exec, DType::float32, 42);
-  Var const x(random_fields({1, config.image_height, config.image_width, config.input_channels()}, world.rank()));
+  Box const tile = model->input_tiling().box(mesh.spatial.rank());
+  Var const x(random_fields({1, tile.rows(), tile.cols(), config.input_channels()}, world.rank()));
 
   Gradients gradients(parameters);
   AdamW optimizer(parameters, AdamWConfig());
@@ -98,37 +116,44 @@ void run(std::string const& deck_file, int forecasts, int steps)
     context.tape = &tape;
     context.training = true;
     Var const y = model->forward(context, x);
-    tape.backward(exec, y, gradient_of_mean_square(exec, y.value(), world.size()));
-    gradients.collect(exec, parameters, world);
+    tape.backward(exec, y, gradient_of_mean_square(exec, y.value(), mesh.data.size()));
+    gradients.collect(exec, parameters);
     optimizer.step(exec, parameters, gradients, 1e-4, 1.0);
     ++context.step;
     context.tape = nullptr;
     context.training = false;
   });
-  double const step_peak = peak_memory();
-  auto const forecast =
-      time_each(world, exec, forecasts, [&] { loss_seen = model->forward(context, x).value().to_host()[0]; });
-
-  double peak = step_peak;
-  world.all_reduce_max(&peak, 1);
+  double const stored = stored_bytes(parameters, optimizer);
+  double most[] = {peak_memory(), stored / 1048576,
+                   (static_cast<double>(Environment::current().pool()->peak_bytes()) - stored) / 1048576};
+  world.all_reduce_max(most, 3);
+  auto const forecast = time_each(world, exec, forecasts, [&] {
+    auto const y = model->forward(context, x).value().to_host();
+    loss_seen = y.empty() ? 0 : y[0];
+  });
   if (world.rank() == 0)
-    fmt::print("{{\"program\": \"rossby\", \"ranks\": {}, \"forecast_s\": [{:.4f}], \"step_s\": [{:.4f}], "
-               "\"peak_mib\": {:.0f}, \"parameters\": {}, \"first_value\": {:.6g}}}\n",
-               world.size(), fmt::join(forecast, ", "), fmt::join(step, ", "), peak, parameters.count_trainable(),
-               loss_seen);
+    fmt::print("{{\"program\": \"rossby\", \"ranks\": {}, \"samples\": {}, \"mesh\": \"{} x {} x {} x {}\", "
+               "\"forecast_s\": [{:.4f}], \"step_s\": [{:.4f}], \"peak_mib\": {:.0f}, \"stored_mib\": {:.2f}, "
+               "\"other_arrays_mib\": {:.1f}, \"parameters\": {}, \"first_value\": {:.6g}}}\n",
+               world.size(), mesh.data.size(), mesh.data.size(), parallelism.tensor, parallelism.domain[0],
+               parallelism.domain[1], fmt::join(forecast, ", "), fmt::join(step, ", "), most[0], most[1], most[2],
+               parameters.count_trainable(), loss_seen);
 }
 } // namespace
 
 int main(int argc, char** argv)
 {
   if (argc < 2) {
-    std::fputs("usage: step_bench DECK [forecasts] [steps]\n", stderr);
+    std::fputs("usage: step_bench DECK [forecasts] [steps] [KEY=VALUE ...]\n", stderr);
     return 2;
   }
   rossby::CommRuntime const runtime(argc, argv);
   rossby::Environment const environment(argc, argv);
   try {
-    run(argv[1], argc > 2 ? std::atoi(argv[2]) : 3, argc > 3 ? std::atoi(argv[3]) : 3);
+    std::vector<std::string> overrides;
+    for (int i = 4; i < argc; ++i)
+      overrides.push_back(argv[i]);
+    run(rossby::Deck::load(argv[1], overrides), argc > 2 ? std::atoi(argv[2]) : 3, argc > 3 ? std::atoi(argv[3]) : 3);
   } catch (std::exception const& e) {
     std::fprintf(stderr, "%s\n", e.what());
     rossby::abort_all_ranks(1);
