@@ -137,13 +137,19 @@ void add_spectral_gradients(Exec const& exec, std::vector<Normalised> const& wei
 /// A unit whose parameters are stored as they are used.
 class HeldUnit final : public UnitScope {
 public:
-  HeldUnit(std::vector<Normalised> weights, Communicator tensor)
-      : weights_(std::move(weights)), tensor_(std::move(tensor))
+  HeldUnit(Parameters const& parameters, int unit, std::vector<Normalised> weights, Communicator tensor)
+      : parameters_(&parameters), unit_(unit), weights_(std::move(weights)), tensor_(std::move(tensor))
   {
   }
-  void finish(Exec const& exec) override { add_spectral_gradients(exec, weights_, tensor_); }
+  void finish(Exec const& exec) override
+  {
+    add_spectral_gradients(exec, weights_, tensor_);
+    parameters_->unit_done(exec, unit_);
+  }
 
 private:
+  Parameters const* parameters_;
+  int unit_;
   std::vector<Normalised> weights_;
   Communicator tensor_;
 };
@@ -269,7 +275,7 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
       prepared->scopes_.push_back(
           std::make_shared<ShardedUnit>(p.shards(), static_cast<int>(u), variables, std::move(weights), tensor));
     else
-      prepared->scopes_.push_back(std::make_shared<HeldUnit>(std::move(weights), tensor));
+      prepared->scopes_.push_back(std::make_shared<HeldUnit>(p, static_cast<int>(u), std::move(weights), tensor));
   }
   return prepared;
 }

@@ -2,7 +2,9 @@
 
 #include <rossby/ops/fixed_order_sum.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace rossby {
 
@@ -24,7 +26,8 @@ double ClipConfig::coefficient(double norm) const
 
 Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
     : dtype_(parameters.dtype()), placement_(parameters.placement()),
-      slice_(static_cast<std::size_t>(parameters.size())), present_(static_cast<std::size_t>(parameters.size()), 0)
+      slice_(static_cast<std::size_t>(parameters.size())), reached_(static_cast<std::size_t>(parameters.size()), 0),
+      present_(static_cast<std::size_t>(parameters.size()), 0)
 {
   for (int i = 0; i < parameters.size(); ++i)
     spread_.push_back(parameters.parts(i).size() > 1);
@@ -34,50 +37,94 @@ Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
 
 void Gradients::fill_buckets(Parameters const& parameters, std::size_t bucket_bytes, bool cut)
 {
+  // From the last unit to the first, as backward passes go.
+  std::vector<std::pair<int, int>> ranges{{0, parameters.size()}};
+  if (!parameters.units().empty())
+    ranges.clear();
+  for (auto u = parameters.units().rbegin(); u != parameters.units().rend(); ++u)
+    ranges.emplace_back(u->begin, u->end);
   index_t const limit = static_cast<index_t>(bucket_bytes / size_of(dtype_));
-  auto const belongs = [&](int i) {
-    auto const& spec = parameters[i].spec;
-    return is_optimized(spec) && (spec.cut != TensorCut::none) == cut;
-  };
-  for (int begin = 0; begin < parameters.size();) {
-    int end = begin;
-    index_t elements = 0;
-    for (; end < parameters.size() && (elements == 0 || elements < limit); ++end)
-      elements += belongs(end) ? parameters[end].value().size() : 0;
-    Array const bucket = Array::empty(dtype_, {elements});
+  index_t elements = 0;
+  Bucket bucket;
+  auto const close = [&] {
+    if (elements == 0)
+      return;
+    bucket.values = Array::empty(dtype_, {elements});
+    bucket.copies = cut ? placement_.replicas : placement_.world;
     index_t offset = 0;
-    for (int i = begin; i < end; ++i) {
-      if (!belongs(i))
-        continue;
-      slice_[static_cast<std::size_t>(i)] = bucket.slice(offset, parameters[i].value().shape());
+    for (int const i : bucket.members) {
+      slice_[static_cast<std::size_t>(i)] = bucket.values.slice(offset, parameters[i].value().shape());
       offset += parameters[i].value().size();
     }
-    if (elements > 0)
-      buckets_.push_back({bucket, cut ? placement_.replicas : placement_.world});
-    begin = end;
+    buckets_.push_back(std::move(bucket));
+    bucket = Bucket();
+    elements = 0;
+  };
+  for (auto const& [begin, end] : ranges) {
+    for (int i = begin; i < end; ++i) {
+      auto const& spec = parameters[i].spec;
+      if (!is_optimized(spec) || (spec.cut != TensorCut::none) != cut)
+        continue;
+      bucket.members.push_back(i);
+      elements += parameters[i].value().size();
+      if (!parameters.units().empty())
+        if (int const unit = parameters.unit_of(i); bucket.units.empty() || bucket.units.back() != unit)
+          bucket.units.push_back(unit);
+    }
+    if (elements >= limit)
+      close();
   }
+  close();
+}
+
+void Gradients::overlap(Parameters& parameters)
+{
+  parameters.observe_units([this, &parameters](Exec const& exec, int unit) { unit_done(exec, parameters, unit); });
+}
+
+void Gradients::unit_done(Exec const& exec, Parameters& parameters, int unit)
+{
+  for (auto& bucket : buckets_)
+    if (std::count(bucket.units.begin(), bucket.units.end(), unit) > 0 && ++bucket.units_done == bucket.units.size())
+      start(exec, parameters, bucket);
+}
+
+void Gradients::start(Exec const& exec, Parameters& parameters, Bucket& bucket)
+{
+  ROSSBY_EXPECT(!bucket.started);
+  for (int const i : bucket.members) {
+    auto const n = static_cast<std::size_t>(i);
+    if (auto const& gradient = parameters[i].var.grad()) {
+      reached_[n] = 1;
+      slice_[n].copy_from(exec, gradient);
+      parameters[i].var.drop_grad();
+    } else {
+      slice_[n].fill(exec, 0);
+    }
+  }
+  if (!placement_.sharded)
+    bucket.sum = bucket.copies.start_all_reduce_sum(exec, bucket.values);
+  bucket.started = true;
 }
 
 void Gradients::collect(Exec const& exec, Parameters& parameters)
 {
+  parameters.observe_units(nullptr);
+  for (auto& bucket : buckets_)
+    if (!bucket.started)
+      start(exec, parameters, bucket);
   // A rank whose tile is all padding may miss a parameter that others reach.
-  std::vector<double> reached(slice_.size());
-  for (int i = 0; i < parameters.size(); ++i) {
-    auto const n = static_cast<std::size_t>(i);
-    if (slice_[n] && parameters[i].var.grad()) {
-      reached[n] = 1;
-      slice_[n].copy_from(exec, parameters[i].var.grad());
-    } else if (slice_[n]) {
-      slice_[n].fill(exec, 0);
-    }
+  placement_.world.all_reduce_max(reached_.data(), reached_.size());
+  present_.assign(reached_.begin(), reached_.end());
+  std::fill(reached_.begin(), reached_.end(), 0.0);
+  for (auto& bucket : buckets_) {
+    bucket.sum.wait();
+    bucket.sum = {};
+    bucket.started = false;
+    bucket.units_done = 0;
   }
-  parameters.drop_grads();
-  placement_.world.all_reduce_max(reached.data(), reached.size());
-  present_.assign(reached.begin(), reached.end());
-  if (placement_.sharded)
-    return;
-  for (auto const& bucket : buckets_)
-    bucket.copies.all_reduce_sum(exec, bucket.values);
+  for (auto const& p : parameters.all())
+    ROSSBY_EXPECT(!is_optimized(p.spec) || !p.var.grad());
 }
 
 std::vector<double> Gradients::squares(Exec const& exec) const

@@ -104,6 +104,19 @@ bool Trainer::backpropagates(int step) const
   return steps.empty() || std::find(steps.begin(), steps.end(), step + 1) != steps.end();
 }
 
+bool Trainer::backpropagates_after(int step) const
+{
+  for (int later = step + 1; later < parts_.config.data.forecast_len; ++later)
+    if (backpropagates(later))
+      return true;
+  return false;
+}
+
+bool Trainer::ends_update() const
+{
+  return accumulated_ + 1 == parts_.config.trainer.grad_accum_every || state_.batch + 1 == parts_.training.batches();
+}
+
 Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
 {
   bool const training = pass == Pass::training;
@@ -134,6 +147,8 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
       std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
       if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
         suspect = Suspect{input, target, batch.initial_times};
+      if (backward && ends_update() && !backpropagates_after(batch.step))
+        gradients_.overlap(parts_.model.parameters());
       if (backward)
         tape.backward(exec_, s, loss.seed(global, 1.0 / parts_.config.trainer.grad_accum_every));
     }
@@ -193,11 +208,11 @@ bool Trainer::train_epoch()
   while (auto batch = parts_.training.next()) {
     index_t const samples = batch->indices.global;
     auto const outcome = roll_out(Pass::training, parts_.training, std::move(*batch));
+    bool const boundary = ends_update();
     training_means_.add(outcome.loss, outcome.metrics);
     accumulated_loss_ += outcome.loss.total;
     ++accumulated_;
     ++state_.batch;
-    bool const boundary = accumulated_ == config.grad_accum_every || state_.batch == batches;
     if (boundary)
       update();
     schedule_->after_batch();

@@ -80,6 +80,8 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     }
     world.all_reduce_sum(&loss, 1);
     result.losses.push_back(loss);
+    if (step > 0) // once the sums follow the backward pass, from then on they go beside it
+      gradients.overlap(parameters);
     tape.backward(exec, y, Array::from_host(DType::float64, y.value().shape(), seed));
     gradients.collect(exec, parameters);
     if (step == 0) {

@@ -6,6 +6,7 @@
 #include <rossby/autograd/tape.hpp>
 #include <rossby/comm/communicator.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -111,6 +112,13 @@ public:
   Communicator const& parts(int i) const;
   std::vector<ParameterUnit> const& units() const { return units_; }
   int unit_of(int i) const;
+  /// Called when a backward pass has added all that a unit adds to the gradients of its parameters.
+  void observe_units(std::function<void(Exec const&, int unit)> observer) { unit_observer_ = std::move(observer); }
+  void unit_done(Exec const& exec, int unit) const
+  {
+    if (unit_observer_)
+      unit_observer_(exec, unit);
+  }
   /// Null when every rank stores what it computes with.
   std::shared_ptr<ShardStore> const& shards() const { return shards_; }
 
@@ -130,6 +138,7 @@ private:
   std::map<std::string, int> by_name_;
   std::vector<ParameterUnit> units_;
   std::shared_ptr<ShardStore> shards_;
+  std::function<void(Exec const&, int)> unit_observer_;
   ParameterPlacement placement_;
   Communicator alone_;
   DType dtype_ = DType::float32;

@@ -27,6 +27,9 @@ class Gradients {
 public:
   explicit Gradients(Parameters const&, std::size_t bucket_bytes = std::size_t{32} << 20);
 
+  /// The sums of the backward pass that follows start as soon as the units that they are made of are done, and go on
+  /// beside the rest of it. For the last pass before collect(): what a later one adds to a unit would be lost.
+  void overlap(Parameters&);
   /// Packs the gradients, drops them from the parameters and sums each over the ranks with a copy of it. (The gradients
   /// of sharded parameters are sums already.) Collective over all ranks of the placement.
   void collect(Exec const&, Parameters&);
@@ -44,7 +47,14 @@ private:
   struct Bucket {
     Array values;
     Communicator copies;
+    std::vector<int> members; ///< parameters
+    std::vector<int> units;   ///< that hold them
+    std::size_t units_done = 0;
+    bool started = false;
+    Communicator::Exchange sum{};
   };
+  void unit_done(Exec const&, Parameters&, int unit);
+  void start(Exec const&, Parameters&, Bucket&);
   std::vector<double> squares(Exec const&) const;
   void fill_buckets(Parameters const&, std::size_t bucket_bytes, bool cut);
 
@@ -52,7 +62,8 @@ private:
   ParameterPlacement placement_;
   std::vector<Bucket> buckets_;
   std::vector<Array> slice_;
-  std::vector<char> spread_; ///< parameters of which other ranks hold other parts
+  std::vector<double> reached_; ///< 1 for parameters that this rank's backward passes reached
+  std::vector<char> spread_;    ///< parameters of which other ranks hold other parts
   std::vector<char> present_;
 };
 

@@ -66,6 +66,9 @@ private:
   };
   Outcome roll_out(Pass, BatchSource&, Batch first);
   bool backpropagates(int step) const;
+  bool backpropagates_after(int step) const;
+  /// The rollout under way is the last before an optimizer step.
+  bool ends_update() const;
   /// Trains what is left of the epoch; false when the run was interrupted.
   bool train_epoch();
   void update();
