@@ -18,6 +18,19 @@ private:
 };
 } // namespace
 
+Sampler sampler_for(RunConfig const& config, Mesh const& mesh, index_t samples, bool training)
+{
+  Sampler::Options o;
+  o.samples = samples;
+  o.batch_size = training ? config.trainer.train_batch_size : config.trainer.valid_batch_size;
+  o.rank = mesh.data.rank();
+  o.ranks = mesh.data.size();
+  o.seed = static_cast<std::uint64_t>(config.seed);
+  o.shuffle = training;
+  o.batches_per_epoch = training ? config.trainer.batches_per_epoch : config.trainer.valid_batches_per_epoch;
+  return Sampler(o);
+}
+
 std::unique_ptr<BatchSource> loader_source(DataPlan const& plan, Box const& tile, Sampler const& sampler,
                                            int queue_depth)
 {

@@ -53,20 +53,13 @@ std::string describe(ModelConfig const& m)
   return text;
 }
 
-Sampler sampler_for(DataPlan const& plan, RunConfig const& config, Mesh const& mesh, bool training)
+Sampler sampler_of(DataPlan const& plan, RunConfig const& config, Mesh const& mesh, bool training)
 {
-  Sampler::Options o;
-  o.samples = static_cast<index_t>(plan.config.initial_times().size());
-  o.batch_size = training ? config.trainer.train_batch_size : config.trainer.valid_batch_size;
-  o.rank = mesh.data.rank();
-  o.ranks = mesh.data.size();
-  o.seed = static_cast<std::uint64_t>(config.seed);
-  o.shuffle = training;
-  o.batches_per_epoch = training ? config.trainer.batches_per_epoch : config.trainer.valid_batches_per_epoch;
-  if (o.samples == 0)
+  auto const samples = static_cast<index_t>(plan.config.initial_times().size());
+  if (samples == 0)
     fail(plan.config.deck_key, "its dates hold no sample",
          "a sample needs history_len - 1 time steps before its initial time and forecast_len after it");
-  return Sampler(o);
+  return sampler_for(config, mesh, samples, training);
 }
 
 /// The deck and the channel order stay beside the checkpoints; a later deck may not reorder channels.
@@ -136,10 +129,10 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   // As many batches ahead as that many workers would prefetch, though one thread reads them.
   auto const depth = [&](int workers) { return std::max(1, workers) * std::max(1, config.trainer.prefetch_factor); };
   auto const training =
-      loader_source(*plan, tile, sampler_for(*plan, config, mesh, true), depth(config.trainer.thread_workers));
+      loader_source(*plan, tile, sampler_of(*plan, config, mesh, true), depth(config.trainer.thread_workers));
   std::unique_ptr<BatchSource> validation;
   if (validates)
-    validation = loader_source(*validation_plan, tile, sampler_for(*validation_plan, config, mesh, false),
+    validation = loader_source(*validation_plan, tile, sampler_of(*validation_plan, config, mesh, false),
                                depth(config.trainer.valid_thread_workers));
   log::info(fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
                         static_cast<double>(model->parameters().count_trainable()) * 1e-6, plan->grid.height(),

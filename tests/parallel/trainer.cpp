@@ -4,9 +4,25 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 namespace {
 using namespace rossby;
 using namespace rossby::testing;
+
+/// Numbers of a CSV file, row by row.
+std::vector<double> numbers_of(std::string const& file)
+{
+  std::ifstream in(file);
+  std::string line, cell;
+  std::getline(in, line); // names
+  std::vector<double> numbers;
+  while (std::getline(in, line))
+    for (std::stringstream cells(line); std::getline(cells, cell, ',');)
+      numbers.push_back(std::stod(cell));
+  return numbers;
+}
 
 void expect_same_run(SmallWorld const& world, int rows, int columns, std::string const& name)
 {
@@ -14,13 +30,13 @@ void expect_same_run(SmallWorld const& world, int rows, int columns, std::string
   std::string const folder = (std::filesystem::temp_directory_path() / ("rossby_mesh_" + name)).string();
   int const data_ranks = all.size() / (rows * columns);
   SmallWorld alone = world;
-  alone.config.trainer.train_batch_size = 6;
+  alone.config.trainer.train_batch_size = alone.config.trainer.valid_batch_size = 6;
   ScratchFolder const own(name + "_alone");
   SmallRun reference(alone, Communicator(), own.path);
   reference.trainer.run();
 
   SmallWorld shared = world;
-  shared.config.trainer.train_batch_size = 6 / data_ranks;
+  shared.config.trainer.train_batch_size = shared.config.trainer.valid_batch_size = 6 / data_ranks;
   {
     SmallRun run(shared, all, folder, rows, columns);
     run.trainer.run();
@@ -30,6 +46,15 @@ void expect_same_run(SmallWorld const& world, int rows, int columns, std::string
     auto const mine = run.weights(), theirs = reference.weights();
     for (std::size_t i = 0; i < mine.size(); ++i)
       EXPECT_NEAR(mine[i], theirs[i], 1e-11) << i;
+    // So are the scores: of the whole field and batch, not means of scores of tiles.
+    all.barrier();
+    auto const scores = numbers_of(run.folder.file("training_log.csv")),
+               expected = numbers_of(reference.folder.file("training_log.csv"));
+    ASSERT_EQ(scores.size(), expected.size());
+    ASSERT_GT(scores.size(), 20u);
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      EXPECT_NEAR(scores[i], expected[i], 1e-9 * std::max(1.0, std::abs(expected[i])))
+          << "value " << i << " of the log";
     // The checkpoint that all ranks wrote holds the same weights.
     SmallRun loaded(alone, Communicator(), own / "loaded");
     loaded.trainer.restore(run.folder.checkpoint(), {}, true, true);

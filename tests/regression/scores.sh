@@ -30,6 +30,7 @@ if has_mpi; then
 fi
 
 expect_success "forecast" "$rossby" forecast deck.yml
+grep -q "averaged weights of" output.txt || complain "forecast" "not with the weights that were validated"
 expect_success "verify" "$rossby" verify deck.yml
 expect_success "daily files" "$rossby" forecast deck.yml --set inference.output.group_by=day \
   --set inference.save_forecast=runs/daily --set 'inference.output.variables=[u, {name: t, levels: [850]}]' \

@@ -199,8 +199,8 @@ struct SmallRun {
            index_t samples = 10)
       : world(std::move(w)), mesh(build_device_mesh(parallelism(rows, columns), ranks)), model(world.config.model),
         folder(path, ranks, RunFolder::Entry::again), stored(allocated()),
-        training(sampler(true, samples), tile(), world.config.data.forecast_len),
-        validation(sampler(false, 4), tile(), world.config.data.forecast_len),
+        training(sampler_for(world.config, mesh, samples, true), tile(), world.config.data.forecast_len),
+        validation(sampler_for(world.config, mesh, 4, false), tile(), world.config.data.forecast_len),
         trainer({world.config,
                  world.plan,
                  mesh,
@@ -224,16 +224,6 @@ struct SmallRun {
     return c;
   }
   Box tile() const { return model.input_tiling().box(mesh.spatial.rank()); }
-  Sampler sampler(bool training_data, index_t samples) const
-  {
-    Sampler::Options o;
-    o.samples = samples;
-    o.batch_size = world.config.trainer.train_batch_size;
-    o.rank = mesh.data.rank();
-    o.ranks = mesh.data.size();
-    o.shuffle = training_data;
-    return Sampler(o);
-  }
   std::vector<double> weights() const
   {
     auto all = model.parameters()[0].value().to_host();

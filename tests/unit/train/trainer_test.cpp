@@ -50,6 +50,49 @@ TEST(Trainer, LearnsAndKeepsItsRecords)
   EXPECT_EQ(std::count(steps.begin(), steps.end(), '\n'), 9);
 }
 
+/// Of the last epoch in a log.
+double logged(std::string const& file, std::string const& column)
+{
+  std::ifstream in(file);
+  std::string names, line, last, name, cell;
+  std::getline(in, names);
+  while (std::getline(in, line))
+    last = line;
+  std::stringstream head(names), cells(last);
+  while (std::getline(head, name, ',') && std::getline(cells, cell, ','))
+    if (name == column)
+      return std::stod(cell);
+  ADD_FAILURE() << file << " has no column " << column;
+  return 0;
+}
+
+// CREDIT validates the averages and forecasts with the plain weights.
+TEST(Trainer, ValidatesTheWeightsThatForecastsTake)
+{
+  ScratchFolder const scratch("averages");
+  SmallWorld world;
+  world.config.trainer.epochs = 1;
+  world.config.trainer.learning_rate = 0.05;
+  world.config.trainer.schedule.kind = ScheduleConfig::Kind::constant;
+  SmallRun run(world, Communicator(), scratch / "run");
+  run.trainer.run();
+  double const validated = logged(scratch / "run/training_log.csv", "valid_loss");
+
+  auto const loss_with = [&](bool averages) {
+    std::string const folder = averages ? "averages" : "plain";
+    SmallWorld still = world;
+    still.config.trainer.learning_rate = 0;
+    still.config.trainer.use_ema = false;
+    SmallRun one(still, Communicator(), scratch / folder);
+    read_forecast_weights(run.folder.checkpoint(), Exec(), one.model.parameters(), averages);
+    one.trainer.run();
+    return logged(scratch / folder + "/training_log.csv", "valid_loss");
+  };
+  ASSERT_TRUE(has_averages(run.folder.checkpoint())); // what a forecast takes, unless the deck says otherwise
+  EXPECT_NEAR(loss_with(true), validated, 1e-9 * validated);
+  EXPECT_GT(std::abs(loss_with(false) - validated), 1e-3 * validated);
+}
+
 TEST(Trainer, ResumesBitForBitInTheMiddleOfAnEpoch)
 {
   ScratchFolder const scratch("whole"), cut("cut");
