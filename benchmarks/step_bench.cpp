@@ -3,10 +3,12 @@
 /// on random numbers, one sample per data-parallel rank, on the deck's mesh.
 ///   step_bench DECK [forecasts] [steps] [KEY=VALUE ...]
 /// where KEY=VALUE replaces a deck key, as in trainer.parallelism.tensor=2. Prints one line of JSON: seconds of each
-/// repetition, and of the rank that has most of it: the process' largest memory, what arrays took at their peak beyond
-/// parameters and what belongs to them, and the bytes of parameters and optimizer state.
+/// repetition; of the rank that has most of it: the process' largest memory, the bytes of parameters and optimizer
+/// state, and what other arrays took at their peak; and what all ranks together send in one step, by group and
+/// operation.
 
 #include <rossby/comm/communicator.hpp>
+#include <rossby/comm/counters.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/core/pool.hpp>
 #include <rossby/optim/adamw.hpp>
@@ -111,18 +113,27 @@ void run(Deck const& deck, int forecasts, int steps)
   Gradients gradients(parameters);
   AdamW optimizer(parameters, AdamWConfig());
   double loss_seen = 0;
+  CommCosts step_costs;
   auto const step = time_each(world, exec, steps, [&] {
+    auto const before = comm_costs();
     Tape tape;
     context.tape = &tape;
     context.training = true;
     Var const y = model->forward(context, x);
+    gradients.overlap(parameters);
     tape.backward(exec, y, gradient_of_mean_square(exec, y.value(), mesh.data.size()));
     gradients.collect(exec, parameters);
     optimizer.step(exec, parameters, gradients, 1e-4, 1.0);
     ++context.step;
     context.tape = nullptr;
     context.training = false;
+    step_costs = difference(comm_costs(), before);
   });
+  std::string sent;
+  for (auto const& [name, cost] : over_ranks(world, step_costs))
+    if (cost.bytes > 0)
+      sent += fmt::format("{}\"{} {}\": {:.3f}", sent.empty() ? "" : ", ", name.first, name.second,
+                          static_cast<double>(cost.bytes) / 1048576);
   double const stored = stored_bytes(parameters, optimizer);
   double most[] = {peak_memory(), stored / 1048576,
                    (static_cast<double>(Environment::current().pool()->peak_bytes()) - stored) / 1048576};
@@ -134,9 +145,9 @@ void run(Deck const& deck, int forecasts, int steps)
   if (world.rank() == 0)
     fmt::print("{{\"program\": \"rossby\", \"ranks\": {}, \"samples\": {}, \"mesh\": \"{} x {} x {} x {}\", "
                "\"forecast_s\": [{:.4f}], \"step_s\": [{:.4f}], \"peak_mib\": {:.0f}, \"stored_mib\": {:.2f}, "
-               "\"other_arrays_mib\": {:.1f}, \"parameters\": {}, \"first_value\": {:.6g}}}\n",
+               "\"other_arrays_mib\": {:.1f}, \"sent_mib\": {{{}}}, \"parameters\": {}, \"first_value\": {:.6g}}}\n",
                world.size(), mesh.data.size(), mesh.data.size(), parallelism.tensor, parallelism.domain[0],
-               parallelism.domain[1], fmt::join(forecast, ", "), fmt::join(step, ", "), most[0], most[1], most[2],
+               parallelism.domain[1], fmt::join(forecast, ", "), fmt::join(step, ", "), most[0], most[1], most[2], sent,
                parameters.count_trainable(), loss_seen);
 }
 } // namespace
