@@ -14,7 +14,7 @@ cmake --build "$build" --target step_bench --parallel "$ROSSBY_JOBS" | tail -n 1
 
 deck=inputs/wxformer_1deg.yml
 # Pinned, and without giving the core away while waiting: nothing else is to run.
-pinned() { mpirun --bind-to core --mca mpi_yield_when_idle 0 -n "$1" "$build/benchmarks/step_bench" "$deck" 1 2 "${@:2}"; }
+pinned() { mpirun --bind-to core --mca mpi_yield_when_idle 0 -n "$1" "$build/benchmarks/step_bench" "$deck" 1 1 "${@:2}"; }
 crowded() { mpirun -n "$1" "$build/benchmarks/step_bench" "$deck" 0 1 "${@:2}"; }
 
 declare -A mesh=(
