@@ -158,6 +158,29 @@ std::vector<index_t> file_positions(ParameterSpec const& spec, Part const& part)
   return positions;
 }
 
+std::vector<FileBox> file_boxes(ParameterSpec const& spec, Part const& part)
+{
+  auto const coordinates = [&](index_t position) {
+    Shape at(spec.shape.size(), 0);
+    for (std::size_t axis = at.size(); axis-- > 0; position /= spec.shape[axis])
+      at[axis] = position % spec.shape[axis];
+    return at;
+  };
+  std::vector<FileBox> boxes;
+  if (part.columns.size() == 0)
+    return boxes;
+  for (auto const& rows : part.rows) {
+    // Positions grow with row and with column, so the first and last elements are opposite corners.
+    FileBox box{coordinates(file_position(spec, rows.begin, part.columns.begin)),
+                coordinates(file_position(spec, rows.end - 1, part.columns.end - 1))};
+    for (std::size_t axis = 0; axis < box.count.size(); ++axis)
+      box.count[axis] += 1 - box.offset[axis];
+    ROSSBY_EXPECT(product(box.count) == rows.size() * part.columns.size());
+    boxes.push_back(std::move(box));
+  }
+  return boxes;
+}
+
 std::vector<double> to_file_order(Exec const& exec, ParameterSpec const& spec, Array const& memory)
 {
   auto const values = memory.to_host(exec);

@@ -11,6 +11,24 @@ namespace rossby::io {
 namespace {
 std::vector<hsize_t> extents(Shape const& shape) { return {shape.begin(), shape.end()}; }
 
+index_t elements_of(std::vector<Hyperslab> const& boxes)
+{
+  index_t count = 0;
+  for (auto const& box : boxes)
+    count += product(box.count);
+  return count;
+}
+
+/// Nothing for no boxes; HDF5 goes through what is selected in the order of the dataset.
+void select(hid_t space, std::vector<Hyperslab> const& boxes)
+{
+  H5Sselect_none(space);
+  for (auto const& box : boxes)
+    if (product(box.count) > 0)
+      H5Sselect_hyperslab(space, H5S_SELECT_OR, extents(box.offset).data(), nullptr, extents(box.count).data(),
+                          nullptr);
+}
+
 std::string parent_of(std::string const& name)
 {
   auto const slash = name.find_last_of('/');
@@ -110,10 +128,15 @@ DType Hdf5File::dtype(std::string const& dataset) const
 std::vector<double> Hdf5File::read(std::string const& dataset) const
 {
   auto const global = shape(dataset);
-  return read(dataset, {Shape(global.size(), 0), global});
+  return read(dataset, Hyperslab{Shape(global.size(), 0), global});
 }
 
 std::vector<double> Hdf5File::read(std::string const& dataset, Hyperslab const& box) const
+{
+  return read_boxes(dataset, {box});
+}
+
+std::vector<double> Hdf5File::read_boxes(std::string const& dataset, std::vector<Hyperslab> const& boxes) const
 {
   auto const lock = library_lock();
   Handle const data = impl_->open_dataset(dataset);
@@ -122,25 +145,24 @@ std::vector<double> Hdf5File::read(std::string const& dataset, Hyperslab const& 
   if (kind != H5T_FLOAT && kind != H5T_INTEGER)
     fail(impl_->at(dataset), "holds no numbers");
   Shape const global = impl_->shape_of(data);
-  ROSSBY_EXPECT(box.offset.size() == global.size() && box.count.size() == global.size());
-  for (std::size_t i = 0; i < global.size(); ++i)
-    if (box.offset[i] < 0 || box.count[i] < 0 || box.offset[i] + box.count[i] > global[i])
-      fail(impl_->at(dataset), fmt::format("has shape {}, but {} elements from index {} were asked for along axis {}",
-                                           to_string(global), box.count[i], box.offset[i], i));
+  for (auto const& box : boxes) {
+    ROSSBY_EXPECT(box.offset.size() == global.size() && box.count.size() == global.size());
+    for (std::size_t i = 0; i < global.size(); ++i)
+      if (box.offset[i] < 0 || box.count[i] < 0 || box.offset[i] + box.count[i] > global[i])
+        fail(impl_->at(dataset), fmt::format("has shape {}, but {} elements from index {} were asked for along axis {}",
+                                             to_string(global), box.count[i], box.offset[i], i));
+  }
 
-  std::vector<double> values(static_cast<std::size_t>(product(box.count)));
+  std::vector<double> values(static_cast<std::size_t>(elements_of(boxes)));
   if (product(global) == 0)
     return values;
   Handle const on_disk(H5Dget_space(data), H5Sclose);
   hsize_t const n = values.size();
   Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);
-  if (values.empty()) {
-    H5Sselect_none(on_disk);
+  if (values.empty())
     H5Sselect_none(in_memory);
-  } else if (!global.empty()) {
-    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box.offset).data(), nullptr, extents(box.count).data(),
-                        nullptr);
-  }
+  if (values.empty() || !global.empty())
+    select(on_disk, boxes);
   double nothing;
   if (H5Dread(data, H5T_NATIVE_DOUBLE, in_memory, on_disk, impl_->transfer, values.empty() ? &nothing : values.data()) <
       0)
@@ -151,20 +173,28 @@ std::vector<double> Hdf5File::read(std::string const& dataset, Hyperslab const& 
 void Hdf5File::write(std::string const& dataset, DType dtype, Shape const& global_shape,
                      std::vector<double> const& values) const
 {
-  write_box(dataset, dtype, global_shape, values, std::nullopt);
+  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == product(global_shape));
+  put(dataset, dtype, global_shape, values, nullptr);
 }
 
 void Hdf5File::write(std::string const& dataset, DType dtype, Shape const& global_shape,
                      std::vector<double> const& values, Hyperslab const& box) const
 {
-  ROSSBY_EXPECT(box.offset.size() == global_shape.size() && box.count.size() == global_shape.size());
-  write_box(dataset, dtype, global_shape, values, box);
+  write_boxes(dataset, dtype, global_shape, values, {box});
 }
 
-void Hdf5File::write_box(std::string const& dataset, DType dtype, Shape const& global,
-                         std::vector<double> const& values, std::optional<Hyperslab> const& box) const
+void Hdf5File::write_boxes(std::string const& dataset, DType dtype, Shape const& global_shape,
+                           std::vector<double> const& values, std::vector<Hyperslab> const& boxes) const
 {
-  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == (box ? product(box->count) : product(global)));
+  for (auto const& box : boxes)
+    ROSSBY_EXPECT(box.offset.size() == global_shape.size() && box.count.size() == global_shape.size());
+  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == elements_of(boxes));
+  put(dataset, dtype, global_shape, values, &boxes);
+}
+
+void Hdf5File::put(std::string const& dataset, DType dtype, Shape const& global, std::vector<double> const& values,
+                   std::vector<Hyperslab> const* boxes) const
+{
   make_group(parent_of(dataset));
   auto const lock = library_lock();
   auto const dims = extents(global);
@@ -184,12 +214,11 @@ void Hdf5File::write_box(std::string const& dataset, DType dtype, Shape const& g
 
   hsize_t const n = values.size();
   Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);
-  if (values.empty() || (!box && impl_->ranks && impl_->ranks->rank() != 0)) {
+  if (values.empty() || (!boxes && impl_->ranks && impl_->ranks->rank() != 0)) {
     H5Sselect_none(on_disk);
     H5Sselect_none(in_memory);
-  } else if (box && !global.empty()) {
-    H5Sselect_hyperslab(on_disk, H5S_SELECT_SET, extents(box->offset).data(), nullptr, extents(box->count).data(),
-                        nullptr);
+  } else if (boxes && !global.empty()) {
+    select(on_disk, *boxes);
   }
   // Converted here, because HDF5 gives up collective transfers when it has to convert.
   std::vector<float> single;

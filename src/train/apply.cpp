@@ -7,8 +7,11 @@
 #include <rossby/train/loss.hpp>
 #include <rossby/train/weights.hpp>
 
+#include "part_in_file.hpp"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <utility>
@@ -95,6 +98,16 @@ Array read_field(io::Hdf5File const& file, std::string const& name, FieldPart co
                           part.turned(values, true));
 }
 
+/// By parts: every element by one rank.
+void write_gradient(io::Hdf5File const& file, Exec const& exec, Parameters const& parameters, int i)
+{
+  auto const& p = parameters[i];
+  auto const share = written_share(parameters, i, 1);
+  PartInFile const place(p.spec, share.part);
+  file.write_boxes("grad/" + p.spec.name, parameters.dtype(), p.spec.shape,
+                   place.to_file(share.values(exec, p.var.grad_to_add_to(exec))), place.boxes());
+}
+
 } // namespace
 
 void apply(Deck const& deck, ApplyOptions const& options, Communicator const& world)
@@ -117,20 +130,24 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   auto const &in = model->input_tiling(), &out = model->output_tiling();
   Shape const in_shape = expect_field(input_file, "input", 0, config.base_input_channels(), config.frames, in);
   index_t const batch = in_shape[0];
-  index_t const first = batch * mesh.data.rank() / mesh.data.size(),
-                end = batch * (mesh.data.rank() + 1) / mesh.data.size();
-  FieldPart const input{in_shape, first, end - first, in.box(mesh.spatial.rank())};
+  if (batch == 0)
+    fail(options.input + ": /input", "holds no sample", "give at least one");
+  index_t const ranks = mesh.data.size(), first = batch * mesh.data.rank() / ranks,
+                end = batch * (mesh.data.rank() + 1) / ranks;
+  // A rank without a sample computes another's, which counts for nothing: under fsdp2 all ranks take part in every
+  // unit.
+  index_t const from = std::min(first, batch - 1), count = std::max(end - first, index_t(1));
+  Box const input_tile = in.box(mesh.spatial.rank()), output_tile = out.box(mesh.spatial.rank());
+  FieldPart const input{in_shape, from, count, input_tile};
   FieldPart const result{{batch, config.base_output_channels(), config.output_frames, out.height(), out.width()},
                          first,
                          end - first,
-                         out.box(mesh.spatial.rank())};
+                         output_tile};
 
   Tape tape;
   Context ctx{exec, options.gradients ? &tape : nullptr, options.training};
-  ctx.first_sample = first;
-  Var y;
-  if (input.count > 0)
-    y = model->forward(ctx, Var(read_field(input_file, "input", input, options.dtype)));
+  ctx.first_sample = from;
+  Var const y = model->forward(ctx, Var(read_field(input_file, "input", input, options.dtype)));
 
   double loss_value = 0;
   if (options.gradients) {
@@ -148,12 +165,10 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
     domain.width = out.width();
     domain.tile = result.box;
     Loss const loss(setup.loss, Loss::Use::training, domain);
-    std::vector<double> sums(static_cast<std::size_t>(config.output_channels()), 0);
-    if (result.count > 0) {
-      Var const local = loss.sums(ctx, y, read_field(input_file, "target", result, options.dtype), result.count);
-      sums = local.value().to_host(exec);
-      tape.backward(exec, local, loss.seed(batch));
-    }
+    FieldPart const target{result.global, from, count, output_tile};
+    Var const local = loss.sums(ctx, y, read_field(input_file, "target", target, options.dtype), result.count);
+    auto sums = local.value().to_host(exec);
+    tape.backward(exec, local, loss.seed(batch));
     world.all_reduce_sum(sums.data(), sums.size());
     loss_value = loss.value(sums, batch).total;
     sync_domain_gradients(exec, *model);
@@ -162,15 +177,14 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   std::string const unfinished = io::unfinished_name(options.output);
   try {
     auto file = io::Hdf5File::create(unfinished, world);
-    auto const values = y ? result.turned(y.value().to_host(exec), false) : std::vector<double>();
+    auto const values = result.count > 0 ? result.turned(y.value().to_host(exec), false) : std::vector<double>();
     file.write("output", options.dtype, result.global, values, result.slab());
     if (options.gradients) {
       file.write("loss", DType::float64, {}, {loss_value});
       auto const& parameters = model->parameters();
       for (int i = 0; i < parameters.size(); ++i)
-        if (auto const& p = parameters[i]; p.var.needs_grad())
-          file.write("grad/" + p.spec.name, options.dtype, p.spec.shape,
-                     whole_in_file_order(exec, parameters, i, p.var.grad_to_add_to(exec)));
+        if (parameters[i].var.needs_grad())
+          write_gradient(file, exec, parameters, i);
     }
     file.close();
     world.barrier();

@@ -4,6 +4,8 @@
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
+#include "part_in_file.hpp"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -16,8 +18,8 @@ namespace {
 using io::Hdf5File;
 constexpr std::int64_t format_version = 1;
 
-/// Writes datasets by rows and collects their checksums. After the first failure the calls go on (they are collective:
-/// a rank that stopped would leave the others waiting), but only the first error counts.
+/// Writes datasets and collects their checksums. After the first failure the calls go on (they are collective: a rank
+/// that stopped would leave the others waiting), but only the first error counts.
 class Writer {
 public:
   Writer(std::string const& path, Communicator const& ranks)
@@ -25,30 +27,18 @@ public:
   {
   }
 
-  void field(std::string const& name, DType dtype, Shape const& shape, std::vector<double> const& values)
+  /// This rank's share of a dataset; values in the order of the file.
+  void field(std::string const& name, DType dtype, Shape const& shape, PartInFile const& place,
+             std::vector<double> const& values)
   {
-    index_t const rows = shape.empty() ? 1 : shape[0], row = rows > 0 ? product(shape) / rows : 0;
-    index_t const first = rows * ranks_.rank() / ranks_.size(), last = rows * (ranks_.rank() + 1) / ranks_.size();
-    std::vector<double> const mine(values.begin() + first * row, values.begin() + last * row);
-    note(name, checksum(mine, first * row));
-    attempt([&] {
-      if (shape.empty()) {
-        file_.write(name, dtype, shape, values);
-        return;
-      }
-      io::Hyperslab box{Shape(shape.size(), 0), shape};
-      box.offset[0] = first;
-      box.count[0] = last - first;
-      file_.write(name, dtype, shape, mine, box);
-    });
+    note(name, place.checksum(values));
+    attempt([&] { file_.write_boxes(name, dtype, shape, values, place.boxes()); });
   }
-  void number(std::string const& name, std::int64_t value)
-  {
-    field(name, DType::float64, {}, {static_cast<double>(value)});
-  }
+  // What all ranks know is written by the first.
+  void number(std::string const& name, std::int64_t value) { numbers(name, {}, {static_cast<double>(value)}); }
   void numbers(std::string const& name, std::vector<double> const& values)
   {
-    field(name, DType::float64, {static_cast<index_t>(values.size())}, values);
+    numbers(name, {static_cast<index_t>(values.size())}, values);
   }
   void text(std::string const& name, std::string const& value)
   {
@@ -69,6 +59,11 @@ public:
   }
 
 private:
+  void numbers(std::string const& name, Shape const& shape, std::vector<double> const& values)
+  {
+    note(name, ranks_.rank() == 0 ? checksum(values) : 0);
+    attempt([&] { file_.write(name, DType::float64, shape, values); });
+  }
   template <class F> void attempt(F&& f)
   {
     try {
@@ -103,30 +98,25 @@ std::size_t room_for(Parameters const& parameters, AdamW const& optimizer, Ema c
   return bytes;
 }
 
-/// All ranks take part, because each holds parts; those with a writer write.
-void write_all(Writer* writer, Exec const& exec, Parameters const& parameters, AdamW const& optimizer,
-               Ema const* averages, TrainingState const& state, RunDescription const& run)
+void write_all(Writer& out, Exec const& exec, std::vector<WrittenShare> const& shares, Parameters const& parameters,
+               AdamW const& optimizer, Ema const* averages, TrainingState const& state, RunDescription const& run)
 {
-  auto const field = [&](std::string const& name, int i, Array const& part) {
-    auto const values = whole_in_file_order(exec, parameters, i, part);
-    if (writer)
-      writer->field(name, part.dtype(), parameters[i].spec.shape, values);
-  };
   for (int i = 0; i < parameters.size(); ++i) {
     auto const& spec = parameters[i].spec;
-    field("/model/" + spec.name, i, parameters[i].value());
+    auto const& share = shares[static_cast<std::size_t>(i)];
+    PartInFile const place(spec, share.part);
+    auto const field = [&](std::string const& name, Array const& stored) {
+      out.field(name, stored.dtype(), spec.shape, place, place.to_file(share.values(exec, stored)));
+    };
+    field("/model/" + spec.name, parameters[i].value());
     if (auto const& m = optimizer.moments(i); m.first) {
-      field("/optimizer/" + spec.name + "/exp_avg", i, m.first);
-      field("/optimizer/" + spec.name + "/exp_avg_sq", i, m.second);
-      if (writer)
-        writer->number("/optimizer/" + spec.name + "/step", m.step);
+      field("/optimizer/" + spec.name + "/exp_avg", m.first);
+      field("/optimizer/" + spec.name + "/exp_avg_sq", m.second);
+      out.number("/optimizer/" + spec.name + "/step", m.step);
     }
     if (averages && spec.trainable)
-      field("/ema/" + spec.name, i, averages->shadow(i) ? averages->shadow(i) : parameters[i].value());
+      field("/ema/" + spec.name, averages->shadow(i) ? averages->shadow(i) : parameters[i].value());
   }
-  if (!writer)
-    return;
-  Writer& out = *writer;
   out.number("/trainer/epoch", state.epoch);
   out.number("/trainer/batch", state.batch);
   out.number("/trainer/update", state.update);
@@ -166,9 +156,13 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
 {
   std::size_t const bytes = room_for(parameters, optimizer, averages);
   on_first_rank(ranks, [&] { io::expect_room(file, bytes); });
-  int const count =
-      static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(ranks.size()), 1 + bytes / bytes_per_writer));
-  bool const writes = ranks.rank() < count;
+  int const count = static_cast<int>(std::min(static_cast<std::size_t>(ranks.size()), 1 + bytes / bytes_per_writer));
+  std::vector<WrittenShare> shares;
+  bool writes = ranks.rank() == 0;
+  for (int i = 0; i < parameters.size(); ++i) {
+    shares.push_back(written_share(parameters, i, count));
+    writes = writes || shares.back().part.size() > 0;
+  }
   Communicator const writers = ranks.split(writes ? 0 : 1, ranks.rank());
   std::optional<Error> error;
   std::unique_ptr<Writer> writer;
@@ -178,7 +172,8 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
   } catch (Error const& e) {
     error = e;
   }
-  write_all(writer.get(), exec, parameters, optimizer, averages, state, run);
+  if (writer)
+    write_all(*writer, exec, shares, parameters, optimizer, averages, state, run);
   try {
     if (writer)
       agree(writers, writer->finish());
@@ -202,65 +197,60 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
 TrainingState read_checkpoint(std::string const& file, Exec const& exec, Parameters& parameters, AdamW& optimizer,
                               Ema* averages, CheckpointParts parts, RunDescription const& expected)
 {
-  auto const in = Hdf5File::open_read(file); // by every rank on its own: collective opening costs more than it saves
-  if (!in.has_attribute("/", "rossby_checkpoint"))
-    fail(file, "is no checkpoint of Rossby, or was not written to its end");
-  if (auto const version = in.read_int_attribute("/", "rossby_checkpoint"); version != format_version)
-    fail(file, fmt::format("has checkpoint format {}, this program reads format {}", version, format_version));
-  expect_same_model(file, read_text_verified(in, "/model_block"), expected.model_block);
-  auto const number = [&](std::string const& name) { return static_cast<std::int64_t>(read_verified(in, name).at(0)); };
-
-  load_weights(exec, parameters, in, "/model");
-  for (int i = 0; i < parameters.size(); ++i) {
-    auto const& spec = parameters[i].spec;
-    auto const load = [&](std::string const& name, Array& array) {
-      auto const values = read_verified(in, name);
-      if (values.size() != static_cast<std::size_t>(product(spec.shape)))
-        fail(file + ": " + name, "has another shape than the parameter");
-      array = Array::empty(parameters.dtype(), parameters[i].value().shape());
-      from_file_order(exec, spec, parameters[i].part, values, array);
+  TrainingState state;
+  read_parts(exec, parameters, file, [&](PartReader& reader) {
+    auto const& in = reader.file();
+    if (!in.has_attribute("/", "rossby_checkpoint"))
+      fail(file, "is no checkpoint of Rossby, or was not written to its end");
+    if (auto const version = in.read_int_attribute("/", "rossby_checkpoint"); version != format_version)
+      fail(file, fmt::format("has checkpoint format {}, this program reads format {}", version, format_version));
+    expect_same_model(file, read_text_verified(in, "/model_block"), expected.model_block);
+    auto const number = [&](std::string const& name) {
+      return static_cast<std::int64_t>(read_verified(in, name).at(0));
     };
-    if (std::string const group = "/optimizer/" + spec.name; parts.optimizer && in.exists(group)) {
-      auto& moments = optimizer.moments(i);
-      load(group + "/exp_avg", moments.first);
-      load(group + "/exp_avg_sq", moments.second);
-      moments.step = number(group + "/step");
-    }
-    if (parts.averages && averages && averages->shadow(i)) {
-      if (std::string const name = "/ema/" + spec.name; in.exists(name)) {
-        Array values;
-        load(name, values);
-        averages->shadow(i).copy_from(exec, values);
-      } else {
-        averages->shadow(i).copy_from(exec, parameters[i].value()); // a run that turns averaging on starts from here
+
+    reader.read_weights("/model");
+    for (int i = 0; i < parameters.size(); ++i) {
+      auto const& spec = parameters[i].spec;
+      if (std::string const group = "/optimizer/" + spec.name; parts.optimizer && in.exists(group)) {
+        auto& moments = optimizer.moments(i);
+        moments.first = Array::empty(parameters.dtype(), parameters[i].value().shape());
+        moments.second = Array::empty(parameters.dtype(), parameters[i].value().shape());
+        reader.read(i, group + "/exp_avg", moments.first);
+        reader.read(i, group + "/exp_avg_sq", moments.second);
+        moments.step = number(group + "/step");
+      }
+      if (parts.averages && averages && averages->shadow(i)) {
+        if (std::string const name = "/ema/" + spec.name; in.exists(name))
+          reader.read(i, name, averages->shadow(i));
+        else
+          averages->shadow(i).copy_from(exec, parameters[i].value()); // a run that turns averaging on starts from here
       }
     }
-  }
-  TrainingState state;
-  state.epoch = number("/trainer/epoch");
-  state.batch = number("/trainer/batch");
-  state.update = number("/trainer/update");
-  state.forward = number("/trainer/forward");
-  state.seed = number("/trainer/seed");
-  state.global_batch = number("/trainer/global_batch");
-  state.schedule = read_verified(in, "/trainer/schedule");
-  state.sums = read_verified(in, "/trainer/sums");
-  state.history = read_verified(in, "/trainer/history");
-  state.log = read_text_verified(in, "/trainer/log");
-  if (parts.averages && averages)
-    averages->set_steps(number("/trainer/ema_steps"));
+    state.epoch = number("/trainer/epoch");
+    state.batch = number("/trainer/batch");
+    state.update = number("/trainer/update");
+    state.forward = number("/trainer/forward");
+    state.seed = number("/trainer/seed");
+    state.global_batch = number("/trainer/global_batch");
+    state.schedule = read_verified(in, "/trainer/schedule");
+    state.sums = read_verified(in, "/trainer/sums");
+    state.history = read_verified(in, "/trainer/history");
+    state.log = read_text_verified(in, "/trainer/log");
+    if (parts.averages && averages)
+      averages->set_steps(number("/trainer/ema_steps"));
+  });
   return state;
 }
 
 void read_forecast_weights(std::string const& file, Exec const& exec, Parameters& parameters, bool averages)
 {
-  auto const in = Hdf5File::open_read(file);
-  load_weights(exec, parameters, in, "/model");
-  if (!averages)
-    return;
-  for (auto& p : parameters.all())
-    if (p.spec.trainable && p.spec.used)
-      from_file_order(exec, p.spec, p.part, read_verified(in, "/ema/" + p.spec.name), p.value());
+  read_parts(exec, parameters, file, [&](PartReader& reader) {
+    reader.read_weights("/model");
+    for (int i = 0; averages && i < parameters.size(); ++i)
+      if (is_optimized(parameters[i].spec))
+        reader.read(i, "/ema/" + parameters[i].spec.name, parameters[i].value());
+  });
 }
 
 bool has_averages(std::string const& file) { return Hdf5File::open_read(file).exists("/ema"); }

@@ -46,7 +46,8 @@ public:
   {
   }
 
-  template <class AfterStep> void run(Time initial, AfterStep&& after_step)
+  /// Without `write` it only computes what its peers wait for.
+  template <class AfterStep> void run(Time initial, bool write, AfterStep&& after_step)
   {
     Duration const dt = data_.plan().config.timestep;
     Exec const exec;
@@ -56,12 +57,16 @@ public:
     Array input, output;
     int step = 0;
     for (auto const& file : forecast_files(*config_.inference, initial, dt)) {
-      on_first_rank(spatial_, [&] { make_folder(fs::path(file.path).parent_path()); });
       std::vector<Time> valid;
       for (int const s : file.steps)
         valid.push_back(initial + s * dt);
-      ForecastWriter writer(file.path, variables_, {data_.plan().grid, rollout_.output_tile(), spatial_}, initial,
-                            valid, source_);
+      std::optional<ForecastWriter> writer;
+      if (write) {
+        on_first_rank(spatial_, [&] { make_folder(fs::path(file.path).parent_path()); });
+        writer.emplace(file.path, variables_,
+                       ForecastWriter::Place{data_.plan().grid, rollout_.output_tile(), spatial_}, initial, valid,
+                       source_);
+      }
       for (int const wanted : file.steps) {
         for (; step < wanted; ++step) {
           if (step == 0) {
@@ -76,9 +81,11 @@ public:
           output = rollout_.clamp_output(context, model_.forward(context, Var(input))).value();
           after_step();
         }
-        writer.write(rollout_.to_physical(exec, output).to_host(exec));
+        if (writer)
+          writer->write(rollout_.to_physical(exec, output).to_host(exec));
       }
-      writer.close();
+      if (writer)
+        writer->close();
     }
   }
 
@@ -168,8 +175,8 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   collectively(world, [&] {
     result.averages = config.inference->weights == Weights::ema ||
                       (config.inference->weights == Weights::automatic && has_averages(result.checkpoint));
-    read_forecast_weights(result.checkpoint, Exec(), model->parameters(), result.averages);
   });
+  read_forecast_weights(result.checkpoint, Exec(), model->parameters(), result.averages);
   log::info(fmt::format("{} weights of {}", result.averages ? "averaged" : "plain", result.checkpoint));
 
   Rollout const rollout(*plan, *model, mesh.spatial);
@@ -184,8 +191,13 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   std::size_t const mine = (times.size() - std::min(times.size(), rank) + ranks - 1) / ranks;
   Progress bar("forecast", static_cast<std::int64_t>(mine) * forecast_steps(*config.inference, plan->config.timestep),
                world.rank() == 0);
-  for (std::size_t i = rank; i < times.size(); i += ranks)
-    one.run(times[i], [&] { bar.step(static_cast<std::int64_t>(ranks)); });
+  // In the last round some data ranks may be without a forecast. Where parameters are shared they are needed all the
+  // same.
+  for (std::size_t first = 0; first < times.size(); first += ranks) {
+    bool const own = first + rank < times.size();
+    if (own || model->parameters().placement().sharded)
+      one.run(times[own ? first + rank : first], own, [&] { bar.step(static_cast<std::int64_t>(ranks)); });
+  }
   world.barrier();
   bar.finish(fmt::format("{} forecasts in {}", times.size(), config.inference->save_forecast));
   result.forecasts = times.size();

@@ -59,7 +59,7 @@ Trainer::Trainer(TrainerParts parts)
 
 void Trainer::start_from(std::string const& weights)
 {
-  collectively(parts_.mesh.world, [&] { load_model_weights(exec_, parts_.model.parameters(), weights); });
+  load_model_weights(exec_, parts_.model.parameters(), weights);
   if (averages_)
     averages_ = std::make_unique<Ema>(exec_, parts_.model.parameters(), averages_->decay());
 }
@@ -67,10 +67,7 @@ void Trainer::start_from(std::string const& weights)
 void Trainer::restore(std::string const& checkpoint, CheckpointParts what, bool exactly, bool schedule)
 {
   auto& parameters = parts_.model.parameters();
-  TrainingState read;
-  collectively(parts_.mesh.world, [&] {
-    read = read_checkpoint(checkpoint, exec_, parameters, optimizer_, averages_.get(), what, parts_.about);
-  });
+  auto read = read_checkpoint(checkpoint, exec_, parameters, optimizer_, averages_.get(), what, parts_.about);
   if (averages_ && !what.averages)
     averages_ = std::make_unique<Ema>(exec_, parameters, averages_->decay());
   auto const& config = parts_.config.trainer;

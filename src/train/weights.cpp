@@ -1,9 +1,10 @@
 #include <rossby/train/weights.hpp>
 
+#include "part_in_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <set>
 
@@ -33,24 +34,43 @@ std::string other_spelling(std::string const& name)
 
 void verify(io::Hdf5File const& file, std::string const& dataset, std::int64_t found)
 {
-  if (file.has_attribute(dataset, "checksum") && file.read_int_attribute(dataset, "checksum") != found)
-    fail(fmt::format("{}: {}", file.path(), dataset), "its checksum does not match: the file is damaged",
-         "use another copy, such as backup_checkpoint.h5");
+  if (file.has_attribute(dataset, "checksum"))
+    expect_checksum(file.path(), dataset, found, file.read_int_attribute(dataset, "checksum"));
+}
+
+std::uint64_t element(index_t position, double value)
+{
+  std::uint64_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return mix(bits + mix(static_cast<std::uint64_t>(position + 1) * 0x9e3779b97f4a7c15ull));
 }
 } // namespace
 
-std::int64_t checksum(std::vector<double> const& values, std::int64_t first_index)
+std::int64_t checksum(std::vector<double> const& values)
 {
-  std::uint64_t sum = 0, index = static_cast<std::uint64_t>(first_index);
-  for (double const value : values) {
-    std::uint64_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    sum += mix(bits + mix(++index * 0x9e3779b97f4a7c15ull));
-  }
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    sum += element(static_cast<index_t>(i), values[i]);
+  return static_cast<std::int64_t>(sum);
+}
+
+std::int64_t checksum(std::vector<double> const& values, std::vector<index_t> const& positions)
+{
+  ROSSBY_EXPECT(values.size() == positions.size());
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    sum += element(positions[i], values[i]);
   return static_cast<std::int64_t>(sum);
 }
 
 std::int64_t checksum(std::string const& text) { return checksum(std::vector<double>(text.begin(), text.end())); }
+
+void expect_checksum(std::string const& file, std::string const& dataset, std::int64_t found, std::int64_t expected)
+{
+  if (found != expected)
+    fail(fmt::format("{}: {}", file, dataset), "its checksum does not match: the file is damaged",
+         "use another copy, such as backup_checkpoint.h5");
+}
 
 std::vector<double> read_verified(io::Hdf5File const& file, std::string const& dataset)
 {
@@ -66,8 +86,10 @@ std::string read_text_verified(io::Hdf5File const& file, std::string const& data
   return text;
 }
 
-void load_weights(Exec const& exec, Parameters& parameters, io::Hdf5File const& file, std::string const& group)
+void PartReader::read_weights(std::string const& group)
 {
+  auto const& file = *file_;
+  auto& parameters = *parameters_;
   if (!file.exists(group))
     fail(file.path(), fmt::format("holds no weights: there is no group {}", group),
          "give a checkpoint of Rossby or a file converted from CREDIT");
@@ -103,22 +125,15 @@ void load_weights(Exec const& exec, Parameters& parameters, io::Hdf5File const& 
     fail(file.path(), "holds the weights of another model:" + list, "use the deck that the weights were trained with");
   }
 
-  std::vector<std::vector<double>> values(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i].empty())
-      continue;
-    values[i] = read_verified(file, source[i]);
-    if (!std::all_of(values[i].begin(), values[i].end(), [](double v) { return std::isfinite(v); }))
-      fail(fmt::format("{}: {}", file.path(), source[i]), "holds NaN or infinite values");
-  }
   for (int i = 0; i < parameters.size(); ++i)
-    if (auto const& v = values[static_cast<std::size_t>(i)]; !source[static_cast<std::size_t>(i)].empty())
-      from_file_order(exec, parameters[i].spec, parameters[i].part, v, parameters[i].value());
+    if (auto const& dataset = source[static_cast<std::size_t>(i)]; !dataset.empty())
+      if (!read(i, dataset, parameters[i].value()))
+        fail(fmt::format("{}: {}", file.path(), dataset), "holds NaN or infinite values");
 }
 
 void load_model_weights(Exec const& exec, Parameters& parameters, std::string const& file, std::string const& group)
 {
-  load_weights(exec, parameters, io::Hdf5File::open_read(file), group);
+  read_parts(exec, parameters, file, [&](PartReader& reader) { reader.read_weights(group); });
 }
 
 } // namespace rossby

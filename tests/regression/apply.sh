@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rossby apply on the reference case with four heads: alone, and on data x domain meshes, must write the same file; and
+# rossby apply on the reference case with four heads: alone, and on every kind of mesh, must write the same file; and
 # bad input must be refused with a message, without leaving an output behind.
 set -euo pipefail
 . "$ROSSBY_SOURCE/tests/support/ranks.bash"
@@ -21,11 +21,15 @@ files=(--weights "$case" --input "$case" --train --gradients --dtype float64)
 
 "$ROSSBY_PROGRAM" apply "$work/deck.yml" "${files[@]}" --output "$work/one.h5"
 meshes=()
-has_mpi && meshes=("2 1" "2 2" "4 2" "3 3" "4 [2,2]")
+# Three data ranks have two samples between them.
+has_mpi && meshes=("3 ddp 1 1" "3 none 1 3" "4 none 1 [2,2]" "2 none 2 1"
+  "3 fsdp2 1 1" "4 fsdp2 2 1" "4 fsdp2 1 [1,2]")
 for mesh in "${meshes[@]}"; do
-  read -r ranks domain <<<"$mesh"
-  on_ranks "$ranks" apply "$work/deck.yml" --set trainer.parallelism.domain="$domain" "${files[@]}" \
+  read -r ranks data tensor domain <<<"$mesh"
+  on_ranks "$ranks" apply "$work/deck.yml" --set trainer.parallelism.data="$data" \
+    --set trainer.parallelism.tensor="$tensor" --set trainer.parallelism.domain="$domain" "${files[@]}" \
     --output "$work/many.h5"
+  echo -n "ranks, data, tensor, domain $mesh: "
   # A gradient that cancels to round-off is measured against all gradients together.
   "$python3" - "$work/one.h5" "$work/many.h5" <<'PY'
 import sys

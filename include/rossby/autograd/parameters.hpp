@@ -156,6 +156,13 @@ Part share_of(Part const& block, int index, int count);
 
 /// Position in the file (PyTorch's order) of each element of a part, in memory order.
 std::vector<index_t> file_positions(ParameterSpec const&, Part const&);
+/// A box of a parameter in its shape in files.
+struct FileBox {
+  Shape offset, count;
+};
+/// The boxes that a part fills in the file, one for each range of rows. (Parts of layout `patch`, and columns of
+/// kernels wider than one cell, are no boxes: such parameters are never cut that way.)
+std::vector<FileBox> file_boxes(ParameterSpec const&, Part const&);
 /// Host values in file order from an array in memory order, and back. `spec` says the permutation; any array shaped
 /// like the parameter (gradient, moment) can be passed.
 std::vector<double> to_file_order(Exec const&, ParameterSpec const&, Array const& memory);

@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +53,8 @@ public:
   /// Row-major values; of the whole dataset or of one box. Collective when the file has a communicator.
   std::vector<double> read(std::string const& dataset) const;
   std::vector<double> read(std::string const& dataset, Hyperslab const& box) const;
+  /// Of boxes that don't overlap: all their values, ordered by position in the dataset.
+  std::vector<double> read_boxes(std::string const& dataset, std::vector<Hyperslab> const& boxes) const;
   std::string read_text(std::string const& dataset) const;
 
   /// Creates a dataset, with the groups above it, and writes this rank's values: all of them, or `box` of them.
@@ -61,6 +62,10 @@ public:
   void write(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values) const;
   void write(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values,
              Hyperslab const& box) const;
+  /// Boxes that don't overlap, with all their values ordered by position in the dataset; no box, no values. The boxes
+  /// of all ranks together fill the dataset.
+  void write_boxes(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values,
+                   std::vector<Hyperslab> const& boxes) const;
   /// A text of any length (attributes are limited to 64 KiB).
   void write_text(std::string const& dataset, std::string const& text) const;
   void make_group(std::string const& group) const;
@@ -79,8 +84,8 @@ private:
   struct Impl;
   explicit Hdf5File(std::unique_ptr<Impl>);
   static Hdf5File open(std::string const& path, Communicator const* ranks, bool create);
-  void write_box(std::string const& dataset, DType, Shape const&, std::vector<double> const&,
-                 std::optional<Hyperslab> const&) const;
+  void put(std::string const& dataset, DType, Shape const&, std::vector<double> const&,
+           std::vector<Hyperslab> const*) const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -41,9 +41,11 @@ struct RunDescription {
   std::string schema;      ///< channel_schema.yaml
 };
 
-/// Written together by the first of `ranks`, which all hold the same values, each its rows: one rank for every
-/// `bytes_per_writer`, because joint writing of small files takes longer than it saves. \throws Error on all ranks when
-/// any of them fails; the file of that name is then what it was before.
+/// Each rank writes the parts that only it stores (see autograd/parameters.hpp); no rank needs more than it stores. Of
+/// parts that several ranks store, the first of these writes all, or some of them divide the rows: one rank for every
+/// `bytes_per_writer` of the file, because joint writing of small files takes longer than it saves. `ranks` are all
+/// ranks of the placement. \throws Error on all ranks when any of them fails; the file of that name is then what it
+/// was.
 void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const&, Parameters const&,
                       AdamW const& optimizer, Ema const*, TrainingState const&, RunDescription const&,
                       std::size_t bytes_per_writer = std::size_t{1} << 30);
@@ -53,13 +55,14 @@ struct CheckpointParts {
   bool optimizer = true, averages = true;
 };
 
-/// Reads weights, and what `parts` says; every rank for itself.
-/// \throws Error for a damaged file, a file that is no checkpoint, weights of another model (see load_weights), or a
-/// model block that differs from `expected`, naming the first line that does.
+/// Reads weights, and what `parts` says, each rank the parts that it stores, from a checkpoint of any mesh. Collective
+/// over all ranks of the placement.
+/// \throws Error on all ranks for a damaged file, a file that is no checkpoint, weights of another model (see
+/// load_model_weights), or a model block that differs from `expected`, naming the first line that does.
 TrainingState read_checkpoint(std::string const& file, Exec const&, Parameters&, AdamW&, Ema*, CheckpointParts,
                               RunDescription const& expected);
 
-/// The weights that a forecast uses: the averages when `averages` is set, /model for the rest.
+/// The weights that a forecast uses: the averages when `averages` is set, /model for the rest. Collective likewise.
 void read_forecast_weights(std::string const& file, Exec const&, Parameters&, bool averages);
 /// True when the file holds averaged weights.
 bool has_averages(std::string const& file);

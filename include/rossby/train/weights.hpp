@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Weights in and out of HDF5 files, by state_dict name, in PyTorch's shapes.
+/// Weights from HDF5 files, by state_dict name, in PyTorch's shapes.
 
 #include <rossby/autograd/parameters.hpp>
 #include <rossby/io/hdf5.hpp>
@@ -11,18 +11,20 @@
 
 namespace rossby {
 
-/// Reads `<group>/<name>` for every parameter; several ranks that opened the file together all call it. Older files
-/// that name cross-embedding kernels `convs.<k>.weight` instead of `convs.<k>.1.weight`, and the other way round, are
-/// understood. Parameters that the model never uses may be missing.
+/// Reads `<group>/<name>` for every parameter, each rank the parts that it stores; collective over all ranks of the
+/// placement. Older files that name cross-embedding kernels `convs.<k>.weight` instead of `convs.<k>.1.weight`, and the
+/// other way round, are understood. Parameters that the model never uses may be missing.
 /// \throws Error that lists the first ten names that are missing, unknown or of another shape; nothing is loaded then.
-void load_weights(Exec const&, Parameters&, io::Hdf5File const&, std::string const& group = "/model");
-/// The same from a path.
+/// Error for values that are not finite or don't give the file's checksum; the weights are then to be given up.
 void load_model_weights(Exec const&, Parameters&, std::string const& file, std::string const& group = "/model");
 
 /// A number that changes when any element does, and that is the sum of what the parts of a dataset give: the sum over
 /// elements of a hash of (global index, bits of the value).
-std::int64_t checksum(std::vector<double> const& values, std::int64_t first_index = 0);
+std::int64_t checksum(std::vector<double> const& values);
+std::int64_t checksum(std::vector<double> const& values, std::vector<index_t> const& positions);
 std::int64_t checksum(std::string const& text);
+/// \throws Error that calls the dataset damaged, unless the two agree.
+void expect_checksum(std::string const& file, std::string const& dataset, std::int64_t found, std::int64_t expected);
 
 /// Reads a dataset and compares it with its `checksum` attribute, where it has one.
 std::vector<double> read_verified(io::Hdf5File const&, std::string const& dataset);

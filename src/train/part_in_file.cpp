@@ -1,0 +1,96 @@
+#include "part_in_file.hpp"
+
+#include <rossby/train/weights.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace rossby {
+
+PartInFile::PartInFile(ParameterSpec const& spec, Part const& part)
+    : order_(static_cast<std::size_t>(part.size())), positions_(file_positions(spec, part))
+{
+  for (auto& box : file_boxes(spec, part))
+    boxes_.push_back({std::move(box.offset), std::move(box.count)});
+  std::iota(order_.begin(), order_.end(), index_t(0));
+  if (std::is_sorted(positions_.begin(), positions_.end()))
+    return;
+  std::sort(order_.begin(), order_.end(), [&](index_t a, index_t b) {
+    return positions_[static_cast<std::size_t>(a)] < positions_[static_cast<std::size_t>(b)];
+  });
+  std::sort(positions_.begin(), positions_.end());
+}
+
+std::vector<double> PartInFile::to_file(std::vector<double> const& memory) const
+{
+  ROSSBY_EXPECT(memory.size() == order_.size());
+  std::vector<double> file;
+  file.reserve(memory.size());
+  for (index_t const i : order_)
+    file.push_back(memory[static_cast<std::size_t>(i)]);
+  return file;
+}
+
+std::vector<double> PartInFile::to_memory(std::vector<double> const& file) const
+{
+  ROSSBY_EXPECT(file.size() == order_.size());
+  std::vector<double> memory(file.size());
+  for (std::size_t i = 0; i < file.size(); ++i)
+    memory[static_cast<std::size_t>(order_[i])] = file[i];
+  return memory;
+}
+
+std::int64_t PartInFile::checksum(std::vector<double> const& file) const { return rossby::checksum(file, positions_); }
+
+WrittenShare written_share(Parameters const& parameters, int parameter, int writers)
+{
+  auto const& p = parameters[parameter];
+  auto const& copies = parameters.copies(parameter);
+  if (parameters.placement().sharded && p.spec.trainable)
+    return {p.part};
+  int const count = p.spec.trainable ? std::min(copies.size(), writers) : 1; // the others are short vectors
+  if (copies.rank() >= count)
+    return {};
+  index_t const before = p.block.row_count() * copies.rank() / count;
+  return {share_of(p.block, copies.rank(), count), before * p.block.columns.size()};
+}
+
+bool PartReader::read(int i, std::string const& dataset, Array const& to)
+{
+  auto const& p = (*parameters_)[i];
+  if (auto const shape = file_->shape(dataset); shape != p.spec.shape)
+    fail(file_->path() + ": " + dataset,
+         fmt::format("has shape {}, but the parameter has {}", to_string(shape), to_string(p.spec.shape)));
+  PartInFile const place(p.spec, p.part);
+  auto const values = file_->read_boxes(dataset, place.boxes());
+  if (file_->has_attribute(dataset, "checksum"))
+    sums_.push_back({i, dataset, place.checksum(values), file_->read_int_attribute(dataset, "checksum")});
+  to.copy_from_host(exec_, place.to_memory(values));
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+void verify_parts(Parameters const& parameters, std::string const& file, std::vector<PartReader::Sum> sums)
+{
+  // Every rank's reading is part of a sum over ranks that together have read the whole dataset.
+  auto const& placement = parameters.placement();
+  for (Communicator const* group : {&placement.world, &placement.tensor}) {
+    std::vector<std::int64_t> found;
+    for (auto const& s : sums)
+      if (&parameters.parts(s.parameter) == group)
+        found.push_back(s.found);
+    group->all_reduce_sum(found.data(), found.size());
+    auto next = found.begin();
+    for (auto& s : sums)
+      if (&parameters.parts(s.parameter) == group)
+        s.found = *next++;
+  }
+  collectively(placement.world, [&] {
+    for (auto const& s : sums)
+      expect_checksum(file, s.dataset, s.found, s.expected);
+  });
+}
+
+} // namespace rossby

@@ -1,0 +1,92 @@
+#pragma once
+/// \file
+/// Private to src/train: parameters in HDF5 files of which each rank reads and writes no more than it holds.
+
+#include <rossby/autograd/parameters.hpp>
+#include <rossby/comm/agree.hpp>
+#include <rossby/io/hdf5.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// Where the elements of a part are in a dataset of the parameter's shape.
+class PartInFile {
+public:
+  PartInFile(ParameterSpec const&, Part const&);
+
+  std::vector<io::Hyperslab> const& boxes() const { return boxes_; }
+  /// Values in memory order as they follow one another in the file, and back.
+  std::vector<double> to_file(std::vector<double> const& memory) const;
+  std::vector<double> to_memory(std::vector<double> const& file) const;
+  /// The part's share of the dataset's checksum; values in file order.
+  std::int64_t checksum(std::vector<double> const& file) const;
+
+private:
+  std::vector<io::Hyperslab> boxes_;
+  std::vector<index_t> order_;     ///< by place in the file: place in memory
+  std::vector<index_t> positions_; ///< by place in the file: index in the dataset
+};
+
+/// Elements [begin, begin + part.size()) of what a rank stores of a parameter.
+struct WrittenShare {
+  Part part;
+  index_t begin = 0;
+  std::vector<double> values(Exec const& exec, Array const& stored) const
+  {
+    return stored.slice(begin, {part.size()}).to_host(exec);
+  }
+};
+/// What this rank writes so that everything is written once: its part, if no other rank stores it; otherwise the first
+/// `writers` of the ranks with copies divide the rows among themselves.
+WrittenShare written_share(Parameters const&, int parameter, int writers);
+
+/// Reads what this rank stores from an open file.
+class PartReader {
+public:
+  PartReader(Exec const& exec, Parameters& parameters, io::Hdf5File const& file)
+      : exec_(exec), parameters_(&parameters), file_(&file)
+  {
+  }
+  io::Hdf5File const& file() const { return *file_; }
+  /// An array shaped like the stored part of parameter `i`, from a dataset of its global shape. False when values are
+  /// not finite.
+  bool read(int i, std::string const& dataset, Array const& to);
+  /// All weights of a group; see load_model_weights.
+  void read_weights(std::string const& group);
+
+  struct Sum {
+    int parameter;
+    std::string dataset;
+    std::int64_t found, expected; ///< checksums: of what this rank has read, and of the whole dataset
+  };
+  std::vector<Sum> const& sums() const { return sums_; }
+
+private:
+  Exec exec_;
+  Parameters* parameters_;
+  io::Hdf5File const* file_;
+  std::vector<Sum> sums_;
+};
+
+/// Compares the sums of what the ranks have read with the checksums of the datasets. Collective over all ranks of the
+/// placement.
+void verify_parts(Parameters const&, std::string const& file, std::vector<PartReader::Sum>);
+
+/// Opens `file` on every rank of the placement, each for itself (collective opening costs more than it saves), and lets
+/// `f` read parts of it, without collective calls. \throws Error on all ranks when one fails or a dataset is damaged.
+template <class F> void read_parts(Exec const& exec, Parameters& parameters, std::string const& file, F&& f)
+{
+  std::vector<PartReader::Sum> sums;
+  collectively(parameters.placement().world, [&] {
+    auto const in = io::Hdf5File::open_read(file);
+    PartReader reader(exec, parameters, in);
+    f(reader);
+    sums = reader.sums();
+  });
+  verify_parts(parameters, file, std::move(sums));
+}
+
+} // namespace rossby
