@@ -116,6 +116,10 @@ int info_of_deck(Options const& o, Communicator const& world)
   RunConfig c;
   c.model = ModelConfig::read(deck["model"], problems);
   c.trainer = TrainerConfig::read(deck["trainer"], problems, false);
+  for (auto const& [key, block] : deck.root().entries()) // the other blocks belong to other commands
+    if (key != "model" && key != "trainer")
+      block.mark_read();
+  deck.check_all_read(problems);
   problems.raise();
   if (o.mesh)
     print_mesh(c, o.ranks > 0 ? o.ranks : world.size());

@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 
+#include <rossby/comm/agree.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
@@ -25,13 +26,14 @@ std::string version_text()
   return fmt::format("rossby {} (Kokkos on {}, {})", ROSSBY_VERSION, Exec::name(), message_passing());
 }
 
-/// 64-bit FNV-1a: the same on every machine.
-std::uint64_t hash_of(std::string const& text)
+/// Ranks that run different programs, or do different things, would wait for each other for ever.
+void expect_same_program(Communicator const& world, int argc, char** argv)
 {
-  std::uint64_t h = 14695981039346656037u;
-  for (unsigned char const c : text)
-    h = (h ^ c) * 1099511628211u;
-  return h;
+  std::string arguments;
+  for (int i = 1; i < argc; ++i)
+    arguments += std::string(argv[i]) + '\n';
+  expect_same(world, "rossby", "version of this program", ROSSBY_VERSION, "give all ranks the same program");
+  expect_same(world, "rossby", "command line", arguments, "start all ranks with the same arguments");
 }
 
 /// Refuses a first word that is no command; true when it is one.
@@ -89,20 +91,15 @@ Deck DeckArguments::load(Communicator const& world) const
   } catch (Error const& e) {
     failure = e;
   }
-  std::string const bad = "could not read it: ";
-  auto const mine = failure ? bad + failure->what() : fmt::format("{} {:016x}", ROSSBY_VERSION, hash_of(deck.text()));
-  auto const all = world.all_gather(mine);
+  // A rank that could not read it says so; the others name the first such rank.
+  double const none = world.size();
+  double unread = failure ? world.rank() : none;
+  world.all_reduce_min(&unread, 1);
   if (failure)
     throw *failure;
-  for (std::size_t r = 0; r < all.size(); ++r) {
-    if (all[r].rfind(bad, 0) == 0)
-      fail(file, fmt::format("rank {} {}", r, all[r]));
-    if (all[r] != all[0])
-      fail(
-          file,
-          fmt::format("ranks 0 and {} have different decks or versions of this program ({} and {})", r, all[0], all[r]),
-          "give all ranks the same program and the same files");
-  }
+  if (unread < none)
+    fail(file, fmt::format("rank {} could not read it", static_cast<int>(unread)));
+  expect_same(world, file, "deck", deck.text(), "give all ranks the same files");
   return deck;
 }
 } // namespace app
@@ -111,6 +108,11 @@ int run_program(int argc, char** argv)
 {
   auto const world = Communicator::world();
   log::set_rank(world.rank());
+  try {
+    expect_same_program(world, argc, argv);
+  } catch (std::exception const& e) {
+    return report_failure(world, e.what());
+  }
   app::Job job;
   CLI::App program("Trains and runs AI weather models", "rossby");
   program.set_version_flag("--version", version_text());

@@ -1,6 +1,19 @@
 #include <rossby/comm/agree.hpp>
 
+#include <fmt/format.h>
+
 namespace rossby {
+
+namespace {
+/// 64-bit FNV-1a: the same on every machine.
+std::uint64_t hash_of(std::string const& text)
+{
+  std::uint64_t h = 14695981039346656037u;
+  for (unsigned char const c : text)
+    h = (h ^ c) * 1099511628211u;
+  return h;
+}
+} // namespace
 
 void agree(Communicator const& ranks, std::optional<Error> const& mine)
 {
@@ -15,6 +28,26 @@ void agree(Communicator const& ranks, std::optional<Error> const& mine)
       auto const first = theirs.find('\0'), second = theirs.find('\0', first + 1);
       fail(theirs.substr(0, first), theirs.substr(first + 1, second - first - 1), theirs.substr(second + 1));
     }
+}
+
+void expect_same(Communicator const& ranks, std::string const& where, std::string const& what, std::string const& mine,
+                 std::string const& fix)
+{
+  auto const all = ranks.all_gather(fmt::format("{:016x}", hash_of(mine)));
+  constexpr std::size_t named = 8;
+  std::string others;
+  std::size_t count = 0;
+  for (std::size_t r = 1; r < all.size(); ++r)
+    if (all[r] != all[0] && ++count <= named)
+      others += fmt::format("{}{}", others.empty() ? "" : ", ", r);
+  if (count == 0)
+    return;
+  if (count > named)
+    others += fmt::format(" and {} more", count - named);
+  fail(where,
+       fmt::format("rank{} {} of {} {} another {} than rank 0", count == 1 ? "" : "s", others, all.size(),
+                   count == 1 ? "has" : "have", what),
+       fix);
 }
 
 } // namespace rossby

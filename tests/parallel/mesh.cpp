@@ -43,6 +43,33 @@ TEST(Mesh, RefusesWorldsThatDoNotDivide)
 
 TEST(Agree, NobodyThrowsWhenNobodyFails) { EXPECT_NO_THROW(agree(Communicator::world(), std::nullopt)); }
 
+TEST(Agree, RanksThatDifferFromTheFirstAreNamed)
+{
+  auto const world = Communicator::world();
+  EXPECT_NO_THROW(expect_same(world, "x.yml", "deck", "a: 1", ""));
+  if (world.size() == 1)
+    return;
+  std::string const last = std::to_string(world.size() - 1), all = std::to_string(world.size());
+  try {
+    expect_same(world, "x.yml", "deck", world.rank() == world.size() - 1 ? "a: 2" : "a: 1", "mend it");
+    ADD_FAILURE() << "no error on rank " << world.rank();
+  } catch (Error const& e) {
+    EXPECT_EQ(e.where(), "x.yml");
+    EXPECT_EQ(e.problem(), "rank " + last + " of " + all + " has another deck than rank 0");
+    EXPECT_EQ(e.fix(), "mend it");
+  }
+  std::string others;
+  for (int r = 1; r < world.size(); ++r)
+    others += (r > 1 ? ", " : "") + std::to_string(r);
+  try {
+    expect_same(world, "rossby", "version", std::to_string(std::min(world.rank(), 1)), "");
+    ADD_FAILURE() << "no error on rank " << world.rank();
+  } catch (Error const& e) {
+    EXPECT_EQ(e.problem().find(world.size() == 2 ? "rank 1 of 2 has" : "ranks " + others + " of " + all + " have"), 0u)
+        << e.problem();
+  }
+}
+
 TEST(Agree, EveryRankThrowsTheLowestRanksError)
 {
   auto const world = Communicator::world();

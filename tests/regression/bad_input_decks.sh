@@ -32,18 +32,22 @@ multiple of 2 ranks; this run has 3" "$rossby" check deck.yml -n 3 --set trainer
 expect_failure "more ranks than work" "trainer.parallelism.data: is 'none'|is 'none', so only" \
   "$rossby" check deck.yml -n 2 --set trainer.parallelism.data=none
 if has_mpi; then
-  cat >each.sh <<INNER
-#!/bin/bash
-exec "$rossby" info --set seed=\$OMPI_COMM_WORLD_RANK deck.yml
-INNER
-  chmod +x each.sh
-  expect_failure "ranks with different decks" "ranks 0 and 1 have different decks" mpirun -np 2 ./each.sh
-  cat >one.sh <<INNER
-#!/bin/bash
-exec "$rossby" info \$([ "\$OMPI_COMM_WORLD_RANK" = 1 ] && echo missing.yml || echo deck.yml)
-INNER
-  chmod +x one.sh
-  expect_failure "a rank without the deck" "rank 1 could not read it|missing.yml: can't be opened" mpirun -np 2 ./one.sh
+  for rank in 0 1 2; do # folders of the ranks
+    mkdir "r$rank"
+    cp deck.yml "r$rank/"
+  done
+  # The command line that each rank gets from `each`, in the folder of the rank.
+  each() { printf 'rank=$OMPI_COMM_WORLD_RANK; cd r$rank; exec "%s" %s\n' "$rossby" "$1" >each.sh; }
+  sed -i 's/^seed: .*/seed: 11/' r1/deck.yml r2/deck.yml
+  each 'info deck.yml'
+  expect_failure "ranks with different decks" "deck.yml: ranks 1, 2 of 3 have another deck than rank 0
+give all ranks the same files" mpirun -np 3 bash each.sh
+  rm r1/deck.yml
+  expect_failure "a rank without the deck" "rank 1 could not read it|deck.yml: can't be opened" \
+    mpirun -np 3 bash each.sh
+  each '$([ $rank = 2 ] && echo check || echo info) ../deck.yml'
+  expect_failure "ranks with different command lines" "rossby: rank 2 of 3 has another command line than rank 0
+start all ranks with the same arguments" mpirun -np 3 bash each.sh
 fi
 
 # Nothing of this leaves a trace.

@@ -34,4 +34,9 @@ template <class F> void on_first_rank(Communicator const& ranks, F&& f)
   });
 }
 
+/// Throws on every rank when not all of them have the same text, naming those that differ from rank 0. Compares hashes.
+/// `what` is what the text is: "deck". Collective.
+void expect_same(Communicator const&, std::string const& where, std::string const& what, std::string const& mine,
+                 std::string const& fix);
+
 } // namespace rossby
