@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Meshes that can't be: refused with the reason and the fix, by `check` and `info` for any number of ranks, and by the
 # commands that would have to run on them.
+# needs: netcdf
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
 rossby="$ROSSBY_PROGRAM"
 mesh() { # mesh DATA TENSOR DOMAIN [WHOLE]: options
