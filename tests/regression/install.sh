@@ -14,3 +14,14 @@ cmake -S "$scratch/examples" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Rel
   -DCMAKE_PREFIX_PATH="$scratch/rossby" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 cmake --build "$scratch/build" || exit 1
 ctest --test-dir "$scratch/build" --output-on-failure --no-tests=error
+# On a mesh the example prints the numbers of one rank.
+if command -v mpirun >/dev/null && "$ROSSBY_PROGRAM" --version | grep -q MPI; then
+  one="$("$scratch/build/02_on_a_mesh" | sed 's/^1 ranks, //')"
+  for mesh in "2 1 2 1" "2 2 1 1" "4 2 1 2"; do
+    read -r ranks arguments <<<"$mesh"
+    # shellcheck disable=SC2086
+    many="$(timeout 100 mpirun -np "$ranks" "$scratch/build/02_on_a_mesh" $arguments)"
+    echo "$many"
+    [ "$many" = "$ranks ranks, $one" ] || { echo "on the mesh $mesh: '$many', not '$one'" >&2; exit 1; }
+  done
+fi

@@ -1,0 +1,94 @@
+/// \file
+/// One forward pass on a mesh of ranks: the field is cut into tiles, every rank computes on its own, and the result is
+/// gathered. The numbers are those of one rank, whatever the mesh.
+///
+///   mpirun -n 4 02_on_a_mesh 2 1 2      # a tensor group of two, tiles of the globe 1 x 2
+
+#include <rossby/comm/communicator.hpp>
+#include <rossby/core/environment.hpp>
+#include <rossby/parallel.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+namespace {
+
+rossby::ModelConfig small_model()
+{
+  rossby::ModelConfig config;
+  config.image_height = 45; // with its padding over poles and date line 96 x 96
+  config.image_width = 90;
+  config.frames = 1;
+  config.channels = 2;
+  config.levels = 3;
+  config.surface_channels = 2;
+  config.input_only_channels = 1;
+  config.dim = {8, 16, 32, 64};
+  config.depth = {1, 1, 1, 1};
+  config.dim_head = 2; // four heads in the first stage
+  config.local_window = {3, 3, 3, 3};
+  config.global_window = {4, 4, 2, 1};
+  config.strides = {2, 2, 2, 2};
+  config.spectral_norm = false;
+  config.padding = {true, rossby::PaddingConfig::Mode::earth, 26, 25, 3, 3};
+  return config;
+}
+
+/// A wave in every channel, [1, H, W, C].
+rossby::Array waves(rossby::ModelConfig const& config)
+{
+  std::vector<double> values;
+  double const pi = std::acos(-1.0);
+  for (int row = 0; row < config.image_height; ++row)
+    for (int column = 0; column < config.image_width; ++column)
+      for (int channel = 0; channel < config.input_channels(); ++channel)
+        values.push_back(std::sin(2 * pi * (channel + 1) * column / config.image_width) *
+                         std::cos(pi * (row + 0.5) / config.image_height));
+  rossby::Shape const shape{1, config.image_height, config.image_width, config.input_channels()};
+  return rossby::Array::from_host(rossby::DType::float64, shape, values);
+}
+
+void run(int argc, char** argv)
+{
+  auto const world = rossby::Communicator::world();
+  rossby::ParallelismConfig parallelism;
+  parallelism.domain = {world.size(), 1};
+  if (argc == 4) {
+    parallelism.tensor = std::atoi(argv[1]);
+    parallelism.domain = {std::atoi(argv[2]), std::atoi(argv[3])};
+  }
+  auto const mesh = rossby::build_device_mesh(parallelism, world);
+  auto const model = rossby::make_model(small_model());
+  rossby::parallelise(*model, mesh, parallelism);
+
+  rossby::Context context; // no tape: nothing is recorded
+  model->allocate(context.exec, rossby::DType::float64, 42);
+
+  auto const manager = rossby::get_domain_manager(*model);
+  rossby::Var const tile(rossby::shard_spatial(context.exec, waves(small_model()), manager));
+  rossby::Var const next = model->forward(context, tile);
+  auto const values = rossby::gather_spatial(context.exec, next.value(), manager, manager.output()).to_host();
+
+  double squares = 0;
+  for (double const v : values)
+    squares += v * v;
+  if (world.rank() == 0)
+    std::printf("%d ranks, %zu values, length %.10f\n", world.size(), values.size(), std::sqrt(squares));
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+  rossby::CommRuntime const runtime(argc, argv); // first in, last out: message passing, then devices and memory
+  rossby::Environment const environment(argc, argv);
+  try {
+    run(argc, argv);
+    return 0;
+  } catch (std::exception const& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    rossby::abort_all_ranks(1);
+  }
+}
