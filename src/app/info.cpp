@@ -66,21 +66,6 @@ void print_model(RunConfig const& c, bool list_parameters)
 /// "0-44", counted from 0, both included.
 std::string range(index_t begin, index_t end) { return begin == end ? "none" : fmt::format("{}-{}", begin, end - 1); }
 
-/// Elements that one rank stores of all parameters.
-index_t stored_elements(Parameters const& parameters, ParallelismConfig const& p, int rank, int ranks)
-{
-  int const share = rank / p.domain_size() % p.tensor; // of the tensor group
-  int const replica = rank / p.group_size() * p.domain_size() + rank % p.domain_size();
-  index_t stored = 0;
-  for (auto const& parameter : parameters.all()) {
-    bool const cut = parameter.spec.cut != TensorCut::none;
-    Part const block = tensor_block(parameter.spec, share, p.tensor);
-    bool const sharded = p.data == ParallelismConfig::Data::fsdp2 && parameter.spec.trainable;
-    stored += !sharded ? block.size() : share_of(block, cut ? replica : rank, cut ? ranks / p.tensor : ranks).size();
-  }
-  return stored;
-}
-
 void print_mesh(RunConfig const& c, int ranks)
 {
   ParallelismConfig const& p = c.trainer.parallelism;

@@ -109,6 +109,20 @@ void parallelise(Model& model, Mesh const& mesh, ParallelismConfig const& config
   }
 }
 
+index_t stored_elements(Parameters const& parameters, ParallelismConfig const& p, int rank, int ranks)
+{
+  int const share = rank / p.domain_size() % p.tensor; // of the tensor group
+  int const replica = rank / p.group_size() * p.domain_size() + rank % p.domain_size();
+  index_t stored = 0;
+  for (auto const& parameter : parameters.all()) {
+    bool const cut = parameter.spec.cut != TensorCut::none;
+    Part const block = tensor_block(parameter.spec, share, p.tensor);
+    bool const sharded = p.data == ParallelismConfig::Data::fsdp2 && parameter.spec.trainable;
+    stored += !sharded ? block.size() : share_of(block, cut ? replica : rank, cut ? ranks / p.tensor : ranks).size();
+  }
+  return stored;
+}
+
 DomainManager get_domain_manager(Model const& model) { return DomainManager(model); }
 
 Array shard_spatial(Exec const& exec, Array const& whole, DomainManager const& manager)

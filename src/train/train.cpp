@@ -125,7 +125,7 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   model->set_activation_checkpoint(config.trainer.activation_checkpoint);
   model->allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
 
-  Box const tile = model->input_tiling().box(mesh.spatial.rank());
+  Box const tile = get_domain_manager(*model).input().box(mesh.spatial.rank());
   // As many batches ahead as that many workers would prefetch, though one thread reads them.
   auto const depth = [&](int workers) { return std::max(1, workers) * std::max(1, config.trainer.prefetch_factor); };
   auto const training =

@@ -1,7 +1,8 @@
 // ranks: 1 2 4 6
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/error.hpp>
-#include <rossby/parallel/mesh.hpp>
+#include <rossby/parallel.hpp>
+#include <support/small_model.hpp>
 
 #include <gtest/gtest.h>
 
@@ -39,6 +40,29 @@ TEST(Mesh, RefusesWorldsThatDoNotDivide)
   ParallelismConfig config;
   config.tensor = world.size() + 1;
   EXPECT_THROW(Mesh(world, config), Error);
+}
+
+TEST(Mesh, StoredElementsAreKnownAhead)
+{
+  auto const world = Communicator::world();
+  auto config = test::small_model();
+  config.dim_head = 2;
+  for (auto const data : {ParallelismConfig::Data::ddp, ParallelismConfig::Data::fsdp2})
+    for (int tensor = 1; tensor <= std::min(world.size(), 4); tensor *= 2) {
+      if (world.size() % tensor != 0)
+        continue;
+      ParallelismConfig parallelism;
+      parallelism.data = data;
+      parallelism.tensor = tensor;
+      parallelism.domain = {world.size() / tensor, 1};
+      auto const model = make_model(config);
+      parallelise(*model, build_device_mesh(parallelism, world), parallelism);
+      model->allocate(Exec(), DType::float32, 1);
+      index_t stored = 0;
+      for (auto const& p : model->parameters().all())
+        stored += p.value().size();
+      EXPECT_EQ(stored, stored_elements(model->parameters(), parallelism, world.rank(), world.size()));
+    }
 }
 
 TEST(Agree, NobodyThrowsWhenNobodyFails) { EXPECT_NO_THROW(agree(Communicator::world(), std::nullopt)); }

@@ -39,6 +39,9 @@ void apply_fsdp2(Model&, Mesh const&);
 /// All of the above, as the deck wants it.
 void parallelise(Model&, Mesh const&, ParallelismConfig const&);
 
+/// Elements of all parameters that rank `rank` of `ranks` would store, once their blocks are marked.
+index_t stored_elements(Parameters const&, ParallelismConfig const&, int rank, int ranks);
+
 /// Where a model's tiles are. It refers to the model.
 class DomainManager {
 public:
