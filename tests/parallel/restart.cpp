@@ -49,15 +49,22 @@ ModelConfig small()
 {
   auto m = small_model();
   m.dim_head = 2;
+  m.image_height = 33; // four by four coarse cells and a row
+  m.image_width = 58;
+  m.padding.top = m.padding.bottom = 16;
+  m.local_window = {2, 2, 2, 2};
   return m;
 }
+
+/// Biases ahead of a group norm have gradients that are round-off alone; with this epsilon AdamW makes no steps of it.
+AdamWConfig const adamw{0.9, 0.95, 1e-6, 0.01};
 
 /// A model in training on one mesh.
 class SmallTraining {
 public:
   SmallTraining(Place const& place, Communicator const& ranks)
       : mesh_(build_device_mesh(place.mesh, ranks)), model_(make_model(small())), placed_(parallelised(place.mesh)),
-        optimizer_(placed_.parameters(), {0.9, 0.95, 1e-8, 0.01}), averages_(exec_, placed_.parameters(), 0.9)
+        optimizer_(placed_.parameters(), adamw), averages_(exec_, placed_.parameters(), 0.9)
   {
   }
 
@@ -148,12 +155,14 @@ std::map<std::string, std::vector<double>> content(std::string const& path)
 }
 
 /// The largest difference of any dataset, against the largest number of its own, or against a fraction of the largest
-/// of its kind where its own are all but zero. (The last bias of a position-bias table shifts all attention scores
-/// alike: its gradient is round-off, and so are the steps that AdamW makes of it from zero.)
-double deviation(std::string const& file, std::map<std::string, std::vector<double>> const& expected)
+/// of its kind where its own are all but zero.
+double deviation(std::string const& file, std::map<std::string, std::vector<double>> const& expected,
+                 std::string& where)
 {
   auto const found = content(file);
-  auto const kind = [](std::string const& path) { return path.substr(path.rfind('/') + 1, 3) + path.substr(0, 4); };
+  auto const kind = [](std::string const& path) {
+    return path.rfind("/optimizer", 0) == 0 ? path.substr(path.rfind('/')) : path.substr(0, path.find('/', 1));
+  };
   std::map<std::string, double> largest;
   for (auto const& [path, values] : expected)
     for (double const v : values)
@@ -172,7 +181,10 @@ double deviation(std::string const& file, std::map<std::string, std::vector<doub
     bool const moment = path.rfind("/optimizer", 0) == 0;
     scale = std::max(scale, (moment ? 1e-4 : 0.1) * largest[kind(path)]);
     for (std::size_t i = 0; i < values.size(); ++i)
-      worst = std::max(worst, std::abs(it->second[i] - values[i]) / std::max(scale, 1e-300));
+      if (double const d = std::abs(it->second[i] - values[i]) / std::max(scale, 1e-300); d > worst) {
+        worst = d;
+        where = path;
+      }
   }
   return worst;
 }
@@ -230,9 +242,10 @@ TEST_F(Restart, FromEveryMeshOnEveryOther)
       worst = std::max(worst, std::abs(losses[i] / unbroken[from + i] - 1));
     EXPECT_EQ(losses.size(), 3u);
     EXPECT_LE(worst, 1e-10) << name;
-    double const files = deviation(path, expected);
-    EXPECT_LE(files, 1e-10) << name;
-    std::printf("    %s: losses %.1e, weights, moments and averages %.1e\n", name.c_str(), worst, files);
+    std::string where;
+    double const files = deviation(path, expected, where);
+    EXPECT_LE(files, 1e-10) << name << " in " << where;
+    std::printf("    %s: losses %.1e, files %.1e (%s)\n", name.c_str(), worst, files, where.c_str());
   };
 
   // Three steps here ...
@@ -260,7 +273,7 @@ TEST_F(Restart, FromEveryMeshOnEveryOther)
 }
 
 /// The file does not tell which mesh wrote it: what one rank wrote and a mesh has read, the mesh writes again bit by
-/// bit, with one writer or with many.
+/// bit, with as many writers as it has (three and three steps above: as few).
 TEST_F(Restart, EveryMeshWritesTheSameFile)
 {
   auto const all = places();
@@ -271,18 +284,17 @@ TEST_F(Restart, EveryMeshWritesTheSameFile)
     run.save(file("one"));
   });
   auto const expected = content(file("one"));
-  for (auto const& place : all)
-    for (std::size_t const bytes_per_writer : {std::size_t{1} << 30, std::size_t{1}}) {
-      at(place, [&](Communicator const& ranks) {
-        SmallTraining run(place, ranks);
-        run.load(file("one"));
-        run.save(file("again"), bytes_per_writer);
-      });
-      if (Communicator::world().rank() == 0) {
-        EXPECT_EQ(content(file("again")), expected) << place.name;
-      }
-      Communicator::world().barrier();
+  for (auto const& place : all) {
+    at(place, [&](Communicator const& ranks) {
+      SmallTraining run(place, ranks);
+      run.load(file("one"));
+      run.save(file("again"), 1); // as many writers as can be
+    });
+    if (Communicator::world().rank() == 0) {
+      EXPECT_EQ(content(file("again")), expected) << place.name;
     }
+    Communicator::world().barrier();
+  }
 }
 
 /// One bit of a part that only one rank reads: all ranks refuse the file.
