@@ -44,24 +44,25 @@ Hdf5File::~Hdf5File() = default;
 
 std::string const& Hdf5File::path() const { return impl_->path; }
 
-Hdf5File Hdf5File::open(std::string const& path, Communicator const* ranks, bool create)
+Hdf5File Hdf5File::open(std::string const& path, Communicator const* ranks, Mode mode)
 {
   auto const lock = library_lock();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  Handle const access(ranks ? parallel_file_access(*ranks) : H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  Handle const access(ranks ? parallel_file_access(*ranks, mode != Mode::fill) : H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   if (ranks) {
     impl->ranks = *ranks;
-    impl->transfer = collective_transfer(*ranks);
+    if (mode != Mode::fill)
+      impl->transfer = collective_transfer(*ranks);
   }
-  if (create) {
+  if (mode == Mode::create) {
     impl->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (impl->file < 0)
       fail(path, fmt::format("can't be created ({})", reason()),
            "check that the folder exists, that you may write to it and that the disk has room");
   } else {
-    impl->file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+    impl->file = H5Fopen(path.c_str(), mode == Mode::read ? H5F_ACC_RDONLY : H5F_ACC_RDWR, access);
     if (impl->file < 0)
       fail(path, fmt::format("can't be opened as an HDF5 file ({})", reason()),
            "check the path; a file that is empty, cut short or of another format must be written again");
@@ -69,10 +70,21 @@ Hdf5File Hdf5File::open(std::string const& path, Communicator const* ranks, bool
   return Hdf5File(std::move(impl));
 }
 
-Hdf5File Hdf5File::open_read(std::string const& path) { return open(path, nullptr, false); }
-Hdf5File Hdf5File::open_read(std::string const& path, Communicator const& ranks) { return open(path, &ranks, false); }
-Hdf5File Hdf5File::create(std::string const& path) { return open(path, nullptr, true); }
-Hdf5File Hdf5File::create(std::string const& path, Communicator const& ranks) { return open(path, &ranks, true); }
+Hdf5File Hdf5File::open_read(std::string const& path) { return open(path, nullptr, Mode::read); }
+Hdf5File Hdf5File::open_read(std::string const& path, Communicator const& ranks)
+{
+  return open(path, &ranks, Mode::read);
+}
+Hdf5File Hdf5File::create(std::string const& path) { return open(path, nullptr, Mode::create); }
+Hdf5File Hdf5File::create(std::string const& path, Communicator const& ranks)
+{
+  return open(path, &ranks, Mode::create);
+}
+
+Hdf5File Hdf5File::open_fill(std::string const& path, Communicator const& ranks)
+{
+  return open(path, ranks.size() > 1 ? &ranks : nullptr, Mode::fill); // MPI's files are slow for one rank
+}
 
 void Hdf5File::close()
 {
@@ -230,6 +242,42 @@ void Hdf5File::put(std::string const& dataset, DType dtype, Shape const& global,
   }
   if (H5Dwrite(data, dtype == DType::float64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT, in_memory, on_disk,
                impl_->transfer, source) < 0)
+    fail(impl_->at(dataset), fmt::format("can't be written ({})", reason()), "check that the disk has room");
+}
+
+void Hdf5File::make_dataset(std::string const& dataset, DType dtype, Shape const& shape) const
+{
+  make_group(parent_of(dataset));
+  auto const lock = library_lock();
+  auto const dims = extents(shape);
+  Handle const space(shape.empty() ? H5Screate(H5S_SCALAR)
+                                   : H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr),
+                     H5Sclose);
+  Handle const how(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
+  H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY); // so that filling it changes nothing else in the file
+  Handle const data(H5Dcreate2(impl_->file, absolute(dataset).c_str(),
+                               dtype == DType::float64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, space, H5P_DEFAULT, how,
+                               H5P_DEFAULT),
+                    H5Dclose);
+  if (!data.ok())
+    fail(impl_->at(dataset), fmt::format("can't be created ({})", reason()), "check that the disk has room");
+}
+
+void Hdf5File::fill(std::string const& dataset, std::vector<double> const& values,
+                    std::vector<Hyperslab> const& boxes) const
+{
+  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == elements_of(boxes));
+  auto const lock = library_lock();
+  Handle const data = impl_->open_dataset(dataset);
+  if (values.empty())
+    return;
+  Handle const on_disk(H5Dget_space(data), H5Sclose);
+  hsize_t const n = values.size();
+  Handle const in_memory(H5Screate_simple(1, &n, nullptr), H5Sclose);
+  if (!impl_->shape_of(data).empty())
+    select(on_disk, boxes);
+  if (H5Dwrite(data, H5T_NATIVE_DOUBLE, in_memory, on_disk, impl_->transfer, values.data()) < 0)
     fail(impl_->at(dataset), fmt::format("can't be written ({})", reason()), "check that the disk has room");
 }
 

@@ -8,8 +8,8 @@
 
 namespace rossby::io {
 
-/// A file access list for all ranks of the group together.
-std::int64_t parallel_file_access(Communicator const&);
+/// A file access list for all ranks of the group together. With `together` they also look into the file together.
+std::int64_t parallel_file_access(Communicator const&, bool together);
 /// A transfer list under which all ranks take part in each read and write.
 std::int64_t collective_transfer(Communicator const&);
 

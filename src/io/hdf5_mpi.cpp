@@ -4,13 +4,13 @@
 
 namespace rossby::io {
 
-std::int64_t parallel_file_access(Communicator const& ranks)
+std::int64_t parallel_file_access(Communicator const& ranks, bool together)
 {
   hid_t const list = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_mpio(list, *static_cast<MPI_Comm*>(ranks.native_handle()), MPI_INFO_NULL);
   // Metadata is read by one rank and broadcast, and written in one piece, instead of by every rank on its own.
-  H5Pset_all_coll_metadata_ops(list, true);
-  H5Pset_coll_metadata_write(list, true);
+  H5Pset_all_coll_metadata_ops(list, together);
+  H5Pset_coll_metadata_write(list, together);
   return list;
 }
 

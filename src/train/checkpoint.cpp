@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include <memory>
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
@@ -18,105 +18,74 @@ namespace {
 using io::Hdf5File;
 constexpr std::int64_t format_version = 1;
 
-/// Writes datasets and collects their checksums. After the first failure the calls go on (they are collective: a rank
-/// that stopped would leave the others waiting), but only the first error counts.
-class Writer {
+/// What the first rank writes alone: numbers and texts that all ranks know, with their checksums.
+class Facts {
 public:
-  Writer(std::string const& path, Communicator const& ranks)
-      : ranks_(ranks), file_(ranks.size() > 1 ? Hdf5File::create(path, ranks) : Hdf5File::create(path))
+  explicit Facts(Hdf5File const& file) : file_(&file) {}
+  void number(std::string const& name, std::int64_t value) const { write(name, {}, {static_cast<double>(value)}); }
+  void numbers(std::string const& name, std::vector<double> const& values) const
   {
+    write(name, {static_cast<index_t>(values.size())}, values);
   }
-
-  /// This rank's share of a dataset; values in the order of the file.
-  void field(std::string const& name, DType dtype, Shape const& shape, PartInFile const& place,
-             std::vector<double> const& values)
+  void text(std::string const& name, std::string const& value) const
   {
-    note(name, place.checksum(values));
-    attempt([&] { file_.write_boxes(name, dtype, shape, values, place.boxes()); });
-  }
-  // What all ranks know is written by the first.
-  void number(std::string const& name, std::int64_t value) { numbers(name, {}, {static_cast<double>(value)}); }
-  void numbers(std::string const& name, std::vector<double> const& values)
-  {
-    numbers(name, {static_cast<index_t>(values.size())}, values);
-  }
-  void text(std::string const& name, std::string const& value)
-  {
-    note(name, ranks_.rank() == 0 ? checksum(value) : 0);
-    attempt([&] { file_.write_text(name, value); });
-  }
-
-  /// Adds the checksums and closes. Returns the first error, if there was one.
-  std::optional<Error> finish()
-  {
-    ranks_.all_reduce_sum(sums_.data(), sums_.size());
-    for (std::size_t i = 0; i < names_.size(); ++i)
-      attempt([&] { file_.write_attribute(names_[i], "checksum", sums_[i]); });
-    attempt([&] { file_.write_attribute("/", "rossby_checkpoint", format_version); });
-    attempt([&] { file_.write_attribute("/", "rossby_version", std::string(ROSSBY_VERSION)); });
-    attempt([&] { file_.close(); });
-    return error_;
+    file_->write_text(name, value);
+    file_->write_attribute(name, "checksum", checksum(value));
   }
 
 private:
-  void numbers(std::string const& name, Shape const& shape, std::vector<double> const& values)
+  void write(std::string const& name, Shape const& shape, std::vector<double> const& values) const
   {
-    note(name, ranks_.rank() == 0 ? checksum(values) : 0);
-    attempt([&] { file_.write(name, DType::float64, shape, values); });
+    file_->write(name, DType::float64, shape, values);
+    file_->write_attribute(name, "checksum", checksum(values));
   }
-  template <class F> void attempt(F&& f)
-  {
-    try {
-      f();
-    } catch (Error const& e) {
-      if (!error_)
-        error_ = e;
-    }
-  }
-  void note(std::string const& name, std::int64_t sum)
-  {
-    names_.push_back(name);
-    sums_.push_back(sum);
-  }
-
-  Communicator ranks_;
-  Hdf5File file_;
-  std::vector<std::string> names_;
-  std::vector<std::int64_t> sums_;
-  std::optional<Error> error_;
+  Hdf5File const* file_;
 };
 
+/// A dataset in the shape of a parameter, and what this rank stores of it.
+struct Field {
+  std::string name;
+  int parameter;
+  Array stored;
+};
+
+std::vector<Field> fields_of(Parameters const& parameters, AdamW const& optimizer, Ema const* averages)
+{
+  std::vector<Field> fields;
+  for (int i = 0; i < parameters.size(); ++i) {
+    auto const& spec = parameters[i].spec;
+    fields.push_back({"/model/" + spec.name, i, parameters[i].value()});
+    if (auto const& m = optimizer.moments(i); m.first) {
+      fields.push_back({"/optimizer/" + spec.name + "/exp_avg", i, m.first});
+      fields.push_back({"/optimizer/" + spec.name + "/exp_avg_sq", i, m.second});
+    }
+    if (averages && spec.trainable)
+      fields.push_back({"/ema/" + spec.name, i, averages->shadow(i) ? averages->shadow(i) : parameters[i].value()});
+  }
+  return fields;
+}
+
 /// Bytes that a checkpoint takes, with a generous share for HDF5's own records.
-std::size_t room_for(Parameters const& parameters, AdamW const& optimizer, Ema const* averages)
+std::size_t room_for(std::vector<Field> const& fields, Parameters const& parameters)
 {
   std::size_t bytes = std::size_t{1} << 20;
-  for (int i = 0; i < parameters.size(); ++i) {
-    std::size_t const copies = 1 + (optimizer.moments(i).first ? 2 : 0) + (averages ? 1 : 0);
-    auto const elements = static_cast<std::size_t>(product(parameters[i].spec.shape));
-    bytes += copies * (elements * size_of(parameters.dtype()) + 4096);
-  }
+  for (auto const& field : fields)
+    bytes += static_cast<std::size_t>(product(parameters[field.parameter].spec.shape)) * size_of(field.stored.dtype()) +
+             4096;
   return bytes;
 }
 
-void write_all(Writer& out, Exec const& exec, std::vector<WrittenShare> const& shares, Parameters const& parameters,
-               AdamW const& optimizer, Ema const* averages, TrainingState const& state, RunDescription const& run)
+/// The file with everything but the values of fields.
+void write_frame(std::string const& path, std::vector<Field> const& fields, Parameters const& parameters,
+                 AdamW const& optimizer, Ema const* averages, TrainingState const& state, RunDescription const& run)
 {
-  for (int i = 0; i < parameters.size(); ++i) {
-    auto const& spec = parameters[i].spec;
-    auto const& share = shares[static_cast<std::size_t>(i)];
-    PartInFile const place(spec, share.part);
-    auto const field = [&](std::string const& name, Array const& stored) {
-      out.field(name, stored.dtype(), spec.shape, place, place.to_file(share.values(exec, stored)));
-    };
-    field("/model/" + spec.name, parameters[i].value());
-    if (auto const& m = optimizer.moments(i); m.first) {
-      field("/optimizer/" + spec.name + "/exp_avg", m.first);
-      field("/optimizer/" + spec.name + "/exp_avg_sq", m.second);
-      out.number("/optimizer/" + spec.name + "/step", m.step);
-    }
-    if (averages && spec.trainable)
-      field("/ema/" + spec.name, averages->shadow(i) ? averages->shadow(i) : parameters[i].value());
-  }
+  auto file = Hdf5File::create(path);
+  for (auto const& field : fields)
+    file.make_dataset(field.name, field.stored.dtype(), parameters[field.parameter].spec.shape);
+  Facts const out(file);
+  for (int i = 0; i < parameters.size(); ++i)
+    if (auto const& m = optimizer.moments(i); m.first)
+      out.number("/optimizer/" + parameters[i].spec.name + "/step", m.step);
   out.number("/trainer/epoch", state.epoch);
   out.number("/trainer/batch", state.batch);
   out.number("/trainer/update", state.update);
@@ -131,6 +100,46 @@ void write_all(Writer& out, Exec const& exec, std::vector<WrittenShare> const& s
   out.text("/deck", run.deck);
   out.text("/model_block", run.model_block);
   out.text("/channel_schema", run.schema);
+  file.close();
+}
+
+/// Each rank's shares of the fields; returns their checksums. An error of one rank does not keep the others: nothing
+/// between opening and closing is collective.
+std::vector<std::int64_t> write_values(std::string const& path, Communicator const& writers, Exec const& exec,
+                                       std::vector<Field> const& fields, std::vector<WrittenShare> const& shares,
+                                       Parameters const& parameters)
+{
+  std::optional<Hdf5File> file;
+  collectively(writers, [&] { file.emplace(Hdf5File::open_fill(path, writers)); });
+  std::vector<std::int64_t> sums(fields.size(), 0);
+  collectively(writers, [&] {
+    std::optional<PartInFile> place;
+    for (std::size_t k = 0; k < fields.size(); ++k) {
+      auto const& [name, i, stored] = fields[k];
+      auto const& share = shares[static_cast<std::size_t>(i)];
+      if (share.part.size() == 0)
+        continue;
+      if (k == 0 || fields[k - 1].parameter != i)
+        place.emplace(parameters[i].spec, share.part);
+      auto const values = place->to_file(share.values(exec, stored));
+      sums[k] = place->checksum(values);
+      file->fill(name, values, place->boxes());
+    }
+  });
+  collectively(writers, [&] { file->close(); });
+  writers.all_reduce_sum(sums.data(), sums.size());
+  return sums;
+}
+
+/// What makes a file a whole checkpoint.
+void seal(std::string const& path, std::vector<Field> const& fields, std::vector<std::int64_t> const& sums)
+{
+  auto file = Hdf5File::open_fill(path, Communicator());
+  for (std::size_t k = 0; k < fields.size(); ++k)
+    file.write_attribute(fields[k].name, "checksum", sums[k]);
+  file.write_attribute("/", "rossby_checkpoint", format_version);
+  file.write_attribute("/", "rossby_version", std::string(ROSSBY_VERSION));
+  file.close();
 }
 
 void expect_same_model(std::string const& file, std::string const& theirs, std::string const& ours)
@@ -154,8 +163,8 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
                       Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
                       TrainingState const& state, RunDescription const& run, std::size_t bytes_per_writer)
 {
-  std::size_t const bytes = room_for(parameters, optimizer, averages);
-  on_first_rank(ranks, [&] { io::expect_room(file, bytes); });
+  auto const fields = fields_of(parameters, optimizer, averages);
+  std::size_t const bytes = room_for(fields, parameters);
   int const count = static_cast<int>(std::min(static_cast<std::size_t>(ranks.size()), 1 + bytes / bytes_per_writer));
   std::vector<WrittenShare> shares;
   bool writes = ranks.rank() == 0;
@@ -164,34 +173,26 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
     writes = writes || shares.back().part.size() > 0;
   }
   Communicator const writers = ranks.split(writes ? 0 : 1, ranks.rank());
-  std::optional<Error> error;
-  std::unique_ptr<Writer> writer;
+  std::string const path = io::unfinished_name(file);
   try {
-    if (writes)
-      writer = std::make_unique<Writer>(io::unfinished_name(file), writers);
-  } catch (Error const& e) {
-    error = e;
-  }
-  if (writer)
-    write_all(*writer, exec, shares, parameters, optimizer, averages, state, run);
-  try {
-    if (writer)
-      agree(writers, writer->finish());
-  } catch (Error const& e) {
-    error = e;
-  }
-  writer.reset();
-  if (ranks.rank() == 0) {
-    try {
-      if (!error)
-        io::finish_file(file);
-    } catch (Error const& e) {
-      error = e;
-    }
-    if (error)
+    on_first_rank(ranks, [&] {
+      io::expect_room(file, bytes);
+      write_frame(path, fields, parameters, optimizer, averages, state, run);
+    });
+    std::vector<std::int64_t> sums;
+    collectively(ranks, [&] {
+      if (writes)
+        sums = write_values(path, writers, exec, fields, shares, parameters);
+    });
+    on_first_rank(ranks, [&] {
+      seal(path, fields, sums);
+      io::finish_file(file);
+    });
+  } catch (Error const&) {
+    if (ranks.rank() == 0)
       io::discard_unfinished(file);
+    throw;
   }
-  agree(ranks, error);
 }
 
 TrainingState read_checkpoint(std::string const& file, Exec const& exec, Parameters& parameters, AdamW& optimizer,

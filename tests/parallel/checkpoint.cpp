@@ -3,9 +3,13 @@
 #include "support/small_run.hpp"
 
 #include <rossby/io/hdf5.hpp>
+#include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
 #include <gtest/gtest.h>
+
+#include <csignal>
+#include <sys/resource.h>
 
 namespace {
 using namespace rossby;
@@ -29,14 +33,27 @@ void expect_equal(io::Hdf5File const& a, io::Hdf5File const& b, std::string cons
   }
 }
 
-TEST(ParallelCheckpoint, ManyWritersOrOne)
-{
-  auto const all = Communicator::world();
+struct ParallelCheckpoint : ::testing::Test {
+  Communicator all = Communicator::world();
   std::string folder =
       (std::filesystem::temp_directory_path() / ("rossby_checkpoint_" + std::to_string(all.size()))).string();
-  if (all.rank() == 0)
-    std::filesystem::create_directories(folder);
-  all.barrier();
+  void SetUp() override
+  {
+    if (all.rank() == 0)
+      std::filesystem::create_directories(folder);
+    all.barrier();
+  }
+  void TearDown() override
+  {
+    all.barrier();
+    if (all.rank() == 0)
+      std::filesystem::remove_all(folder);
+    all.barrier();
+  }
+};
+
+TEST_F(ParallelCheckpoint, ManyWritersOrOne)
+{
   SmallWorld const world;
   LinearModel model(world.config.model);
   Exec const exec;
@@ -56,8 +73,43 @@ TEST(ParallelCheckpoint, ManyWritersOrOne)
   write_checkpoint(one, all, exec, model.parameters(), optimizer, &averages, state, about);
   write_checkpoint(many, all, exec, model.parameters(), optimizer, &averages, state, about, 1);
   expect_equal(io::Hdf5File::open_read(one), io::Hdf5File::open_read(many), "/");
+}
+
+/// A full disk that the first rank knows nothing of: all ranks give up, and the last good file stays.
+TEST_F(ParallelCheckpoint, RanksThatCanNotWriteEndAll)
+{
+  Exec const exec;
+  Parameters parameters;
+  parameters.declare({"wide.weight", {600, 700}, ParameterLayout::natural, {}, {Initial::Kind::normal, 1}, true, true});
+  ParameterPlacement placement;
+  placement.world = placement.replicas = all;
+  parameters.place(placement);
+  parameters.allocate(exec, DType::float64, 1);
+  AdamW const optimizer(parameters, {});
+  std::string const file = folder + "/checkpoint.h5";
+  RunDescription const about{"deck", "block", "schema"};
+  TrainingState state;
+  auto const save = [&] { write_checkpoint(file, all, exec, parameters, optimizer, nullptr, state, about, 1); };
+  save();
+  state.epoch = 7;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old;
+  getrlimit(RLIMIT_FSIZE, &old);
+  if (all.rank() > 0) { // which of them write for the others is for MPI to choose
+    rlimit const small{4096, old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+  }
+  std::string message = "nothing was thrown";
+  try {
+    save();
+  } catch (Error const& e) {
+    message = e.what();
+  }
+  setrlimit(RLIMIT_FSIZE, &old);
+  EXPECT_NE(message.find("checkpoint.h5"), std::string::npos) << message;
+  EXPECT_NE(message.find("disk"), std::string::npos) << message;
   all.barrier();
-  if (all.rank() == 0)
-    std::filesystem::remove_all(folder);
+  EXPECT_FALSE(std::filesystem::exists(io::unfinished_name(file)));
+  EXPECT_EQ(read_verified(io::Hdf5File::open_read(file), "/trainer/epoch").at(0), 0) << "the old content";
 }
 } // namespace

@@ -29,6 +29,9 @@ public:
   /// Truncates an existing file.
   static Hdf5File create(std::string const& path);
   static Hdf5File create(std::string const& path, Communicator const&);
+  /// To fill datasets that are there already: each rank by itself, whatever becomes of the others. Opening and closing
+  /// are collective.
+  static Hdf5File open_fill(std::string const& path, Communicator const&);
 
   Hdf5File(Hdf5File&&) noexcept;
   Hdf5File& operator=(Hdf5File&&) noexcept;
@@ -66,6 +69,10 @@ public:
   /// of all ranks together fill the dataset.
   void write_boxes(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values,
                    std::vector<Hyperslab> const& boxes) const;
+  /// A dataset whose values are to come by fill().
+  void make_dataset(std::string const& dataset, DType, Shape const& shape) const;
+  /// Writes boxes (as in write_boxes) of a dataset of a file from open_fill(). Not collective.
+  void fill(std::string const& dataset, std::vector<double> const& values, std::vector<Hyperslab> const& boxes) const;
   /// A text of any length (attributes are limited to 64 KiB).
   void write_text(std::string const& dataset, std::string const& text) const;
   void make_group(std::string const& group) const;
@@ -83,7 +90,8 @@ public:
 private:
   struct Impl;
   explicit Hdf5File(std::unique_ptr<Impl>);
-  static Hdf5File open(std::string const& path, Communicator const* ranks, bool create);
+  enum class Mode { read, create, fill };
+  static Hdf5File open(std::string const& path, Communicator const* ranks, Mode);
   void put(std::string const& dataset, DType, Shape const&, std::vector<double> const&,
            std::vector<Hyperslab> const*) const;
   std::unique_ptr<Impl> impl_;
