@@ -1,5 +1,6 @@
 #include <rossby/train/apply.hpp>
 
+#include <rossby/comm/agree.hpp>
 #include <rossby/io/hdf5.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/models/model.hpp>
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace rossby {
@@ -99,13 +101,14 @@ Array read_field(io::Hdf5File const& file, std::string const& name, FieldPart co
 }
 
 /// By parts: every element by one rank.
-void write_gradient(io::Hdf5File const& file, Exec const& exec, Parameters const& parameters, int i)
+void fill_gradient(io::Hdf5File const& file, Exec const& exec, Parameters const& parameters, int i)
 {
   auto const& p = parameters[i];
   auto const share = written_share(parameters, i, 1);
+  if (share.part.size() == 0)
+    return;
   PartInFile const place(p.spec, share.part);
-  file.write_boxes("grad/" + p.spec.name, parameters.dtype(), p.spec.shape,
-                   place.to_file(share.values(exec, p.var.grad_to_add_to(exec))), place.boxes());
+  file.fill("grad/" + p.spec.name, place.to_file(share.values(exec, p.var.grad_to_add_to(exec))), place.boxes());
 }
 
 } // namespace
@@ -174,22 +177,32 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
     sync_domain_gradients(exec, *model);
   }
 
+  // Laid out by the first rank and filled in by each on its own: a failure of one leaves none waiting.
   std::string const unfinished = io::unfinished_name(options.output);
+  auto const& parameters = model->parameters();
+  auto const has_gradient = [&](int i) { return options.gradients && parameters[i].var.needs_grad(); };
   try {
-    auto file = io::Hdf5File::create(unfinished, world);
-    auto const values = result.count > 0 ? result.turned(y.value().to_host(exec), false) : std::vector<double>();
-    file.write("output", options.dtype, result.global, values, result.slab());
-    if (options.gradients) {
-      file.write("loss", DType::float64, {}, {loss_value});
-      auto const& parameters = model->parameters();
+    on_first_rank(world, [&] {
+      auto file = io::Hdf5File::create(unfinished);
+      file.make_dataset("output", options.dtype, result.global);
+      if (options.gradients)
+        file.write("loss", DType::float64, {}, {loss_value});
       for (int i = 0; i < parameters.size(); ++i)
-        if (parameters[i].var.needs_grad())
-          write_gradient(file, exec, parameters, i);
-    }
-    file.close();
-    world.barrier();
-    if (world.rank() == 0)
-      io::finish_file(options.output);
+        if (has_gradient(i))
+          file.make_dataset("grad/" + parameters[i].spec.name, options.dtype, parameters[i].spec.shape);
+      file.close();
+    });
+    std::optional<io::Hdf5File> file;
+    collectively(world, [&] { file.emplace(io::Hdf5File::open_fill(unfinished, world)); });
+    collectively(world, [&] {
+      if (result.count > 0)
+        file->fill("output", result.turned(y.value().to_host(exec), false), {result.slab()});
+      for (int i = 0; i < parameters.size(); ++i)
+        if (has_gradient(i))
+          fill_gradient(*file, exec, parameters, i);
+    });
+    collectively(world, [&] { file->close(); });
+    on_first_rank(world, [&] { io::finish_file(options.output); });
   } catch (Error const&) {
     if (world.rank() == 0)
       io::discard_unfinished(options.output);
