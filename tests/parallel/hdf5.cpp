@@ -50,4 +50,55 @@ TEST(ParallelHdf5, RanksWriteAndReadTheirRows)
   if (world.rank() == 0)
     std::filesystem::remove(path);
 }
+
+/// One rank lays the file out, each fills in its own on its own: two bands of rows, a block of columns, nothing.
+TEST(ParallelHdf5, RanksFillInBoxes)
+{
+  auto const world = Communicator::world();
+  index_t const ranks = world.size(), band = 2, rows = 2 * band * ranks, cols = 3;
+  std::string const path =
+      (std::filesystem::temp_directory_path() / ("rossby_filled_" + std::to_string(world.size()) + ".h5")).string();
+  if (world.rank() == 0) {
+    auto f = Hdf5File::create(path);
+    f.make_dataset("/a/rows", DType::float32, {rows, cols});
+    f.make_dataset("/a/columns", DType::float64, {cols, ranks});
+    f.make_dataset("/one", DType::float64, {});
+    f.close();
+  }
+  world.barrier();
+  auto const number = [](index_t row, index_t col, index_t width) {
+    return 0.5 * static_cast<double>(row * width + col);
+  };
+  index_t const me = world.rank(), second = band * (ranks + me);
+  std::vector<io::Hyperslab> const mine{{{second, 0}, {band, cols}}, {{band * me, 0}, {band, cols}}};
+  std::vector<double> values, column;
+  for (index_t const first : {band * me, second}) // in the order of the dataset, whatever that of the boxes
+    for (index_t row = first; row < first + band; ++row)
+      for (index_t col = 0; col < cols; ++col)
+        values.push_back(number(row, col, cols));
+  for (index_t row = 0; row < cols; ++row)
+    column.push_back(number(row, me, ranks));
+  {
+    auto f = Hdf5File::open_fill(path, world);
+    f.fill("/a/rows", values, mine);
+    f.fill("/a/columns", column, {{{0, me}, {cols, 1}}});
+    if (me == 0) {
+      f.fill("/one", {7}, {{{}, {}}});
+    } else {
+      f.fill("/a/rows", {}, {});
+    }
+    f.close();
+  }
+  auto const f = Hdf5File::open_read(path);
+  EXPECT_EQ(f.read_boxes("/a/rows", mine), values);
+  auto const all = f.read("/a/rows"), square = f.read("/a/columns");
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(all[i], 0.5 * static_cast<double>(i));
+  for (std::size_t i = 0; i < square.size(); ++i)
+    EXPECT_EQ(square[i], 0.5 * static_cast<double>(i));
+  EXPECT_EQ(f.read("/one"), std::vector<double>{7});
+  world.barrier();
+  if (world.rank() == 0)
+    std::filesystem::remove(path);
+}
 } // namespace

@@ -1,6 +1,7 @@
 #include <rossby/autograd/parameters.hpp>
 #include <support/arrays.hpp>
 
+#include <algorithm>
 #include <numeric>
 
 namespace rossby {
@@ -56,6 +57,46 @@ TEST(Parameters, LayoutsAreThePermutationsTheyName)
   EXPECT_EQ(memory.to_host(), file);
   EXPECT_EQ(to_file_order(exec, plain, memory), file);
   EXPECT_THROW(from_file_order(exec, plain, {1, 2}, memory), std::logic_error);
+}
+
+// Shares of blocks: three sections of rows, columns, kernels in both layouts, vectors.
+TEST(Parameters, BoxesInFilesHoldThePositionsOfAPart)
+{
+  auto sections = spec("qkv", {18, 5}, {});
+  sections.cut = TensorCut::rows;
+  sections.sections = 3;
+  auto columns = spec("out", {4, 6, 1, 1}, {}, ParameterLayout::conv);
+  columns.cut = TensorCut::columns;
+  std::size_t most = 0;
+  for (auto const& s : {sections, columns, spec("embed", {6, 2, 3, 2}, {}, ParameterLayout::conv),
+                        spec("up", {3, 4, 2, 2}, {}, ParameterLayout::conv_transpose), spec("norm", {1, 8, 1, 1}, {}),
+                        spec("bias", {7}, {}), spec("scalar", {}, {})}) {
+    std::vector<index_t> all;
+    for (int block = 0; block < (s.cut == TensorCut::none ? 1 : 2); ++block)
+      for (int holder = 0; holder < 4; ++holder) {
+        Part const part = share_of(tensor_block(s, block, 2), holder, 4);
+        auto expected = file_positions(s, part);
+        std::sort(expected.begin(), expected.end());
+        std::vector<index_t> found;
+        auto const boxes = file_boxes(s, part);
+        most = std::max(most, boxes.size());
+        for (auto const& box : boxes)
+          for (index_t i = 0; i < product(box.count); ++i) {
+            index_t position = 0, rest = i, below = product(box.count);
+            for (std::size_t axis = 0; axis < s.shape.size(); ++axis) {
+              below /= box.count[axis];
+              position = position * s.shape[axis] + box.offset[axis] + rest / below;
+              rest %= below;
+            }
+            found.push_back(position);
+          }
+        std::sort(found.begin(), found.end());
+        EXPECT_EQ(found, expected) << s.name << ", share " << holder << " of block " << block;
+        all.insert(all.end(), found.begin(), found.end());
+      }
+    EXPECT_EQ(static_cast<index_t>(all.size()), product(s.shape)) << s.name;
+  }
+  EXPECT_EQ(most, 2u) << "shares that reach from one section into the next";
 }
 
 // Spectral norm multiplies rows of a convolution's weight with v: both must be permuted alike.
