@@ -77,4 +77,13 @@ MESHES
 on moving 2 fsdp2 1 1 1 train --set trainer.num_epoch=1
 on moving 2 none 2 1 2 train --resume
 same runs/one runs/moving training_steps.csv training_log.csv
+
+# The search for the first bad tensor, with parameters in parts: every rank takes part and hears of it.
+for mesh in "2 none 2 1 2" "4 fsdp2 2 1 1"; do
+  read -r ranks data tensor domain batch <<<"$mesh"
+  expect_failure "a run that overflows on $mesh" "the training loss is .*; the first bad tensor is" mpirun -np "$ranks" \
+    "$rossby" train deck.yml "${common[@]}" --set save_loc=runs/overflow --set trainer.parallelism.data="$data" \
+    --set trainer.parallelism.tensor="$tensor" --set trainer.parallelism.domain="$domain" \
+    --set trainer.train_batch_size="$batch" --set trainer.learning_rate=1e200
+done
 finish
