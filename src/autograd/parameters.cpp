@@ -210,18 +210,6 @@ void from_file_order(Exec const& exec, ParameterSpec const& spec, Part const& pa
   memory.copy_from_host(exec, values);
 }
 
-std::vector<double> whole_in_file_order(Exec const& exec, Parameters const& parameters, int i, Array const& part)
-{
-  auto const& p = parameters[i];
-  std::vector<double> file(static_cast<std::size_t>(product(p.spec.shape)), 0);
-  auto const values = part.to_host(exec);
-  auto const positions = file_positions(p.spec, p.part);
-  for (std::size_t e = 0; e < values.size(); ++e)
-    file[static_cast<std::size_t>(positions[e])] = values[e];
-  parameters.parts(i).all_reduce_sum(file.data(), file.size());
-  return file;
-}
-
 int Parameters::declare(ParameterSpec spec)
 {
   int const number = size();

@@ -192,14 +192,8 @@ void Hdf5File::write(std::string const& dataset, DType dtype, Shape const& globa
 void Hdf5File::write(std::string const& dataset, DType dtype, Shape const& global_shape,
                      std::vector<double> const& values, Hyperslab const& box) const
 {
-  write_boxes(dataset, dtype, global_shape, values, {box});
-}
-
-void Hdf5File::write_boxes(std::string const& dataset, DType dtype, Shape const& global_shape,
-                           std::vector<double> const& values, std::vector<Hyperslab> const& boxes) const
-{
-  for (auto const& box : boxes)
-    ROSSBY_EXPECT(box.offset.size() == global_shape.size() && box.count.size() == global_shape.size());
+  ROSSBY_EXPECT(box.offset.size() == global_shape.size() && box.count.size() == global_shape.size());
+  std::vector<Hyperslab> const boxes{box};
   ROSSBY_EXPECT(static_cast<index_t>(values.size()) == elements_of(boxes));
   put(dataset, dtype, global_shape, values, &boxes);
 }

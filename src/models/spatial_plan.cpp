@@ -122,10 +122,7 @@ WindowMap SpatialPlan::cells_of(Tiling const& grid, bool shared) const
   Box b = tile(grid);
   for (int t = 0; shared && t < grid_.tensor; ++t)
     b = around(b, grid.box(t * grid_.domains() + group_.rank() % grid_.domains()));
-  std::vector<index_t> numbers;
-  for (index_t r = b.row0; r < b.row1; ++r)
-    for (index_t c = b.col0; c < b.col1; ++c)
-      numbers.push_back(r * grid.width() + c);
+  auto const numbers = rossby::cells_of(b, grid.width());
   return {shared ? IndexMap(group_, grid, numbers) : IndexMap(),
           b.cells(),
           1,

@@ -199,7 +199,7 @@ std::vector<double> WeightBook::sigmas(Context& ctx) const
   if (!spectral_ || entries_.empty())
     return sigma;
   // Those of the parts that other ranks hold too are summed over the ranks that share them: one group for all.
-  Communicator const& others = p.placement().sharded ? p.placement().world : p.placement().tensor;
+  Communicator const& others = p.placement().spread();
   auto const spread = [&](Entry const& e) { return p.parts(e.weight).size() > 1; };
   if (ctx.training) {
     Batch right(exec, p.dtype());

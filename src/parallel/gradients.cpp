@@ -37,12 +37,6 @@ Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
 
 void Gradients::fill_buckets(Parameters const& parameters, std::size_t bucket_bytes, bool cut)
 {
-  // From the last unit to the first, as backward passes go.
-  std::vector<std::pair<int, int>> ranges{{0, parameters.size()}};
-  if (!parameters.units().empty())
-    ranges.clear();
-  for (auto u = parameters.units().rbegin(); u != parameters.units().rend(); ++u)
-    ranges.emplace_back(u->begin, u->end);
   index_t const limit = static_cast<index_t>(bucket_bytes / size_of(dtype_));
   index_t elements = 0;
   Bucket bucket;
@@ -60,20 +54,28 @@ void Gradients::fill_buckets(Parameters const& parameters, std::size_t bucket_by
     bucket = Bucket();
     elements = 0;
   };
-  for (auto const& [begin, end] : ranges) {
+  auto const fill = [&](int begin, int end) {
+    auto const before = bucket.members.size();
     for (int i = begin; i < end; ++i) {
       auto const& spec = parameters[i].spec;
       if (!is_optimized(spec) || (spec.cut != TensorCut::none) != cut)
         continue;
       bucket.members.push_back(i);
       elements += parameters[i].value().size();
-      if (!parameters.units().empty())
-        if (int const unit = parameters.unit_of(i); bucket.units.empty() || bucket.units.back() != unit)
-          bucket.units.push_back(unit);
     }
+    return bucket.members.size() > before;
+  };
+  // From the last unit to the first, as backward passes go; what no unit holds waits for collect().
+  auto const& units = parameters.units();
+  for (auto u = static_cast<int>(units.size()) - 1; u >= 0; --u) {
+    auto const& unit = units[static_cast<std::size_t>(u)];
+    if (fill(unit.begin, unit.end))
+      bucket.units.push_back(u);
     if (elements >= limit)
       close();
   }
+  close();
+  fill(0, units.empty() ? parameters.size() : units.front().begin);
   close();
 }
 
@@ -141,7 +143,7 @@ std::vector<double> Gradients::squares(Exec const& exec) const
   for (std::size_t i = 0; i < values.size(); ++i)
     if (spread_[i])
       parts.push_back(values[i]);
-  (placement_.sharded ? placement_.world : placement_.tensor).all_reduce_sum(parts.data(), parts.size());
+  placement_.spread().all_reduce_sum(parts.data(), parts.size());
   auto next = parts.begin();
   for (std::size_t i = 0; i < values.size(); ++i)
     if (spread_[i])

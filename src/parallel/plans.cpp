@@ -19,16 +19,6 @@ void cut(Parameters& parameters, std::string const& name, TensorCut how, index_t
   p->spec.cut = how;
   p->spec.sections = sections;
 }
-
-/// Global number of each cell of a box.
-std::vector<index_t> cells_of(Box const& box, index_t width)
-{
-  std::vector<index_t> cells;
-  for (index_t row = box.row0; row < box.row1; ++row)
-    for (index_t col = box.col0; col < box.col1; ++col)
-      cells.push_back(row * width + col);
-  return cells;
-}
 } // namespace
 
 ProcessGrid process_grid(ParallelismConfig const& c) { return {c.domain[0], c.domain[1], c.tensor, c.tensor_whole}; }

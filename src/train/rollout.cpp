@@ -49,15 +49,6 @@ std::vector<TransformChain> clamp_chains(std::optional<std::pair<double, double>
   return chains;
 }
 
-std::vector<index_t> cells_of(Box const& box, index_t width)
-{
-  std::vector<index_t> cells;
-  for (index_t row = box.row0; row < box.row1; ++row)
-    for (index_t col = box.col0; col < box.col1; ++col)
-      cells.push_back(row * width + col);
-  return cells;
-}
-
 bool same_tiles(Tiling const& a, Tiling const& b)
 {
   bool same = a.ranks() == b.ranks();

@@ -4,6 +4,7 @@
 
 #include <rossby/parallel.hpp>
 #include <support/small_model.hpp>
+#include <support/whole_parameter.hpp>
 
 #include <gtest/gtest.h>
 

@@ -5,6 +5,7 @@
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
 #include <support/small_model.hpp>
+#include <support/whole_parameter.hpp>
 
 #include <gtest/gtest.h>
 

@@ -8,6 +8,7 @@
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
 #include <rossby/train/loss.hpp>
+#include <support/whole_parameter.hpp>
 
 #include <gtest/gtest.h>
 

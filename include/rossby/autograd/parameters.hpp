@@ -71,6 +71,8 @@ struct ParameterPlacement {
   Communicator replicas; ///< ranks of this place in their tensor group: copies of what tensor groups cut
   Communicator tensor;   ///< ranks that share the cut parameters of one copy
   bool sharded = false;  ///< each of the ranks with copies stores only a share of the rows (fsdp2)
+  /// Ranks over which the parts of what is not stored whole are spread.
+  Communicator const& spread() const { return sharded ? world : tensor; }
 };
 
 /// A parameter and its storage. `value` and, once a backward pass has run, `var.grad()` are in memory order.
@@ -170,7 +172,5 @@ void from_file_order(Exec const&, ParameterSpec const&, std::vector<double> cons
 /// The same for an array that holds a part: its elements are taken from the whole file.
 void from_file_order(Exec const&, ParameterSpec const&, Part const&, std::vector<double> const& file,
                      Array const& memory);
-/// The whole of it in file order on every rank, from the parts that the ranks hold. Collective over `parts(i)`.
-std::vector<double> whole_in_file_order(Exec const&, Parameters const&, int i, Array const& part);
 
 } // namespace rossby

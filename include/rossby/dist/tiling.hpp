@@ -19,6 +19,8 @@ struct Box {
 };
 
 Box intersect(Box const&, Box const&);
+/// The global numbers of a box's cells, row by row, on a grid of `width` columns.
+std::vector<index_t> cells_of(Box const&, index_t width);
 
 /// A grid of height x width cells and the box that each rank owns. Boxes don't overlap and cover the grid; some may be
 /// empty.

@@ -65,13 +65,10 @@ public:
   void write(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values) const;
   void write(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values,
              Hyperslab const& box) const;
-  /// Boxes that don't overlap, with all their values ordered by position in the dataset; no box, no values. The boxes
-  /// of all ranks together fill the dataset.
-  void write_boxes(std::string const& dataset, DType, Shape const& global_shape, std::vector<double> const& values,
-                   std::vector<Hyperslab> const& boxes) const;
   /// A dataset whose values are to come by fill().
   void make_dataset(std::string const& dataset, DType, Shape const& shape) const;
-  /// Writes boxes (as in write_boxes) of a dataset of a file from open_fill(). Not collective.
+  /// Writes boxes that don't overlap, with all their values ordered by position in the dataset (no box, no values), of
+  /// a dataset of a file from open_fill(). Not collective.
   void fill(std::string const& dataset, std::vector<double> const& values, std::vector<Hyperslab> const& boxes) const;
   /// A text of any length (attributes are limited to 64 KiB).
   void write_text(std::string const& dataset, std::string const& text) const;
