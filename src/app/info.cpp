@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <numeric>
 
@@ -73,6 +74,7 @@ void print_mesh(RunConfig const& c, int ranks)
   p.check(ranks, problems);
   problems.raise();
   auto const model = make_model(c.model);
+  auto const one = stored_elements(model->parameters(), {}, 1).front().sum(); // before blocks are marked
   cut_tensor_blocks(*model, p.tensor, p.tensor_whole);
   auto const tiles = cut_tiles(c.model, process_grid(p));
   log::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}", ranks, ranks / p.group_size(),
@@ -82,16 +84,25 @@ void print_mesh(RunConfig const& c, int ranks)
                           fmt::join(p.tensor_whole.begin(), p.tensor_whole.end(), ", ")));
   log::info(fmt::format("grid {} x {}, cut into whole cells of {} x {} coarse ones\n", c.model.image_height,
                         c.model.image_width, tiles.stage[3].height(), tiles.stage[3].width()));
-  log::info("rank   data  tensor  domain   rows        columns     coarse cells  parameters");
+  auto const stored = stored_elements(model->parameters(), p, ranks);
+  log::info("rank   data  tensor  domain   rows        columns     coarse cells  parameters   moments");
   for (int r = 0; r < ranks; ++r) {
     int const tile = r % p.domain_size(), place = r % p.group_size();
     Box const &box = tiles.image.box(place), &coarse = tiles.stage[3].box(place);
-    log::info(fmt::format("{:<6} {:<5} {:<7} {:<8} {:<11} {:<11} {:<13} {}", r, r / p.group_size(),
+    log::info(fmt::format("{:<6} {:<5} {:<7} {:<8} {:<11} {:<11} {:<13} {:<12} {}", r, r / p.group_size(),
                           r / p.domain_size() % p.tensor, fmt::format("{}, {}", tile / p.domain[1], tile % p.domain[1]),
                           range(box.row0, box.row1), range(box.col0, box.col1),
                           fmt::format("{} x {}", coarse.rows(), coarse.cols()),
-                          stored_elements(model->parameters(), p, r, ranks)));
+                          stored[static_cast<std::size_t>(r)].parameters, stored[static_cast<std::size_t>(r)].moments));
   }
+  index_t total = 0, most = 0;
+  for (auto const& s : stored) {
+    total += s.sum();
+    most = std::max(most, s.sum());
+  }
+  log::info(fmt::format("\nparameters and moments of the rank with most: {:.3f} of the mean, {:.3f} / {} of one rank's",
+                        static_cast<double>(most) * ranks / static_cast<double>(total),
+                        static_cast<double>(most) * ranks / static_cast<double>(one), ranks));
 }
 
 int info_of_deck(Options const& o, Communicator const& world)

@@ -1,6 +1,7 @@
 #include <rossby/autograd/parameters.hpp>
 
 #include <rossby/autograd/shards.hpp>
+#include <rossby/autograd/share_table.hpp>
 #include <rossby/core/random.hpp>
 
 #include <algorithm>
@@ -132,14 +133,12 @@ Part tensor_block(ParameterSpec const& spec, int index, int count)
   return block;
 }
 
-Part share_of(Part const& block, int index, int count)
+Part some_rows(Part const& block, IndexRange wanted)
 {
-  index_t const rows = block.row_count();
-  index_t const begin = rows * index / count, end = rows * (index + 1) / count;
   Part share{{}, block.columns};
   index_t before = 0; // rows of the block ahead of a range
   for (auto const& r : block.rows) {
-    index_t const first = std::max(begin - before, index_t(0)), last = std::min(end - before, r.size());
+    index_t const first = std::max(wanted.begin - before, index_t(0)), last = std::min(wanted.end - before, r.size());
     if (first < last)
       share.rows.push_back({r.begin + first, r.begin + last});
     before += r.size();
@@ -251,15 +250,22 @@ Communicator const& Parameters::parts(int i) const
   return spec.cut == TensorCut::none ? alone_ : placement_.tensor;
 }
 
+Part Parameters::share(int i, int holder) const
+{
+  ROSSBY_EXPECT(shares_ != nullptr);
+  return shares_->share(i, holder);
+}
+
 void Parameters::allocate(Exec const& exec, DType dtype, std::uint64_t seed)
 {
   dtype_ = dtype;
+  if (placement_.sharded)
+    shares_ = std::make_shared<ShareTable>(list_, placement_.tensor.rank(), placement_.tensor.size(),
+                                           placement_.world.size());
   for (int i = 0; i < size(); ++i) {
     auto& p = list_[static_cast<std::size_t>(i)];
     p.block = tensor_block(p.spec, placement_.tensor.rank(), placement_.tensor.size());
-    // Spectral-norm vectors are small and every rank reads all of them.
-    bool const shared = placement_.sharded && p.spec.trainable;
-    p.part = shared ? share_of(p.block, copies(i).rank(), copies(i).size()) : p.block;
+    p.part = shares_ ? shares_->share(i, copies(i).rank()) : p.block;
     Array const value = Array::empty(dtype, memory_shape(p.spec, p.part));
     value.copy_from_host(exec, draw(p.spec, p.part, seed));
     p.var = Var(value, is_optimized(p.spec));

@@ -24,7 +24,7 @@ UnitShares::UnitShares(Exec const& exec, Parameters& parameters, std::vector<int
 {
   for (int const i : numbers_)
     for (int r = 0; r < copies.size(); ++r)
-      counts_[static_cast<std::size_t>(r)] += share_of(parameters[i].block, r, copies.size()).size();
+      counts_[static_cast<std::size_t>(r)] += parameters.share(i, r).size();
   std::vector<index_t> by_rank(counts_.size(), 0); // where the next share of each rank begins
   for (std::size_t r = 1; r < counts_.size(); ++r)
     by_rank[r] = by_rank[r - 1] + counts_[r - 1];
@@ -40,7 +40,7 @@ UnitShares::UnitShares(Exec const& exec, Parameters& parameters, std::vector<int
     at += share.size();
     shapes_.push_back(memory_shape(p.spec, p.block));
     for (std::size_t r = 0; r < counts_.size(); ++r) {
-      index_t const n = share_of(p.block, static_cast<int>(r), copies.size()).size();
+      index_t const n = parameters.share(i, static_cast<int>(r)).size();
       if (n > 0) {
         ordered.push_back(elements_);
         gathered.push_back(by_rank[r]);

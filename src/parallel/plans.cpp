@@ -1,5 +1,6 @@
 #include <rossby/parallel/plans.hpp>
 
+#include <rossby/autograd/share_table.hpp>
 #include <rossby/core/error.hpp>
 
 #include <fmt/format.h>
@@ -99,16 +100,26 @@ void parallelise(Model& model, Mesh const& mesh, ParallelismConfig const& config
   }
 }
 
-index_t stored_elements(Parameters const& parameters, ParallelismConfig const& p, int rank, int ranks)
+std::vector<StoredElements> stored_elements(Parameters const& parameters, ParallelismConfig const& p, int ranks)
 {
-  int const share = rank / p.domain_size() % p.tensor; // of the tensor group
-  int const replica = rank / p.group_size() * p.domain_size() + rank % p.domain_size();
-  index_t stored = 0;
-  for (auto const& parameter : parameters.all()) {
-    bool const cut = parameter.spec.cut != TensorCut::none;
-    Part const block = tensor_block(parameter.spec, share, p.tensor);
-    bool const sharded = p.data == ParallelismConfig::Data::fsdp2 && parameter.spec.trainable;
-    stored += !sharded ? block.size() : share_of(block, cut ? replica : rank, cut ? ranks / p.tensor : ranks).size();
+  bool const sharded = p.data == ParallelismConfig::Data::fsdp2;
+  std::vector<ShareTable> tables; // by place in the tensor group
+  for (int member = 0; sharded && member < p.tensor; ++member)
+    tables.emplace_back(parameters.all(), member, p.tensor, ranks);
+  std::vector<StoredElements> stored;
+  for (int rank = 0; rank < ranks; ++rank) {
+    int const member = rank / p.domain_size() % p.tensor;
+    int const replica = rank / p.group_size() * p.domain_size() + rank % p.domain_size();
+    StoredElements mine;
+    for (int i = 0; i < parameters.size(); ++i) {
+      auto const& spec = parameters[i].spec;
+      int const holder = spec.cut == TensorCut::none ? rank : replica;
+      Part const part =
+          sharded ? tables[static_cast<std::size_t>(member)].share(i, holder) : tensor_block(spec, member, p.tensor);
+      mine.parameters += part.size();
+      mine.moments += is_optimized(spec) ? 2 * part.size() : 0;
+    }
+    stored.push_back(mine);
   }
   return stored;
 }

@@ -54,8 +54,8 @@ WrittenShare written_share(Parameters const& parameters, int parameter, int writ
   int const count = p.spec.trainable ? std::min(copies.size(), writers) : 1; // the others are short vectors
   if (copies.rank() >= count)
     return {};
-  index_t const before = p.block.row_count() * copies.rank() / count;
-  return {share_of(p.block, copies.rank(), count), before * p.block.columns.size()};
+  index_t const rows = p.block.row_count(), begin = rows * copies.rank() / count;
+  return {some_rows(p.block, {begin, rows * (copies.rank() + 1) / count}), begin * p.block.columns.size()};
 }
 
 bool PartReader::read(int i, std::string const& dataset, Array const& to)

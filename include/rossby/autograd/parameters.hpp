@@ -94,6 +94,7 @@ struct ParameterUnit {
 inline bool is_optimized(ParameterSpec const& spec) { return spec.trainable && spec.used; }
 
 class ShardStore;
+class ShareTable;
 
 /// All parameters of a model, in order of declaration.
 class Parameters {
@@ -114,6 +115,8 @@ public:
   Communicator const& parts(int i) const;
   std::vector<ParameterUnit> const& units() const { return units_; }
   int unit_of(int i) const;
+  /// What rank `holder` of copies(i) stores of a sharded parameter.
+  Part share(int i, int holder) const;
   /// Called when a backward pass has added all that a unit adds to the gradients of its parameters.
   void observe_units(std::function<void(Exec const&, int unit)> observer) { unit_observer_ = std::move(observer); }
   void unit_done(Exec const& exec, int unit) const
@@ -139,6 +142,7 @@ private:
   std::vector<Parameter> list_;
   std::map<std::string, int> by_name_;
   std::vector<ParameterUnit> units_;
+  std::shared_ptr<ShareTable const> shares_; ///< null when every rank stores what it computes with
   std::shared_ptr<ShardStore> shards_;
   std::function<void(Exec const&, int)> unit_observer_;
   ParameterPlacement placement_;
@@ -153,8 +157,8 @@ Shape memory_shape(ParameterSpec const&, Part const&);
 Part whole_part(ParameterSpec const&);
 /// The block of member `index` of a tensor group of `count`; all of the parameter when it is not cut.
 Part tensor_block(ParameterSpec const&, int index, int count);
-/// The share of holder `index` of `count`: consecutive rows, as even as can be.
-Part share_of(Part const& block, int index, int count);
+/// Rows [begin, end) of those of a block.
+Part some_rows(Part const& block, IndexRange);
 
 /// Position in the file (PyTorch's order) of each element of a part, in memory order.
 std::vector<index_t> file_positions(ParameterSpec const&, Part const&);

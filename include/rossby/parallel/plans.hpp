@@ -39,8 +39,14 @@ void apply_fsdp2(Model&, Mesh const&);
 /// All of the above, as the deck wants it.
 void parallelise(Model&, Mesh const&, ParallelismConfig const&);
 
-/// Elements of all parameters that rank `rank` of `ranks` would store, once their blocks are marked.
-index_t stored_elements(Parameters const&, ParallelismConfig const&, int rank, int ranks);
+/// Elements that a rank stores.
+struct StoredElements {
+  index_t parameters = 0; ///< of all parameters, spectral norm's vectors included
+  index_t moments = 0;    ///< of AdamW
+  index_t sum() const { return parameters + moments; }
+};
+/// What each of `ranks` ranks would store, once the tensor groups' blocks are marked; no rank is asked.
+std::vector<StoredElements> stored_elements(Parameters const&, ParallelismConfig const&, int ranks);
 
 /// Where a model's tiles are. It refers to the model.
 class DomainManager {
