@@ -1,60 +1,11 @@
-#include <rossby/autograd/functions.hpp>
+#include "node.hpp"
 
 #include <rossby/core/random.hpp>
 #include <rossby/dist/group_norm.hpp>
-#include <rossby/ops/embed.hpp>
 #include <rossby/ops/linear.hpp>
 #include <rossby/ops/norm.hpp>
 
 namespace rossby {
-
-namespace {
-
-/// A result that needs a gradient when any input does and somebody records.
-Var result_of(Context const& ctx, Array value, std::initializer_list<Var> inputs)
-{
-  bool needs = false;
-  for (auto const& v : inputs)
-    needs = needs || v.needs_grad();
-  return Var(std::move(value), ctx.tape != nullptr && needs);
-}
-
-/// An array to write x's gradient into, or an empty one when it is not wanted.
-Array wanted_gradient(Var const& x)
-{
-  return x.needs_grad() ? Array::empty(x.value().dtype(), x.value().shape()) : Array();
-}
-
-/// The gradient array to add into, or an empty one when it is not wanted.
-Array shared_gradient(Exec const& exec, Var const& v) { return v.needs_grad() ? v.grad_to_add_to(exec) : Array(); }
-
-/// As above, for kernels that add in any case.
-Array shared_gradient_or_scratch(Exec const& exec, Var const& v)
-{
-  return v.needs_grad() ? v.grad_to_add_to(exec) : Array::zeros(exec, v.value().dtype(), v.value().shape());
-}
-
-Array value_or_nothing(Var const& v) { return v ? v.value() : Array(); }
-
-Shape with_cells(Var const& x, Shape const& cells)
-{
-  Shape shape{x.value().extent(0)};
-  shape.insert(shape.end(), cells.begin(), cells.end());
-  shape.push_back(x.value().shape().back());
-  return shape;
-}
-
-/// [B, cells, C], whatever lies in between.
-Array as_cells(Array const& a)
-{
-  index_t const batch = a.extent(0), channels = a.shape().back();
-  index_t cells = 1;
-  for (int i = 1; i + 1 < a.rank(); ++i)
-    cells *= a.extent(i);
-  return a.reshaped({batch, cells, channels});
-}
-
-} // namespace
 
 Var linear(Context& ctx, Var const& x, Weight const& w)
 {
@@ -69,56 +20,6 @@ Var linear(Context& ctx, Var const& x, Weight const& w)
                            shared_gradient(exec, w.bias));
       if (dx)
         x.accumulate(exec, dx);
-    });
-  return y;
-}
-
-namespace {
-/// The branches as the wide-kernel form takes them, with gradients to add into when `exec` is given.
-std::vector<ops::EmbedBranch> embed_branches(std::vector<ConvBranch> const& branches, Exec const* exec)
-{
-  std::vector<ops::EmbedBranch> list;
-  index_t channel0 = 0;
-  for (auto const& b : branches) {
-    index_t const out = b.weight.value.value().extent(0);
-    list.push_back({b.shape, out, channel0, b.weight.value.value(), b.weight.scale, value_or_nothing(b.weight.bias),
-                    exec ? shared_gradient(*exec, b.weight.value) : Array(),
-                    exec ? shared_gradient(*exec, b.weight.bias) : Array()});
-    channel0 += out;
-  }
-  return list;
-}
-} // namespace
-
-Var convolution(Context& ctx, Var const& x, std::vector<ConvBranch> const& branches, index_t rows, index_t cols)
-{
-  index_t channels = 0;
-  bool needs = x.needs_grad();
-  std::vector<ops::ConvShape> shapes;
-  for (auto const& b : branches) {
-    channels += b.weight.value.value().extent(0);
-    needs = needs || b.weight.value.needs_grad() || b.weight.bias.needs_grad();
-    shapes.push_back(b.shape);
-  }
-  bool const wide = ops::embed_suits(shapes);
-  Var const y(Array::empty(x.value().dtype(), {x.value().extent(0), rows, cols, channels}), ctx.tape && needs);
-  if (wide) {
-    ops::embed_forward(ctx.exec, x.value(), embed_branches(branches, nullptr), y.value());
-  } else {
-    for (auto const& b : embed_branches(branches, nullptr))
-      ops::conv_forward(ctx.exec, b.shape, x.value(), b.weight, b.scale, b.bias, y.value(), b.channel0);
-  }
-  if (y.needs_grad())
-    ctx.tape->record("convolution", y, [x, branches, wide, y](Exec const& exec) {
-      Array const dx = shared_gradient(exec, x);
-      auto const list = embed_branches(branches, &exec);
-      if (wide)
-        ops::embed_backward(exec, x.value(), list, y.grad());
-      for (auto const& b : list)
-        if (!wide)
-          ops::conv_backward(exec, b.shape, x.value(), b.weight, b.scale, y.grad(), b.channel0, dx, b.dweight, b.dbias);
-        else if (dx)
-          ops::conv_backward(exec, b.shape, x.value(), b.weight, b.scale, y.grad(), b.channel0, dx, Array(), Array());
     });
   return y;
 }

@@ -20,7 +20,7 @@ class Call {
 public:
   enum class Part {
     all,  ///< a call of its own, or the start of one
-    rest, ///< the wait for a started call: adds time only
+    rest, ///< a turn of a started call, or the wait for it: adds time only
   };
   Call(CallSite const&, std::int64_t messages, std::size_t bytes, Part = Part::all);
   ~Call();

@@ -100,6 +100,7 @@ public:
   CallSite const& site() const { return site_; }
   MPI_Request* request() { return &requests_.emplace_back(); }
 
+  void progress() override;
   void wait() override;
 
 private:

@@ -11,6 +11,7 @@ struct Communicator::Exchange::State {
   State(State const&) = delete;
   State& operator=(State const&) = delete;
   virtual ~State() = default;
+  virtual void progress() {}
   virtual void wait() = 0;
 };
 

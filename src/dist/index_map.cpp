@@ -202,45 +202,68 @@ std::vector<Communicator::Message> IndexMap::messages(std::vector<Neighbour> con
   return list;
 }
 
-void IndexMap::apply(Exec const& exec, Array const& x, Array const& y) const
+IndexMap::Movement::Movement(IndexMap const& map, Exec const& exec, bool adjoint, Array const& from, Array const& to)
+    : map_(&map), exec_(exec), adjoint_(adjoint)
 {
-  index_t const batch = x.extent(0), channels = x.shape().back();
-  Array const in = x.reshaped({batch, sources_, channels}), out = y.reshaped({batch, targets_, channels});
-  Array const sending = Array::empty(x.dtype(), {sent_, batch, channels});
-  Array const received = Array::empty(x.dtype(), {received_, batch, channels});
+  index_t const batch = from.extent(0), channels = from.shape().back();
+  from_ = from.reshaped({batch, adjoint ? map.targets_ : map.sources_, channels});
+  to_ = to.reshaped({batch, adjoint ? map.sources_ : map.targets_, channels});
+  sending_ = Array::empty(from.dtype(), {adjoint ? map.received_ : map.sent_, batch, channels});
+  coming_ = Array::empty(from.dtype(), {adjoint ? map.sent_ : map.received_, batch, channels});
+}
+
+IndexMap::Movement IndexMap::start(Exec const& exec, Array const& x, Array const& y) const
+{
+  Movement m(*this, exec, false, x, y);
+  index_t const batch = m.from_.extent(0), channels = m.from_.extent(2);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (sent_ > 0)
-      pack<T>(exec, send_list_.view(), in.view<T, 3>(), sending.view<T, 3>());
-    auto exchange = group_.start(exec, messages(send_to_, sending, batch, channels),
-                                 messages(receive_from_, received, batch, channels));
-    move_local<T>(exec, from_.view(), sources_, in.view<T, 3>(), out.view<T, 3>());
-    exchange.wait();
-    if (received_ > 0)
-      unpack<T>(exec, remote_targets_.view(), from_.view(), sources_, received.view<T, 3>(), out.view<T, 3>());
+      pack<T>(exec, send_list_.view(), m.from_.view<T, 3>(), m.sending_.view<T, 3>());
+    m.exchange_ = group_.start(exec, messages(send_to_, m.sending_, batch, channels),
+                               messages(receive_from_, m.coming_, batch, channels));
+    move_local<T>(exec, from_.view(), sources_, m.from_.view<T, 3>(), m.to_.view<T, 3>());
   });
+  return m;
 }
 
-void IndexMap::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
+IndexMap::Movement IndexMap::start_adjoint(Exec const& exec, Array const& dy, Array const& dx) const
 {
-  index_t const batch = dy.extent(0), channels = dy.shape().back();
-  Array const up = dy.reshaped({batch, targets_, channels}), down = dx.reshaped({batch, sources_, channels});
-  Array const sending = Array::empty(dy.dtype(), {received_, batch, channels});
-  Array const returned = Array::empty(dy.dtype(), {sent_, batch, channels});
+  Movement m(*this, exec, true, dy, dx);
+  index_t const batch = m.from_.extent(0), channels = m.from_.extent(2);
   dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (received_ > 0)
       sum_targets<T, true>(exec, targets_of_received_.start.view(), targets_of_received_.position.view(),
-                           up.view<T, 3>(), sending.view<T, 3>());
-    auto exchange = group_.start(exec, messages(receive_from_, sending, batch, channels),
-                                 messages(send_to_, returned, batch, channels));
-    sum_targets<T, false>(exec, targets_of_source_.start.view(), targets_of_source_.position.view(), up.view<T, 3>(),
-                          down.view<T, 3>());
-    exchange.wait();
-    if (sent_ > 0)
-      add_returned<T>(exec, sends_of_source_.start.view(), sends_of_source_.position.view(), returned.view<T, 3>(),
-                      down.view<T, 3>());
+                           m.from_.view<T, 3>(), m.sending_.view<T, 3>());
   });
+  m.exchange_ = group_.start(exec, messages(receive_from_, m.sending_, batch, channels),
+                             messages(send_to_, m.coming_, batch, channels));
+  return m;
+}
+
+void IndexMap::Movement::finish()
+{
+  auto const& m = *map_;
+  dispatch(from_.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if (adjoint_)
+      sum_targets<T, false>(exec_, m.targets_of_source_.start.view(), m.targets_of_source_.position.view(),
+                            from_.view<T, 3>(), to_.view<T, 3>());
+    exchange_.wait();
+    if (adjoint_ && m.sent_ > 0)
+      add_returned<T>(exec_, m.sends_of_source_.start.view(), m.sends_of_source_.position.view(), coming_.view<T, 3>(),
+                      to_.view<T, 3>());
+    if (!adjoint_ && m.received_ > 0)
+      unpack<T>(exec_, m.remote_targets_.view(), m.from_.view(), m.sources_, coming_.view<T, 3>(), to_.view<T, 3>());
+  });
+}
+
+void IndexMap::apply(Exec const& exec, Array const& x, Array const& y) const { start(exec, x, y).finish(); }
+
+void IndexMap::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
+{
+  start_adjoint(exec, dy, dx).finish();
 }
 
 std::size_t IndexMap::bytes_sent(index_t channels, DType dtype) const

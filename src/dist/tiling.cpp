@@ -20,23 +20,6 @@ std::size_t interval(std::vector<index_t> const& cuts, index_t x)
 }
 } // namespace
 
-std::vector<index_t> cells_of(Box const& box, index_t width)
-{
-  std::vector<index_t> cells;
-  for (index_t row = box.row0; row < box.row1; ++row)
-    for (index_t col = box.col0; col < box.col1; ++col)
-      cells.push_back(row * width + col);
-  return cells;
-}
-
-Box intersect(Box const& a, Box const& b)
-{
-  Box c{std::max(a.row0, b.row0), std::min(a.row1, b.row1), std::max(a.col0, b.col0), std::min(a.col1, b.col1)};
-  if (c.row1 <= c.row0 || c.col1 <= c.col0)
-    return {};
-  return c;
-}
-
 Tiling::Tiling(index_t height, index_t width, std::vector<Box> boxes)
     : height_(height), width_(width), boxes_(std::move(boxes)), row_cuts_{0, height}, col_cuts_{0, width}
 {

@@ -151,8 +151,8 @@ LayerGrid WXFormer::layer_grid(int s) const
 DecoderGrid WXFormer::decoder_grid(int k) const
 {
   return {plan_->group(),
-          &plan_->border(k).map,
-          &plan_->border(k + 1).map,
+          &plan_->border(k),
+          &plan_->border(k + 1),
           extents(plan_->tile(plan_->level(k))),
           extents(plan_->tile(plan_->level(k + 1))),
           &plan_->doubling(k)};
@@ -170,15 +170,14 @@ Var WXFormer::encode(Context& ctx, std::shared_ptr<PreparedWeights const> const&
                      Var const& input) const
 {
   auto const s = static_cast<std::size_t>(stage);
-  Var x = map_cells(ctx, plan_->embed_input(stage).map, input, plan_->embed_input(stage).cells);
-  x = unit(ctx, weights, embed_unit_[s], false, x,
-           [this, s, stage](Context& c, PreparedWeights const& w, Var const& in) {
-             std::vector<ConvBranch> branches;
-             for (auto const& b : embed_[s])
-               branches.push_back({w[b.weight], b.shape});
-             Box const tile = plan_->tile(plan_->stage(stage));
-             return convolution(c, in, branches, tile.rows(), tile.cols());
-           });
+  Var x = unit(ctx, weights, embed_unit_[s], false, input,
+               [this, s, stage](Context& c, PreparedWeights const& w, Var const& in) {
+                 std::vector<ConvBranch> branches;
+                 for (auto const& b : embed_[s])
+                   branches.push_back({w[b.weight], b.shape});
+                 Box const tile = plan_->tile(plan_->stage(stage));
+                 return map_convolution(c, plan_->embed_input(stage), in, branches, tile.rows(), tile.cols());
+               });
   show("embed" + std::to_string(stage), x, plan_->stage(stage));
   for (auto const& layer : layers_[s])
     x = unit(ctx, weights, layer.unit, activation_checkpoint_, x,

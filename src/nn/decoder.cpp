@@ -8,8 +8,6 @@ namespace {
 
 constexpr double norm_epsilon = 1e-5;
 
-Shape bordered(Shape const& tile) { return {tile[0] + 2, tile[1] + 2}; }
-
 int declare_conv(WeightBook& book, std::string const& name, index_t out, index_t in, index_t kernel)
 {
   auto const initial = default_initial(in * kernel * kernel);
@@ -30,10 +28,17 @@ int declare_transposed(WeightBook& book, std::string const& name, index_t in, in
 }
 
 /// 3x3 convolution of a tile whose border comes from its neighbours.
-Var conv3x3(Context& ctx, IndexMap const& border, Shape const& tile, Weight const& w, Var const& x)
+Var conv3x3(Context& ctx, BoxMap const& border, Shape const& tile, Weight const& w, Var const& x)
 {
-  Var const y = map_cells(ctx, border, x, bordered(tile));
-  return convolution(ctx, y, {{w, {3, 1, 0}}}, tile[0], tile[1]);
+  return map_convolution(ctx, border, x, {{w, {3, 1, 0}}}, tile[0], tile[1]);
+}
+
+/// 3x3 convolution of the bilinearly doubled field: the doubled tile gets its border from the coarse one's.
+Var doubled_conv3x3(Context& ctx, DecoderGrid const& grid, Weight const& w, Var const& x)
+{
+  Var const coarse = map_cells(ctx, grid.coarse_border->map, x, grid.coarse_border->cells);
+  Var const fine = apply_stencil(ctx, *grid.doubling, coarse, grid.fine_border->cells);
+  return convolution(ctx, fine, {{w, {3, 1, 0}}}, grid.fine[0], grid.fine[1]);
 }
 
 /// One bias per output channel, handed to the four pixels that a pixel shuffle makes of it.
@@ -113,9 +118,7 @@ Var UpBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid c
     break;
   }
   case Upsampling::bilinear:
-    y = map_cells(ctx, *grid.coarse_border, x, bordered(grid.coarse));
-    y = apply_stencil(ctx, *grid.doubling, y, bordered(grid.fine));
-    y = convolution(ctx, y, {{w, {3, 1, 0}}}, grid.fine[0], grid.fine[1]);
+    y = doubled_conv3x3(ctx, grid, w, x);
     break;
   }
   Var z = y;
@@ -163,9 +166,7 @@ Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGri
   case Upsampling::bilinear:
     break;
   }
-  Var const y = apply_stencil(ctx, *grid.doubling, map_cells(ctx, *grid.coarse_border, x, bordered(grid.coarse)),
-                              bordered(grid.fine));
-  return convolution(ctx, y, {{w, {3, 1, 0}}}, grid.fine[0], grid.fine[1]);
+  return doubled_conv3x3(ctx, grid, w, x);
 }
 
 } // namespace rossby

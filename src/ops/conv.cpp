@@ -14,23 +14,26 @@ constexpr index_t block_bytes = host_accessible ? index_t(1) << 20 : index_t(1) 
 
 struct Geometry {
   index_t batch, height, width, in, out_height, out_width, kernel, stride, offset;
+  index_t row0, rows, col0, cols; ///< the part of the output
   index_t patch() const { return kernel * kernel * in; }
-  index_t lines() const { return batch * out_height; } ///< output rows of all samples
-  /// Output rows whose patches fit in a block.
+  index_t lines() const { return batch * rows; } ///< the part's output rows of all samples
+  /// Lines whose patches fit in a block.
   index_t block(std::size_t element) const
   {
-    index_t const per_line = out_width * patch() * static_cast<index_t>(element);
+    index_t const per_line = cols * patch() * static_cast<index_t>(element);
     return math::min(lines(), math::max(index_t(1), block_bytes / math::max(index_t(1), per_line)));
   }
+  bool whole() const { return rows == out_height && cols == out_width; }
 };
 
-Geometry geometry_of(ConvShape const& shape, Array const& x, Array const& y)
+Geometry geometry_of(ConvShape const& shape, Array const& x, Array const& y, Box const& part)
 {
-  Geometry const g{x.extent(0), x.extent(1),  x.extent(2),  x.extent(3), y.extent(1),
-                   y.extent(2), shape.kernel, shape.stride, shape.offset};
+  Geometry const g{x.extent(0),  x.extent(1),  x.extent(2), x.extent(3), y.extent(1), y.extent(2), shape.kernel,
+                   shape.stride, shape.offset, part.row0,   part.rows(), part.col0,   part.cols()};
   ROSSBY_EXPECT(y.extent(0) == g.batch);
-  ROSSBY_EXPECT(g.offset + (g.out_height - 1) * g.stride + g.kernel <= g.height &&
-                g.offset + (g.out_width - 1) * g.stride + g.kernel <= g.width);
+  ROSSBY_EXPECT(part.row0 >= 0 && part.row1 <= g.out_height && part.col0 >= 0 && part.col1 <= g.out_width);
+  ROSSBY_EXPECT(g.offset + (part.row1 - 1) * g.stride + g.kernel <= g.height &&
+                g.offset + (part.col1 - 1) * g.stride + g.kernel <= g.width);
   return g;
 }
 
@@ -39,9 +42,9 @@ void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t l
 {
   index_t const run = g.kernel * g.in;
   Kokkos::parallel_for(
-      "rossby::ops::conv_patches", Range(exec, 0, lines * g.out_width), KOKKOS_LAMBDA(index_t cell) {
-        index_t const j = cell % g.out_width, line = line0 + cell / g.out_width;
-        index_t const b = line / g.out_height, i = line % g.out_height;
+      "rossby::ops::conv_patches", Range(exec, 0, lines * g.cols), KOKKOS_LAMBDA(index_t cell) {
+        index_t const j = g.col0 + cell % g.cols, line = line0 + cell / g.cols;
+        index_t const b = line / g.rows, i = g.row0 + line % g.rows;
         for (index_t p = 0; p < g.kernel; ++p) {
           T const* from = &x(b, g.offset + i * g.stride + p, g.offset + j * g.stride, 0);
           T* to = &patches(cell, p * run);
@@ -56,26 +59,27 @@ template <class T>
 void scatter_patches(Exec const& exec, Geometry const& g, View<T, 2> patches, index_t line0, index_t lines,
                      View<T, 4> dx)
 {
-  // Input rows that the output rows [line0, line0 + lines) reach, counted through the rows of all samples.
-  index_t const b0 = line0 / g.out_height, b1 = (line0 + lines - 1) / g.out_height;
-  index_t const first = b0 * g.height + g.offset + (line0 % g.out_height) * g.stride;
-  index_t const last = b1 * g.height + g.offset + ((line0 + lines - 1) % g.out_height) * g.stride + g.kernel - 1;
+  // Input rows that the lines [line0, line0 + lines) reach, counted through the rows of all samples, and columns.
+  index_t const b0 = line0 / g.rows, b1 = (line0 + lines - 1) / g.rows;
+  index_t const first = b0 * g.height + g.offset + (g.row0 + line0 % g.rows) * g.stride;
+  index_t const last = b1 * g.height + g.offset + (g.row0 + (line0 + lines - 1) % g.rows) * g.stride + g.kernel - 1;
+  index_t const left = g.col0 * g.stride, across = (g.cols - 1) * g.stride + g.kernel;
   Kokkos::parallel_for(
-      "rossby::ops::conv_patches_adjoint", Range(exec, 0, (last - first + 1) * g.width), KOKKOS_LAMBDA(index_t item) {
-        index_t const row = first + item / g.width, b = row / g.height;
-        index_t const r = row % g.height - g.offset, s = item % g.width - g.offset;
-        if (r < 0 || s < 0)
+      "rossby::ops::conv_patches_adjoint", Range(exec, 0, (last - first + 1) * across), KOKKOS_LAMBDA(index_t item) {
+        index_t const row = first + item / across, b = row / g.height;
+        index_t const r = row % g.height - g.offset, s = left + item % across;
+        if (r < 0)
           return;
         T* to = &dx(b, r + g.offset, s + g.offset, 0);
         for (index_t p = r % g.stride; p < g.kernel && p <= r; p += g.stride) {
-          index_t const i = (r - p) / g.stride, line = b * g.out_height + i - line0;
-          if (i >= g.out_height || line < 0 || line >= lines)
+          index_t const i = (r - p) / g.stride - g.row0, line = b * g.rows + i - line0;
+          if (i < 0 || i >= g.rows || line < 0 || line >= lines)
             continue;
           for (index_t q = s % g.stride; q < g.kernel && q <= s; q += g.stride) {
-            index_t const j = (s - q) / g.stride;
-            if (j >= g.out_width)
+            index_t const j = (s - q) / g.stride - g.col0;
+            if (j < 0 || j >= g.cols)
               continue;
-            T const* from = &patches(line * g.out_width + j, (p * g.kernel + q) * g.in);
+            T const* from = &patches(line * g.cols + j, (p * g.kernel + q) * g.in);
             for (index_t c = 0; c < g.in; ++c)
               to[c] += from[c];
           }
@@ -91,63 +95,130 @@ template <class T> View<T, 2> block_of(Array const& y, index_t row0, index_t row
                          Kokkos::make_pair(channel0, channel0 + channels));
 }
 
-/// Goes through the output rows block by block: f(first row, rows, room for their patches, their `channels` channels of
-/// y from `channel0` on).
-template <class T, class F>
-void for_each_block(Geometry const& g, Array const& y, index_t channel0, index_t channels, F const& f)
+/// Between lines of a part, which do not follow one another in y, and a matrix of theirs.
+template <class T, bool to_y>
+void copy_lines(Exec const& exec, Geometry const& g, index_t line0, View<T, 4> y, index_t channel0, View<T, 2> matrix)
+{
+  index_t const channels = static_cast<index_t>(matrix.extent(1));
+  Kokkos::parallel_for(
+      to_y ? "rossby::ops::conv_lines_to_y" : "rossby::ops::conv_lines_of_y",
+      Range(exec, 0, static_cast<index_t>(matrix.extent(0))), KOKKOS_LAMBDA(index_t cell) {
+        index_t const line = line0 + cell / g.cols;
+        T* whole = &y(line / g.rows, g.row0 + line % g.rows, g.col0 + cell % g.cols, channel0);
+        T* part = &matrix(cell, 0);
+        for (index_t c = 0; c < channels; ++c)
+          if (to_y)
+            whole[c] = part[c];
+          else
+            part[c] = whole[c];
+      });
+}
+
+/// Goes through a part's output rows block by block: f(first line, lines, room for their patches, their `channels`
+/// channels of y from `channel0` on), which f writes if `to_y`.
+template <class T, bool to_y, class F>
+void for_each_block(Exec const& exec, Geometry const& g, Array const& y, index_t channel0, index_t channels,
+                    std::function<void()> const& meanwhile, F const& f)
 {
   index_t const block = g.block(sizeof(T));
-  Array const patches = Array::empty(y.dtype(), {block * g.out_width, g.patch()});
+  Array const patches = Array::empty(y.dtype(), {block * g.cols, g.patch()});
+  bool const in_a_row = g.whole() || (g.batch == 1 && g.cols == g.out_width);
+  Array const copies = in_a_row ? Array() : Array::empty(y.dtype(), {block * g.cols, channels});
   for (index_t line = 0; line < g.lines(); line += block) {
-    index_t const lines = math::min(block, g.lines() - line), cells = lines * g.out_width;
-    f(line, lines, patches.rows(0, cells).view<T, 2>(), block_of<T>(y, line * g.out_width, cells, channel0, channels));
+    index_t const lines = math::min(block, g.lines() - line), cells = lines * g.cols;
+    auto const room = patches.rows(0, cells).view<T, 2>();
+    if (in_a_row) {
+      f(line, lines, room, block_of<T>(y, (g.row0 + line) * g.out_width, cells, channel0, channels));
+    } else {
+      auto const copy = copies.rows(0, cells).view<T, 2>();
+      if (!to_y)
+        copy_lines<T, false>(exec, g, line, y.view<T, 4>(), channel0, copy);
+      f(line, lines, room, copy);
+      if (to_y)
+        copy_lines<T, true>(exec, g, line, y.view<T, 4>(), channel0, copy);
+    }
+    if (meanwhile)
+      meanwhile();
   }
 }
 
 } // namespace
 
-void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& bias,
-                  Array const& y, index_t channel0)
+Box reach(std::vector<ConvShape> const& shapes, Box const& input, index_t rows, index_t cols)
 {
-  if (y.size() == 0)
+  Box cells{0, rows, 0, cols};
+  for (auto const& s : shapes) {
+    // The first index whose window begins at `begin` or later, and the one after the last that ends at `end`.
+    auto const first = [&](index_t begin) {
+      return (math::max(begin - s.offset, index_t(0)) + s.stride - 1) / s.stride;
+    };
+    auto const past = [&](index_t end) {
+      index_t const room = end - s.offset - s.kernel;
+      return room < 0 ? 0 : room / s.stride + 1;
+    };
+    cells = intersect(cells, {first(input.row0), past(input.row1), first(input.col0), past(input.col1)});
+  }
+  return cells;
+}
+
+void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& bias,
+                  Array const& y, index_t channel0, Part const& part)
+{
+  if (y.size() == 0 || part.cells.empty())
     return;
-  Geometry const g = geometry_of(shape, x, y);
+  Geometry const g = geometry_of(shape, x, y, part.cells);
   index_t const out = w.extent(0);
   ROSSBY_EXPECT(w.size() == out * g.patch());
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
-    for_each_block<T>(g, y, channel0, out, [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> target) {
-      gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
-      if (bias)
-        spread_bias<T>(exec, bias.flat<T>(), target);
-      gemm<T>(exec, 'N', 'T', scale, patches, weight, bias ? 1 : 0, target);
-    });
+    for_each_block<T, true>(exec, g, y, channel0, out, part.meanwhile,
+                            [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> target) {
+                              gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
+                              if (bias)
+                                spread_bias<T>(exec, bias.flat<T>(), target);
+                              gemm<T>(exec, 'N', 'T', scale, patches, weight, bias ? 1 : 0, target);
+                            });
   });
 }
 
-void conv_backward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& dy,
-                   index_t channel0, Array const& dx, Array const& dw, Array const& dbias)
+void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, double scale, Array const& dy,
+                         index_t channel0, Array const& dx, Part const& part)
+{
+  if (dy.size() == 0 || part.cells.empty())
+    return;
+  Geometry const g = geometry_of(shape, dx, dy, part.cells);
+  index_t const out = w.extent(0);
+  dispatch(dx.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
+    for_each_block<T, false>(exec, g, dy, channel0, out, part.meanwhile,
+                             [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> gradient) {
+                               gemm<T>(exec, 'N', 'N', scale, gradient, weight, 0, patches);
+                               scatter_patches<T>(exec, g, patches, line, lines, dx.view<T, 4>());
+                             });
+  });
+}
+
+void conv_weight_backward(Exec const& exec, ConvShape shape, Array const& x, Array const& dy, index_t channel0,
+                          Array const& dw, Array const& dbias, std::function<void()> const& meanwhile)
 {
   if (dy.size() == 0)
     return;
-  Geometry const g = geometry_of(shape, x, dy);
-  index_t const out = w.extent(0);
+  Geometry const g = geometry_of(shape, x, dy, all_of(dy).cells);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
-    for_each_block<T>(g, dy, channel0, out, [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> gradient) {
-      if (dw) {
-        gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
-        gemm<T>(exec, 'T', 'N', 1, gradient, patches, 1, dw.reshaped({out, g.patch()}).view<T, 2>());
-      }
-      if (dx) {
-        gemm<T>(exec, 'N', 'N', scale, gradient, weight, 0, patches);
-        scatter_patches<T>(exec, g, patches, line, lines, dx.view<T, 4>());
-      }
-    });
+    if (dw) {
+      index_t const out = dw.extent(0);
+      auto const sum = dw.reshaped({out, g.patch()}).view<T, 2>();
+      for_each_block<T, false>(exec, g, dy, channel0, out, meanwhile,
+                               [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> gradient) {
+                                 gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
+                                 gemm<T>(exec, 'T', 'N', 1, gradient, patches, 1, sum);
+                               });
+    }
     if (dbias)
-      column_sums<T>(exec, block_of<T>(dy, 0, g.lines() * g.out_width, channel0, out), 1, dbias.flat<T>());
+      column_sums<T>(exec, block_of<T>(dy, 0, g.lines() * g.out_width, channel0, dbias.size()), 1, dbias.flat<T>());
   });
 }
 

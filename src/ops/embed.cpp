@@ -19,9 +19,9 @@ constexpr int most_branches = 8;
 
 /// Everything counted in strides.
 struct Layout {
-  index_t batch, rows, groups;       ///< input rows of a phase, groups of s columns
-  index_t height, width, in, stride; ///< of the input
-  index_t out_rows, out_cols, terms; ///< terms: products per group of columns
+  index_t batch, row0, rows, group0, groups; ///< the part's input rows of a phase, groups of s columns
+  index_t in, stride;                        ///< of the input
+  index_t out_rows, out_cols, terms;         ///< terms: products per group of columns
   int branches;
   index_t taps[most_branches], shift[most_branches], out[most_branches], column0[most_branches],
       channel0[most_branches];
@@ -34,20 +34,22 @@ struct Layout {
   }
 };
 
-Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array const& y)
+Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array const& y, Box const& part)
 {
   Layout l{};
   l.stride = branches[0].shape.stride;
   l.batch = x.extent(0);
-  l.height = x.extent(1);
-  l.width = x.extent(2);
   l.in = x.extent(3);
-  l.rows = l.height / l.stride;
-  l.groups = l.width / l.stride;
+  l.row0 = part.row0;
+  l.rows = part.rows();
+  l.group0 = part.col0;
+  l.groups = part.cols();
   l.out_rows = y.extent(1);
   l.out_cols = y.extent(2);
   l.branches = static_cast<int>(branches.size());
-  ROSSBY_EXPECT(l.branches <= most_branches && l.height % l.stride == 0 && l.width % l.stride == 0);
+  index_t const all_rows = x.extent(1) / l.stride, all_groups = x.extent(2) / l.stride;
+  ROSSBY_EXPECT(l.branches <= most_branches && x.extent(1) % l.stride == 0 && x.extent(2) % l.stride == 0);
+  ROSSBY_EXPECT(part.row0 >= 0 && part.row1 <= all_rows && part.col0 >= 0 && part.col1 <= all_groups);
   for (int j = 0; j < l.branches; ++j) {
     auto const& b = branches[static_cast<std::size_t>(j)];
     l.taps[j] = b.shape.kernel / l.stride;
@@ -56,8 +58,8 @@ Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array
     l.channel0[j] = b.channel0;
     l.column0[j] = l.terms;
     l.terms += l.taps[j] * l.taps[j] * b.out;
-    ROSSBY_EXPECT(l.shift[j] + l.out_rows - 1 + l.taps[j] <= l.rows &&
-                  l.shift[j] + l.out_cols - 1 + l.taps[j] <= l.groups);
+    ROSSBY_EXPECT(l.shift[j] + l.out_rows - 1 + l.taps[j] <= all_rows &&
+                  l.shift[j] + l.out_cols - 1 + l.taps[j] <= all_groups);
   }
   return l;
 }
@@ -70,7 +72,8 @@ void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line
       "rossby::ops::embed_rows", Range(exec, 0, static_cast<index_t>(compact.extent(0)) * l.groups),
       KOKKOS_LAMBDA(index_t item) {
         index_t const line = line0 + item / l.groups, group = item % l.groups;
-        T const* from = &x(line / l.rows, line % l.rows * l.stride + phase, 0, 0) + group * l.stride * l.in;
+        index_t const row = (l.row0 + line % l.rows) * l.stride + phase;
+        T const* from = &x(line / l.rows, row, (l.group0 + group) * l.stride, 0);
         T* to = &compact(item / l.groups, 0) + group * l.stride * l.in;
         for (index_t k = 0; k < l.stride * l.in; ++k)
           to[k] = from[k];
@@ -107,8 +110,8 @@ void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, 
   for (int j = 0; j < l.branches; ++j)
     most = std::max(most, l.shift[j] + l.taps[j]);
   // Output rows that the block can reach, counted through the samples.
-  index_t const first = std::max(b0 * l.out_rows, b0 * l.out_rows + line0 % l.rows - most);
-  index_t const last = std::min((b1 + 1) * l.out_rows, b1 * l.out_rows + (line0 + lines - 1) % l.rows + 1);
+  index_t const first = std::max(b0 * l.out_rows, b0 * l.out_rows + l.row0 + line0 % l.rows - most);
+  index_t const last = std::min((b1 + 1) * l.out_rows, b1 * l.out_rows + l.row0 + (line0 + lines - 1) % l.rows + 1);
   if (last <= first)
     return;
   Kokkos::parallel_for(
@@ -119,12 +122,15 @@ void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, 
         for (int j = 0; j < l.branches; ++j) {
           T* to = cell + l.channel0[j];
           index_t const out = l.out[j], taps = l.taps[j];
-          for (index_t a = 0; a < taps; ++a) {
-            index_t const line = b * l.rows + l.shift[j] + i + a - line0;
-            if (line < 0 || line >= lines)
+          // The taps whose columns the part has.
+          index_t const group = m + l.shift[j] - l.group0;
+          index_t const q0 = math::max(index_t(0), -group), q1 = math::min(taps, l.groups - group);
+          for (index_t a = 0; a < taps && q0 < q1; ++a) {
+            index_t const in_part = l.shift[j] + i + a - l.row0, line = b * l.rows + in_part - line0;
+            if (in_part < 0 || in_part >= l.rows || line < 0 || line >= lines)
               continue;
-            T const* from = &terms(line * l.groups + m + l.shift[j], l.column0[j] + a * taps * out);
-            for (index_t q = 0; q < taps; ++q, from += l.terms + out)
+            T const* from = &terms(line * l.groups + group + q0, l.column0[j] + (a * taps + q0) * out);
+            for (index_t q = q0; q < q1; ++q, from += l.terms + out)
               for (index_t o = 0; o < out; ++o)
                 to[o] += from[o];
           }
@@ -193,20 +199,42 @@ bool embed_suits(std::vector<ConvShape> const& shapes)
   return widest >= 4;
 }
 
-void embed_forward(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Array const& y)
+Box embed_cells(Array const& x, std::vector<EmbedBranch> const& branches)
+{
+  return embed_cells({0, x.extent(1), 0, x.extent(2)}, branches);
+}
+
+Box embed_cells(Box const& input, std::vector<EmbedBranch> const& branches)
+{
+  index_t const s = branches[0].shape.stride;
+  Box const cells{(input.row0 + s - 1) / s, input.row1 / s, (input.col0 + s - 1) / s, input.col1 / s};
+  return intersect(cells, cells); // of no stride at all: an empty box
+}
+
+void embed_biases(Exec const& exec, std::vector<EmbedBranch> const& branches, Array const& y)
 {
   if (y.size() == 0)
     return;
-  Layout const l = layout_of(x, branches, y);
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     y.fill(exec, 0);
     auto const cells = rows_of<T>(y, y.size() / y.extent(3));
     for (auto const& b : branches)
       if (b.bias)
         spread_bias<T>(exec, b.bias.flat<T>(), channels_of<T>(cells, b));
+  });
+}
+
+void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Array const& y,
+                 Part const& part)
+{
+  if (y.size() == 0 || part.cells.empty())
+    return;
+  Layout const l = layout_of(x, branches, y, part.cells);
+  dispatch(x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
     index_t const block = l.block(sizeof(T));
-    Array const compact = Array::empty(x.dtype(), {block, l.width * l.in}),
+    Array const compact = Array::empty(x.dtype(), {block, l.groups * l.depth()}),
                 terms = Array::empty(x.dtype(), {block * l.groups, l.terms});
     Array const matrix = Array::empty(x.dtype(), {l.terms, l.depth()});
     for (index_t phase = 0; phase < l.stride; ++phase) {
@@ -216,10 +244,12 @@ void embed_forward(Exec const& exec, Array const& x, std::vector<EmbedBranch> co
                                   matrix.view<T, 2>());
       }
       for_each_block(l, block, [&](index_t line, index_t lines) {
-        Array const rows = compact.rows(0, lines), part = terms.rows(0, lines * l.groups);
+        Array const rows = compact.rows(0, lines), terms_here = terms.rows(0, lines * l.groups);
         collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<T, 2>());
-        gemm<T>(exec, 'N', 'T', 1, rows_of<T>(rows, lines * l.groups), matrix.view<T, 2>(), 0, part.view<T, 2>());
-        add_terms<T>(exec, l, line, lines, part.view<T, 2>(), y.view<T, 4>());
+        gemm<T>(exec, 'N', 'T', 1, rows_of<T>(rows, lines * l.groups), matrix.view<T, 2>(), 0, terms_here.view<T, 2>());
+        add_terms<T>(exec, l, line, lines, terms_here.view<T, 2>(), y.view<T, 4>());
+        if (part.meanwhile)
+          part.meanwhile();
       });
     }
   });
@@ -229,11 +259,11 @@ void embed_backward(Exec const& exec, Array const& x, std::vector<EmbedBranch> c
 {
   if (dy.size() == 0)
     return;
-  Layout const l = layout_of(x, branches, dy);
+  Layout const l = layout_of(x, branches, dy, embed_cells(x, branches));
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     index_t const block = l.block(sizeof(T));
-    Array const compact = Array::empty(x.dtype(), {block, l.width * l.in}),
+    Array const compact = Array::empty(x.dtype(), {block, l.groups * l.depth()}),
                 terms = Array::empty(x.dtype(), {block * l.groups, l.terms});
     Array const matrix = Array::empty(x.dtype(), {l.terms, l.depth()});
     for (index_t phase = 0; phase < l.stride; ++phase) {

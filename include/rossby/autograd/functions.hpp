@@ -4,7 +4,7 @@
 /// (index maps, stencils) are referred to, not copied: they must outlive the backward pass.
 
 #include <rossby/autograd/tape.hpp>
-#include <rossby/dist/index_map.hpp>
+#include <rossby/dist/box_map.hpp>
 #include <rossby/ops/attention.hpp>
 #include <rossby/ops/conv.hpp>
 #include <rossby/ops/shuffle.hpp>
@@ -35,6 +35,10 @@ struct ConvBranch {
 Var linear(Context&, Var const& x, Weight const&);
 /// All branches side by side in the channels of one result [B, rows, cols, sum of out]; x carries the border.
 Var convolution(Context&, Var const& x, std::vector<ConvBranch> const&, index_t rows, index_t cols);
+/// convolution(map_cells(x)) for a map that gives x its border. What needs nothing of other ranks is computed while
+/// messages are under way, in both passes.
+Var map_convolution(Context&, BoxMap const& border, Var const& x, std::vector<ConvBranch> const&, index_t rows,
+                    index_t cols);
 Var channel_norm(Context&, Var const& x, Var const& gain, Var const& bias, double eps);
 /// Group norm over the tiles of `group`. x: [B, rows, cols, C].
 Var group_norm(Context&, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain,

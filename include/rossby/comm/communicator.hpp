@@ -91,6 +91,9 @@ public:
   class Exchange {
   public:
     Exchange() = default;
+    /// Lets messages move on, and waits for none. MPI works on them inside of its calls only: without a turn now and
+    /// then, large ones would not leave before `wait`.
+    void progress();
     /// What arrived can be read by kernels that are queued on the `exec` of the start after this call.
     void wait();
 

@@ -11,6 +11,8 @@ namespace rossby {
 struct BoxMap {
   IndexMap map;
   Shape cells; ///< rows and columns of the box
+  Box local;   ///< a box of its targets, as large as can be, that need nothing of other ranks; rows and columns count
+               ///< from the box's corner
 };
 
 /// The cells of `box`, row by row. `number` gives for (row, column) of the target grid the number of the source cell,

@@ -26,11 +26,18 @@ public:
   index_t sources() const { return sources_; } ///< cells of this rank's tile
   index_t targets() const { return targets_; }
 
-  /// y[b, t, :] = x[b, source of t, :] or 0. x: [B, sources, C], y: [B, targets, C]. Local cells move while messages
-  /// are under way.
+  /// y[b, t, :] = x[b, source of t, :] or 0. x: [B, sources, C], y: [B, targets, C].
   void apply(Exec const&, Array const& x, Array const& y) const;
   /// dx[b, s, :] = sum over the targets of s, on all ranks, of dy[b, t, :], in a fixed order.
   void adjoint(Exec const&, Array const& dy, Array const& dx) const;
+
+  class Movement;
+  /// apply() in two steps: after this one, kernels on the same Exec see the targets that this rank has the sources of,
+  /// and those that are zero. The others are under way until finish(). `x` may change in between.
+  Movement start(Exec const&, Array const& x, Array const& y) const;
+  /// adjoint() in two steps: this one sends what the targets of other ranks' sources got, which must be complete. The
+  /// other elements of `dy` have until finish().
+  Movement start_adjoint(Exec const&, Array const& dy, Array const& dx) const;
 
   /// Bytes this rank sends in `apply` for one sample, and receives in `adjoint`.
   std::size_t bytes_sent(index_t channels, DType) const;
@@ -55,6 +62,25 @@ private:
   IndexList remote_targets_; ///< targets that come from the receive buffer
   IndexList send_list_;      ///< source cells in the order of the send buffer
   Lists targets_of_source_, targets_of_received_, sends_of_source_; ///< for the adjoint
+};
+
+/// Cells on their way. The map must outlive it; finish() must be called, once.
+class IndexMap::Movement {
+public:
+  /// Lets messages move on: for the host to call now and then while it has other work.
+  void progress() { exchange_.progress(); }
+  void finish();
+
+private:
+  friend class IndexMap;
+  Movement(IndexMap const&, Exec const&, bool adjoint, Array const& x, Array const& y);
+
+  IndexMap const* map_;
+  Exec exec_;
+  bool adjoint_;
+  Array from_, to_;        ///< [B, cells, C]
+  Array sending_, coming_; ///< [cells, B, C]
+  Communicator::Exchange exchange_;
 };
 
 } // namespace rossby

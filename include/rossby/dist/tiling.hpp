@@ -2,25 +2,11 @@
 /// \file
 /// How a global grid is cut into tiles, one per rank of a group.
 
-#include <rossby/core/kokkos_compat.hpp>
+#include <rossby/core/box.hpp>
 
 #include <vector>
 
 namespace rossby {
-
-/// Rows [row0, row1) and columns [col0, col1) of a global grid; row 0 is the northernmost.
-struct Box {
-  index_t row0 = 0, row1 = 0, col0 = 0, col1 = 0;
-  index_t rows() const { return row1 - row0; }
-  index_t cols() const { return col1 - col0; }
-  index_t cells() const { return rows() * cols(); }
-  bool empty() const { return cells() == 0; }
-  bool operator==(Box const& o) const { return row0 == o.row0 && row1 == o.row1 && col0 == o.col0 && col1 == o.col1; }
-};
-
-Box intersect(Box const&, Box const&);
-/// The global numbers of a box's cells, row by row, on a grid of `width` columns.
-std::vector<index_t> cells_of(Box const&, index_t width);
 
 /// A grid of height x width cells and the box that each rank owns. Boxes don't overlap and cover the grid; some may be
 /// empty.

@@ -12,8 +12,8 @@ namespace rossby {
 /// What a decoder block needs to know of the grids it goes between: the coarse one it reads, the fine one it writes.
 struct DecoderGrid {
   Communicator group;
-  IndexMap const* coarse_border; ///< coarse tile with a border of one cell
-  IndexMap const* fine_border;
+  BoxMap const* coarse_border; ///< coarse tile with a border of one cell
+  BoxMap const* fine_border;
   Shape coarse, fine;           ///< rows and columns of this rank's tiles, without border
   ops::Stencil const* doubling; ///< bordered coarse to bordered fine (bilinear decoder only)
 };

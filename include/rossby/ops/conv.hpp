@@ -3,8 +3,19 @@
 /// 'Valid' convolutions over channels-last arrays whose border an index map has supplied.
 
 #include <rossby/core/array.hpp>
+#include <rossby/core/box.hpp>
+
+#include <functional>
+#include <vector>
 
 namespace rossby::ops {
+
+/// The cells of an operation that are its turn. Parts that don't overlap may be computed one after another, in any
+/// order, each as soon as its inputs are there.
+struct Part {
+  Box cells;
+  std::function<void()> meanwhile{}; ///< called between blocks of the work, by the host: for messages under way
+};
 
 /// A square kernel of width `kernel` moved by `stride`. A border wider than this kernel needs (branches of a
 /// cross-embedding share the widest one) is skipped by `offset` rows and columns at the top and left.
@@ -12,13 +23,23 @@ struct ConvShape {
   index_t kernel, stride, offset;
 };
 
-/// y[b, i, j, channel0 + o] = bias[o] + scale sum_{p,q,c} w[o,p,q,c] x[b, offset + i stride + p, offset + j stride + q,
-/// c] x: [B, H, W, in], w: [out, kernel, kernel, in], y: [B, H', W', channel0 + out or more]. `bias` may be empty.
-void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias,
-                  Array const& y, index_t channel0);
+/// All cells of y [B, H', W', ...].
+inline Part all_of(Array const& y) { return {{0, y.extent(1), 0, y.extent(2)}}; }
+/// The cells of a result of rows x cols that need nothing but the cells `input` of x, for all of these kernels.
+Box reach(std::vector<ConvShape> const&, Box const& input, index_t rows, index_t cols);
 
-/// Adds into dx (shape of x), dw (the gradient of the scaled weight) and dbias, each unless empty.
-void conv_backward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& dy,
-                   index_t channel0, Array const& dx, Array const& dw, Array const& dbias);
+/// y[b, i, j, channel0 + o] = bias[o] + scale sum_{p,q,c} w[o,p,q,c] x[b, offset + i stride + p, offset + j stride + q,
+/// c] for the part's cells (i, j). x: [B, H, W, in], w: [out, kernel, kernel, in], y: [B, H', W', channel0 + out or
+/// more]. `bias` may be empty.
+void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias,
+                  Array const& y, index_t channel0, Part const&);
+
+/// Adds into dx (shape of x) what the part's cells of dy give.
+void conv_input_backward(Exec const&, ConvShape, Array const& w, double scale, Array const& dy, index_t channel0,
+                         Array const& dx, Part const&);
+
+/// Adds into dw (the gradient of the scaled weight) and dbias, each unless empty.
+void conv_weight_backward(Exec const&, ConvShape, Array const& x, Array const& dy, index_t channel0, Array const& dw,
+                          Array const& dbias, std::function<void()> const& meanwhile = {});
 
 } // namespace rossby::ops

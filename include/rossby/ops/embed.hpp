@@ -22,9 +22,16 @@ struct EmbedBranch {
 /// True when kernels and offsets are whole strides and wide enough that this pays.
 bool embed_suits(std::vector<ConvShape> const&);
 
-/// The same result as conv_forward for every branch.
-void embed_forward(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Array const& y);
-/// Adds into dweight and dbias. The input's gradient is conv_backward's business: the entry of a model has none.
+/// The same result as conv_forward for every branch, in steps: the biases, then the terms of every cell of x, part by
+/// part. A part counts in strides: row i and column j stand for the input's rows and columns from i stride and j stride
+/// on, before the next ones. x: [B, rows * stride, cols * stride, in].
+void embed_biases(Exec const&, std::vector<EmbedBranch> const&, Array const& y);
+void embed_terms(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Array const& y, Part const&);
+/// All cells of x, and those of them that lie in `input`.
+Box embed_cells(Array const& x, std::vector<EmbedBranch> const&);
+Box embed_cells(Box const& input, std::vector<EmbedBranch> const&);
+
+/// Adds into dweight and dbias. The input's gradient is conv_input_backward's business: the entry of a model has none.
 void embed_backward(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Array const& dy);
 
 } // namespace rossby::ops

@@ -47,8 +47,8 @@ struct Bench {
   {
     Box const coarse = plan.tile(plan.level(k)), fine = plan.tile(plan.level(k + 1));
     return {Communicator(),
-            &plan.border(k).map,
-            &plan.border(k + 1).map,
+            &plan.border(k),
+            &plan.border(k + 1),
             {coarse.rows(), coarse.cols()},
             {fine.rows(), fine.cols()},
             &plan.doubling(k)};

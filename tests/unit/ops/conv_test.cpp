@@ -57,7 +57,7 @@ void check_forward(Case const& c, DType type, bool with_bias)
   Array const x = random_array(type, c.x(), 1), w = random_array(type, c.w(), 2),
               bias = with_bias ? random_array(type, {c.out}, 3) : Array(), y = random_array(type, c.y(), 4);
   auto const wanted = reference(c, x, w, 0.3, bias, y.to_host());
-  ops::conv_forward(Exec(), c.shape, x, w, 0.3, bias, y, c.channel0);
+  ops::conv_forward(Exec(), c.shape, x, w, 0.3, bias, y, c.channel0, ops::all_of(y));
   expect_close(y, wanted);
 }
 
@@ -80,12 +80,13 @@ TEST(Conv, Gradients)
          random_array(DType::float64, {c.out}, 3)},
         [&](Arrays const& in) {
           Array const y = Array::zeros(Exec(), DType::float64, c.y());
-          ops::conv_forward(Exec(), c.shape, in[0], in[1], scale, in[2], y, c.channel0);
+          ops::conv_forward(Exec(), c.shape, in[0], in[1], scale, in[2], y, c.channel0, ops::all_of(y));
           return y;
         },
         [&](Arrays const& in, Array const& dy) {
           Array const dx = sum_begun(in[0]), dw = sum_begun(in[1]), db = sum_begun(in[2]);
-          ops::conv_backward(Exec(), c.shape, in[0], in[1], scale, dy, c.channel0, dx, dw, db);
+          ops::conv_input_backward(Exec(), c.shape, in[1], scale, dy, c.channel0, dx, ops::all_of(dy));
+          ops::conv_weight_backward(Exec(), c.shape, in[0], dy, c.channel0, dw, db);
           auto dw_scaled = added(dw).to_host(); // of the scaled weight
           for (double& e : dw_scaled)
             e *= scale;
@@ -104,9 +105,10 @@ TEST(Conv, BlocksThatSpanSamples)
   // The adjoint through <F x, y> = <x, F* y>, sample by sample and for the weight: F is linear in each.
   Array const x = random_array(DType::float64, c.x(), 1), w = random_array(DType::float64, c.w(), 2),
               dy = random_array(DType::float64, c.y(), 3), y = unwritten(DType::float64, c.y());
-  ops::conv_forward(Exec(), c.shape, x, w, 1, Array(), y, 0);
+  ops::conv_forward(Exec(), c.shape, x, w, 1, Array(), y, 0, ops::all_of(y));
   Array const dx = Array::zeros(Exec(), DType::float64, c.x()), dw = Array::zeros(Exec(), DType::float64, c.w());
-  ops::conv_backward(Exec(), c.shape, x, w, 1, dy, 0, dx, dw, Array());
+  ops::conv_input_backward(Exec(), c.shape, w, 1, dy, 0, dx, ops::all_of(dy));
+  ops::conv_weight_backward(Exec(), c.shape, x, dy, 0, dw, Array());
   auto const dot = [](Values const& a, Values const& b, index_t begin, index_t count) {
     double sum = 0;
     for (index_t i = begin; i < begin + count; ++i)
@@ -119,14 +121,6 @@ TEST(Conv, BlocksThatSpanSamples)
     EXPECT_NEAR(dot(hx, hdx, b * nx, nx), dot(hy, hdy, b * ny, ny), 1e-9);
   }
   EXPECT_NEAR(dot(w.to_host(), dw.to_host(), 0, w.size()), dot(hy, hdy, 0, y.size()), 1e-9);
-
-  // Each gradient alone is the same as all together.
-  Array const dx_alone = Array::zeros(Exec(), DType::float64, c.x()),
-              dw_alone = Array::zeros(Exec(), DType::float64, c.w());
-  ops::conv_backward(Exec(), c.shape, x, w, 1, dy, 0, dx_alone, Array(), Array());
-  ops::conv_backward(Exec(), c.shape, x, w, 1, dy, 0, Array(), dw_alone, Array());
-  EXPECT_EQ(dx_alone.to_host(), hdx);
-  EXPECT_EQ(dw_alone.to_host(), dw.to_host());
 }
 
 TEST(Conv, EmptyTilesAndShortBorders)
@@ -134,11 +128,81 @@ TEST(Conv, EmptyTilesAndShortBorders)
   Array const x = Array::empty(DType::float32, {2, 0, 5, 3}), w = random_array(DType::float32, {4, 3, 3, 3}, 1),
               none = Array::empty(DType::float32, {2, 0, 3, 4}),
               dw = Array::zeros(Exec(), DType::float32, {4, 3, 3, 3});
-  ops::conv_forward(Exec(), {3, 1, 0}, x, w, 1, Array(), none, 0);
-  ops::conv_backward(Exec(), {3, 1, 0}, x, w, 1, none, 0, x, dw, Array());
+  ops::conv_forward(Exec(), {3, 1, 0}, x, w, 1, Array(), none, 0, ops::all_of(none));
+  ops::conv_input_backward(Exec(), {3, 1, 0}, w, 1, none, 0, x, ops::all_of(none));
+  ops::conv_weight_backward(Exec(), {3, 1, 0}, x, none, 0, dw, Array());
   EXPECT_EQ(dw.to_host(), Values(at(dw.size()), 0.0));
   Array const short_x = random_array(DType::float32, {1, 4, 5, 3}, 2), y = unwritten(DType::float32, {1, 3, 3, 4});
-  EXPECT_THROW(ops::conv_forward(Exec(), {3, 1, 0}, short_x, w, 1, Array(), y, 0), std::logic_error);
+  EXPECT_THROW(ops::conv_forward(Exec(), {3, 1, 0}, short_x, w, 1, Array(), y, 0, ops::all_of(y)), std::logic_error);
+}
+
+/// Whole numbers from -4 to 4: sums of their products are exact, in any order.
+Array whole_numbers(DType type, Shape shape, std::uint64_t seed)
+{
+  auto v = random_array(type, std::move(shape), seed);
+  auto numbers = v.to_host();
+  for (double& n : numbers)
+    n = std::clamp(std::round(2 * n), -4.0, 4.0);
+  v.copy_from_host(Exec(), numbers);
+  return v;
+}
+
+// Part by part, the border before the interior or after it, is the same as all at once.
+TEST(Conv, PartsMakeTheWhole)
+{
+  Case const several_blocks{"several blocks", 3, 7, 32, 19, 2, {8, 3, 1}, 1, 2, 3};
+  std::vector<Case> all(std::begin(cases), std::end(cases));
+  all.push_back(several_blocks);
+  for (auto const& c : all)
+    for (DType const type : {DType::float64, DType::float32}) {
+      SCOPED_TRACE(c.what);
+      Array const x = whole_numbers(type, c.x(), 1), w = whole_numbers(type, c.w(), 2),
+                  bias = whole_numbers(type, {c.out}, 3), dy = whole_numbers(type, c.y(), 4);
+      Array const y = whole_numbers(type, c.y(), 5), begun = y.clone(Exec()), dx = Array::zeros(Exec(), type, c.x());
+      ops::conv_forward(Exec(), c.shape, x, w, 0.5, bias, y, c.channel0, ops::all_of(y));
+      ops::conv_input_backward(Exec(), c.shape, w, 0.5, dy, c.channel0, dx, ops::all_of(dy));
+      Box const whole{0, c.out_rows, 0, c.out_cols};
+      for (Box const& inner : {Box{1, c.out_rows, 0, c.out_cols}, Box{0, c.out_rows - 1, 0, c.out_cols},
+                               Box{0, c.out_rows, 1, c.out_cols - 1}, Box{1, c.out_rows - 1, 1, c.out_cols}, Box{}}) {
+        if (inner.rows() < 0 || inner.cols() < 0)
+          continue;
+        auto parts = frame(whole, intersect(inner, whole));
+        parts.insert(parts.begin() + static_cast<std::ptrdiff_t>(parts.size() / 2), inner);
+        Array const y_parts = begun.clone(Exec()), dx_parts = Array::zeros(Exec(), type, c.x());
+        int turns = 0;
+        for (auto const& cells : parts) {
+          ops::Part const part{cells, [&] { ++turns; }};
+          ops::conv_forward(Exec(), c.shape, x, w, 0.5, bias, y_parts, c.channel0, part);
+          ops::conv_input_backward(Exec(), c.shape, w, 0.5, dy, c.channel0, dx_parts, part);
+        }
+        EXPECT_EQ(y_parts.to_host(), y.to_host());
+        EXPECT_EQ(dx_parts.to_host(), dx.to_host());
+        EXPECT_GE(turns, 1);
+      }
+    }
+}
+
+// The cells in reach are those whose windows lie in the box, and no row or column more would do.
+TEST(Conv, Reach)
+{
+  for (std::vector<ops::ConvShape> const& shapes :
+       {std::vector<ops::ConvShape>{{3, 1, 0}}, {{4, 2, 3}}, {{2, 3, 1}}, {{2, 2, 3}, {8, 2, 0}}}) {
+    index_t const rows = 5, cols = 4;
+    for (Box const& input : {Box{0, 20, 0, 20}, Box{1, 9, 2, 20}, Box{4, 7, 0, 6}, Box{3, 4, 3, 4}, Box{}}) {
+      std::vector<bool> local;
+      for (index_t i = 0; i < rows; ++i)
+        for (index_t j = 0; j < cols; ++j) {
+          bool inside = true;
+          for (auto const& s : shapes) {
+            index_t const r = s.offset + i * s.stride, c = s.offset + j * s.stride;
+            inside = inside && r >= input.row0 && r + s.kernel <= input.row1 && c >= input.col0 &&
+                     c + s.kernel <= input.col1;
+          }
+          local.push_back(inside);
+        }
+      EXPECT_EQ(ops::reach(shapes, input, rows, cols), largest_box(local, cols));
+    }
+  }
 }
 
 } // namespace

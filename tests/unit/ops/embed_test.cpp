@@ -64,16 +64,32 @@ TEST(Embed, SameAsConvolutions)
       }
       Array const y = Array::zeros(Exec(), type, {g.batch, g.rows, g.cols, channels});
       Array const reference = Array::zeros(Exec(), type, y.shape());
-      ops::embed_forward(Exec(), x, wide, y);
+      ops::embed_biases(Exec(), wide, y);
+      ops::embed_terms(Exec(), x, wide, y, {ops::embed_cells(x, wide)});
       for (auto const& b : plain)
-        ops::conv_forward(Exec(), b.shape, x, b.weight, b.scale, b.bias, reference, b.channel0);
+        ops::conv_forward(Exec(), b.shape, x, b.weight, b.scale, b.bias, reference, b.channel0, ops::all_of(y));
       expect_close(y, reference.to_host(), 30 * round_off(type));
+
+      // The terms of some of the input first, then those of the rest.
+      Box const whole = ops::embed_cells(x, wide);
+      for (Box const& input :
+           {Box{2, 9, 0, x.extent(2)}, Box{1, x.extent(1) - 3, 3, x.extent(2) - 1}, Box{1, 2, 1, 2}}) {
+        Box const inner = intersect(whole, ops::embed_cells(input, wide));
+        auto parts = frame(whole, inner);
+        parts.insert(parts.begin(), inner);
+        int turns = 0;
+        ops::embed_biases(Exec(), wide, y);
+        for (auto const& cells : parts)
+          ops::embed_terms(Exec(), x, wide, y, {cells, [&] { ++turns; }});
+        expect_close(y, reference.to_host(), 30 * round_off(type));
+        EXPECT_GE(turns, g.stride);
+      }
 
       Array const dy = random_array(type, y.shape(), 2);
       ops::embed_backward(Exec(), x, wide, dy);
       for (std::size_t j = 0; j < wide.size(); ++j) {
         auto const& b = plain[j];
-        ops::conv_backward(Exec(), b.shape, x, b.weight, b.scale, dy, b.channel0, Array(), b.dweight, b.dbias);
+        ops::conv_weight_backward(Exec(), b.shape, x, dy, b.channel0, b.dweight, b.dbias);
         expect_close(wide[j].dweight, b.dweight.to_host(), 30 * round_off(type));
         expect_close(wide[j].dbias, b.dbias.to_host(), 30 * round_off(type));
       }
