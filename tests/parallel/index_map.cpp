@@ -161,6 +161,26 @@ void check(Communicator const& world, Tiling const& tiling, Wanted const& wanted
   map.adjoint(exec, up, again);
   EXPECT_EQ(again.to_host(), dx.to_host()); // a fixed order of summation
 
+  // In two steps: the source may change between them, and what stays here may come between them.
+  Array const fleeting = field.clone(exec), moved = unwritten(DType::float64, at_target);
+  auto forth = map.start(exec, fleeting, moved);
+  fleeting.fill(exec, 7);
+  forth.progress();
+  forth.finish();
+  EXPECT_EQ(moved.to_host(), y_wanted);
+  Values only_others = dy;
+  for (index_t b = 0; b < batch; ++b)
+    for (index_t t = 0; t < targets; ++t)
+      if (mine[at(t)] == IndexMap::nothing || tiling.owner(mine[at(t)] / width, mine[at(t)] % width) == me)
+        std::fill_n(only_others.begin() + (b * targets + t) * channels, channels, 7);
+  Array const growing = Array::from_host(DType::float64, at_target, only_others),
+              in_steps = unwritten(DType::float64, at_source);
+  auto back = map.start_adjoint(exec, growing, in_steps);
+  growing.copy_from_host(exec, dy);
+  back.progress();
+  back.finish();
+  EXPECT_EQ(in_steps.to_host(), dx.to_host());
+
   Array const narrow = field.cast(exec, DType::float32), narrow_y = unwritten(DType::float32, at_target);
   map.apply(exec, narrow, narrow_y);
   EXPECT_EQ(narrow_y.to_host(), y.cast(exec, DType::float32).to_host());

@@ -73,6 +73,18 @@ TEST(Functions, Layers)
   check("convolution without bias", {input({1, 4, 5, 3}, 1), input({2, 3, 3, 3}, 2)}, [](Context& ctx, Vars const& v) {
     return convolution(ctx, v[0], {{{v[1]}, {3, 1, 0}}}, 2, 3);
   });
+  check("convolution with wide kernels",
+        {input({1, 12, 10, 1}, 1), input({2, 4, 4, 1}, 2), input({2}, 3), input({1, 8, 8, 1}, 4)},
+        [](Context& ctx, Vars const& v) {
+          return convolution(ctx, v[0], {{{v[1], 1, v[2]}, {4, 2, 2}}, {{v[3]}, {8, 2, 0}}}, 3, 2);
+        });
+  auto const bordered = box_map(Communicator(), Tiling::whole(3, 4), {-1, 4, -1, 5}, [](index_t r, index_t c) {
+    return r < 0 || r >= 3 ? IndexMap::nothing : r * 4 + (c + 4) % 4;
+  });
+  check("convolution of a tile with its border", {input({2, 3, 4, 2}, 1), input({3, 3, 3, 2}, 2), input({3}, 3)},
+        [&](Context& ctx, Vars const& v) {
+          return map_convolution(ctx, bordered, v[0], {{{v[1], 1, v[2]}, {3, 1, 0}}}, 3, 4);
+        });
   for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu})
     check("activation", {input({3, 5}, 1)},
           [kind](Context& ctx, Vars const& v) { return activation(ctx, kind, v[0]); });
