@@ -64,6 +64,7 @@ void Communicator::broadcast(void*, std::size_t, int) const {}
 void Communicator::broadcast(std::string&, int) const {}
 std::vector<double> Communicator::all_gather(std::vector<double> const& mine) const { return mine; }
 std::vector<std::string> Communicator::all_gather(std::string const& mine) const { return {mine}; }
+std::vector<std::vector<double>> Communicator::gather(std::vector<double> const& mine, int) const { return {mine}; }
 
 std::vector<std::vector<index_t>> Communicator::all_to_all(std::vector<std::vector<index_t>> const& send) const
 {

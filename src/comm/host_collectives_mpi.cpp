@@ -75,6 +75,25 @@ std::vector<std::string> Communicator::all_gather(std::string const& mine) const
   return all;
 }
 
+std::vector<std::vector<double>> Communicator::gather(std::vector<double> const& mine, int root) const
+{
+  auto const site = impl_->site("host gather");
+  Call const call(site, 1, rank() == root ? 0 : mine.size() * sizeof(double));
+  auto const ranks = static_cast<std::size_t>(rank() == root ? size() : 0);
+  int const n = as_count(mine.size(), "gather");
+  std::vector<int> counts(ranks);
+  check(MPI_Gather(&n, 1, MPI_INT, counts.data(), 1, MPI_INT, root, impl_->comm), "gather");
+  auto const starts = starts_of(counts, "gather");
+  std::vector<double> joined(ranks == 0 ? 0 : static_cast<std::size_t>(starts.back() + counts.back()));
+  check(MPI_Gatherv(mine.data(), n, MPI_DOUBLE, joined.data(), counts.data(), starts.data(), MPI_DOUBLE, root,
+                    impl_->comm),
+        "gather");
+  std::vector<std::vector<double>> all;
+  for (std::size_t r = 0; r < ranks; ++r)
+    all.emplace_back(joined.begin() + starts[r], joined.begin() + starts[r] + counts[r]);
+  return all;
+}
+
 std::vector<std::vector<index_t>> Communicator::all_to_all(std::vector<std::vector<index_t>> const& send) const
 {
   auto const ranks = static_cast<std::size_t>(size());

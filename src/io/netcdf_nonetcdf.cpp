@@ -12,7 +12,6 @@ namespace {
 
 struct NetcdfReader::Impl {};
 NetcdfReader::NetcdfReader(std::string file) { refuse(file); }
-NetcdfReader::NetcdfReader(std::string file, Communicator const&) { refuse(file); }
 NetcdfReader::~NetcdfReader() = default;
 NetcdfReader::NetcdfReader(NetcdfReader&&) noexcept = default;
 NetcdfReader& NetcdfReader::operator=(NetcdfReader&&) noexcept = default;
@@ -28,7 +27,6 @@ std::vector<double> NetcdfReader::read(std::string const&, Shape const&, Shape c
 
 struct NetcdfWriter::Impl {};
 NetcdfWriter::NetcdfWriter(std::string file) { refuse(file); }
-NetcdfWriter::NetcdfWriter(std::string file, Communicator const&) { refuse(file); }
 NetcdfWriter::~NetcdfWriter() = default;
 NetcdfWriter::NetcdfWriter(NetcdfWriter&&) noexcept = default;
 NetcdfWriter& NetcdfWriter::operator=(NetcdfWriter&&) noexcept = default;

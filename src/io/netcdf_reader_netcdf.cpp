@@ -1,6 +1,4 @@
 #include "netcdf_classic.hpp"
-#include "netcdf_parallel.hpp"
-
 #include <rossby/io/lock.hpp>
 #include <rossby/io/netcdf.hpp>
 
@@ -177,17 +175,6 @@ NetcdfReader::NetcdfReader(std::string file) : impl_(std::make_unique<Impl>())
   impl_->file = std::move(file);
   int id = -1;
   impl_->check(nc_open(impl_->file.c_str(), NC_NOWRITE, &id), "", "can't be opened as netCDF");
-  impl_->id = id;
-  impl_->list_variables();
-}
-
-NetcdfReader::NetcdfReader(std::string file, Communicator const& ranks) : impl_(std::make_unique<Impl>())
-{
-  expect_whole_netcdf_file(file);
-  auto const lock = library_lock();
-  impl_->file = std::move(file);
-  int id = -1;
-  impl_->check(open_netcdf_together(impl_->file, ranks, id), "", "can't be opened as netCDF by all ranks");
   impl_->id = id;
   impl_->list_variables();
 }

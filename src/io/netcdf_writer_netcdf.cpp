@@ -1,17 +1,12 @@
-#include "netcdf_parallel.hpp"
-
 #include <rossby/io/lock.hpp>
 #include <rossby/io/netcdf.hpp>
+#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 #include <netcdf.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <filesystem>
+#include <cstdio>
 #include <map>
-#include <unistd.h>
 
 namespace rossby::io {
 
@@ -35,23 +30,11 @@ nc_type nc_type_of(NetcdfType type)
   }
   return NC_NAT;
 }
-
-/// Makes the file's bytes durable before its name appears.
-void sync_to_disk(std::string const& path)
-{
-  int const handle = ::open(path.c_str(), O_RDONLY);
-  if (handle < 0)
-    return;
-  ::fsync(handle);
-  ::close(handle);
-}
-
 } // namespace
 
 struct NetcdfWriter::Impl {
   std::string file, part;
-  Communicator ranks;
-  bool together = false, defining = true;
+  bool defining = true;
   bool damaged = false; ///< some call failed: closing or aborting such a file can crash in netCDF 4.9
   int id = -1;
 
@@ -64,15 +47,14 @@ struct NetcdfWriter::Impl {
 
   ~Impl()
   {
-    if (id < 0)
+    if (part.empty()) // nothing made, or finished
       return;
     auto const lock = library_lock();
     if (damaged)
       mark_file_stuck();
-    else
+    else if (id >= 0)
       nc_abort(id);
-    if (ranks.rank() == 0)
-      std::remove(part.c_str());
+    std::remove(part.c_str());
   }
 
   void check(int status, std::string const& variable, std::string const& what)
@@ -93,12 +75,10 @@ struct NetcdfWriter::Impl {
 
   void open()
   {
-    part = file + ".tmp";
+    part = unfinished_name(file);
     auto const lock = library_lock();
     int made = -1;
-    int const status =
-        together ? create_netcdf_together(part, ranks, made) : nc_create(part.c_str(), NC_NETCDF4 | NC_CLOBBER, &made);
-    check(status, "", "can't be created");
+    check(nc_create(part.c_str(), NC_NETCDF4 | NC_CLOBBER, &made), "", "can't be created");
     id = made;
   }
 
@@ -107,9 +87,6 @@ struct NetcdfWriter::Impl {
     if (!defining)
       return;
     check(nc_enddef(id), "", "its header can't be written");
-    if (together)
-      for (auto const& [name, v] : variables)
-        check(write_variable_together(id, v.id), name, "can't be written by all ranks together");
     defining = false;
   }
 
@@ -130,14 +107,6 @@ struct NetcdfWriter::Impl {
 NetcdfWriter::NetcdfWriter(std::string file) : impl_(std::make_unique<Impl>())
 {
   impl_->file = std::move(file);
-  impl_->open();
-}
-
-NetcdfWriter::NetcdfWriter(std::string file, Communicator const& ranks) : impl_(std::make_unique<Impl>())
-{
-  impl_->file = std::move(file);
-  impl_->ranks = ranks;
-  impl_->together = ranks.size() > 1;
   impl_->open();
 }
 
@@ -175,6 +144,8 @@ void NetcdfWriter::variable(std::string const& name, NetcdfType type, std::vecto
                  "compression can't be set");
   if (encoding.fletcher32 && !dims.empty())
     impl_->check(nc_def_var_fletcher32(impl_->id, v, NC_FLETCHER32), name, "checksums can't be set");
+  if (encoding.all_written)
+    impl_->check(nc_def_var_fill(impl_->id, v, NC_NOFILL, nullptr), name, "can't be left unfilled");
   impl_->variables[name] = {v, type};
 }
 
@@ -246,22 +217,9 @@ void NetcdfWriter::close()
       mark_file_stuck();
     impl_->id = -1;
   }
-  // Every rank must agree that all is on disk before the name appears.
-  std::int64_t bad = status != NC_NOERR ? 1 : 0;
-  impl_->ranks.all_reduce_sum(&bad, 1);
-  if (bad == 0 && impl_->ranks.rank() == 0) {
-    sync_to_disk(impl_->part);
-    if (std::rename(impl_->part.c_str(), impl_->file.c_str()) != 0)
-      bad = errno;
-  }
-  impl_->ranks.broadcast(&bad, sizeof bad, 0);
-  if (bad == 0)
-    return;
-  if (impl_->ranks.rank() == 0)
-    std::remove(impl_->part.c_str());
   impl_->check(status, "", "can't be finished");
-  fail(impl_->file, fmt::format("can't be finished: {}", std::strerror(static_cast<int>(bad))),
-       "check free space, quota and permissions of the folder");
+  finish_file(impl_->file);
+  impl_->part.clear();
 }
 
 } // namespace rossby::io

@@ -70,10 +70,10 @@ public:
       for (int const wanted : file.steps) {
         for (; step < wanted; ++step) {
           if (step == 0) {
-            batch.input = data_.input(initial);
+            collectively(spatial_, [&] { batch.input = data_.input(initial); });
             input = rollout_.first_input(exec, dtype, batch);
           } else {
-            batch.forcing = data_.forcing(initial + step * dt);
+            collectively(spatial_, [&] { batch.forcing = data_.forcing(initial + step * dt); });
             input = rollout_.next_input(exec, input, output, batch);
           }
           Context context;

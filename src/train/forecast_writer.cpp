@@ -1,12 +1,16 @@
 #include <rossby/train/forecast_writer.hpp>
 
+#include <rossby/comm/agree.hpp>
 #include <rossby/core/deck.hpp>
+#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <limits>
+#include <utility>
 
 namespace rossby {
 
@@ -80,6 +84,81 @@ void define_axis(io::NetcdfWriter& file, std::string const& name, index_t length
   for (auto const& [key, value] : attributes)
     file.attribute(name, key, value);
 }
+
+/// Dimensions, variables, attributes and coordinates: everything but the fields.
+void lay_out(io::NetcdfWriter& file, std::vector<ForecastVariable> const& variables, Grid const& grid, Time initial,
+             std::vector<Time> const& valid, std::string const& source)
+{
+  std::map<std::string, std::string> const clock{{"units", "seconds since 1970-01-01 00:00:00"},
+                                                 {"calendar", "proleptic_gregorian"}};
+  auto time = clock;
+  time.insert({{"standard_name", "time"}, {"long_name", "valid time"}});
+  define_axis(file, "time", static_cast<index_t>(valid.size()), "T", time);
+  auto const levels = level_dimensions(variables);
+  for (auto const& [values, name] : levels)
+    define_axis(file, name, static_cast<index_t>(values.size()), "Z",
+                {{"long_name", "vertical level"}, {"units", "1"}});
+  define_axis(file, "latitude", grid.height(), "Y", {{"standard_name", "latitude"}, {"units", "degrees_north"}});
+  define_axis(file, "longitude", grid.width(), "X", {{"standard_name", "longitude"}, {"units", "degrees_east"}});
+  file.variable("forecast_reference_time", io::NetcdfType::float64, {});
+  for (auto const& [key, value] : clock)
+    file.attribute("forecast_reference_time", key, value);
+  file.attribute("forecast_reference_time", "standard_name", "forecast_reference_time");
+  file.variable("lead_time", io::NetcdfType::float64, {"time"});
+  file.attribute("lead_time", "standard_name", "forecast_period");
+  file.attribute("lead_time", "long_name", "time since the start of the forecast");
+  file.attribute("lead_time", "units", "hours");
+  std::map<std::string, index_t> lengths{
+      {"time", static_cast<index_t>(valid.size())}, {"latitude", grid.height()}, {"longitude", grid.width()}};
+  for (auto const& [values, name] : levels)
+    lengths[name] = static_cast<index_t>(values.size());
+  for (auto const& v : variables) {
+    std::vector<std::string> dimensions{"time", "latitude", "longitude"};
+    if (v.is_3d)
+      dimensions.insert(dimensions.begin() + 1, levels.at(v.levels));
+    Shape chunks = v.encoding.chunksizes; // at most the whole axis
+    for (std::size_t d = 0; d < chunks.size(); ++d)
+      chunks[d] = std::min(chunks[d], lengths.at(dimensions[d]));
+    auto const type = v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32;
+    file.variable(
+        v.name, type, dimensions,
+        {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, chunks, true});
+    for (auto const& [key, value] : v.attributes)
+      file.attribute(v.name, key, value);
+  }
+  file.attribute("", "Conventions", "CF-1.11");
+  file.attribute("", "title", "Forecast from " + format_time(initial) + " UTC");
+  file.attribute("", "source", source);
+  file.attribute("", "history", utc_now() + " written by rossby forecast");
+
+  std::vector<double> const when(valid.begin(), valid.end());
+  file.write("time", when);
+  for (auto const& [values, name] : levels)
+    file.write(name, values);
+  file.write("latitude", grid.latitude);
+  file.write("longitude", grid.longitude);
+  file.write("forecast_reference_time", {static_cast<double>(initial)});
+  std::vector<double> lead;
+  for (auto const t : valid)
+    lead.push_back(static_cast<double>(t - initial) / 3600);
+  file.write("lead_time", lead);
+}
+
+void expect_float32(std::string const& file, std::string const& variable, std::vector<double> const& values)
+{
+  for (double const x : values)
+    if (std::fabs(x) > std::numeric_limits<float>::max())
+      fail(file + ", variable " + variable, fmt::format("the forecast holds {:g}, which float32 can't", x),
+           "the model has run away: train it further, or write float64 to see how (inference.output.encoding.dtype)");
+}
+
+/// HDF5 lets ranks write on their own only what lies in the file as it is.
+bool can_be_shared(std::vector<ForecastVariable> const& variables)
+{
+  return std::none_of(variables.begin(), variables.end(), [](auto const& v) {
+    return v.encoding.zlib || v.encoding.fletcher32 || !v.encoding.chunksizes.empty();
+  });
+}
 } // namespace
 
 std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dataset& data, Time time)
@@ -125,63 +204,53 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
 
 ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVariable> const& variables, Place place,
                                Time initial, std::vector<Time> const& valid, std::string const& source)
-    : variables_(variables), tile_(place.tile),
-      file_(place.ranks.size() > 1 ? io::NetcdfWriter(path, place.ranks) : io::NetcdfWriter(path))
+    : path_(path), variables_(variables), tile_(place.tile), height_(place.grid.height()), width_(place.grid.width()),
+      ranks_(place.ranks)
 {
-  std::map<std::string, std::string> const clock{{"units", "seconds since 1970-01-01 00:00:00"},
-                                                 {"calendar", "proleptic_gregorian"}};
-  auto time = clock;
-  time.insert({{"standard_name", "time"}, {"long_name", "valid time"}});
-  define_axis(file_, "time", static_cast<index_t>(valid.size()), "T", time);
-  auto const levels = level_dimensions(variables);
-  for (auto const& [values, name] : levels)
-    define_axis(file_, name, static_cast<index_t>(values.size()), "Z",
-                {{"long_name", "vertical level"}, {"units", "1"}});
-  define_axis(file_, "latitude", place.grid.height(), "Y", {{"standard_name", "latitude"}, {"units", "degrees_north"}});
-  define_axis(file_, "longitude", place.grid.width(), "X", {{"standard_name", "longitude"}, {"units", "degrees_east"}});
-  file_.variable("forecast_reference_time", io::NetcdfType::float64, {});
-  for (auto const& [key, value] : clock)
-    file_.attribute("forecast_reference_time", key, value);
-  file_.attribute("forecast_reference_time", "standard_name", "forecast_reference_time");
-  file_.variable("lead_time", io::NetcdfType::float64, {"time"});
-  file_.attribute("lead_time", "standard_name", "forecast_period");
-  file_.attribute("lead_time", "long_name", "time since the start of the forecast");
-  file_.attribute("lead_time", "units", "hours");
-  std::map<std::string, index_t> lengths{{"time", static_cast<index_t>(valid.size())},
-                                         {"latitude", place.grid.height()},
-                                         {"longitude", place.grid.width()}};
-  for (auto const& [values, name] : levels)
-    lengths[name] = static_cast<index_t>(values.size());
-  for (auto const& v : variables) {
-    std::vector<std::string> dimensions{"time", "latitude", "longitude"};
-    if (v.is_3d)
-      dimensions.insert(dimensions.begin() + 1, levels.at(v.levels));
-    Shape chunks = v.encoding.chunksizes; // at most the whole axis
-    for (std::size_t d = 0; d < chunks.size(); ++d)
-      chunks[d] = std::min(chunks[d], lengths.at(dimensions[d]));
-    auto const type = v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32;
-    file_.variable(v.name, type, dimensions,
-                   {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, chunks});
-    for (auto const& [key, value] : v.attributes)
-      file_.attribute(v.name, key, value);
-  }
-  file_.attribute("", "Conventions", "CF-1.11");
-  file_.attribute("", "title", "Forecast from " + format_time(initial) + " UTC");
-  file_.attribute("", "source", source);
-  file_.attribute("", "history", utc_now() + " written by rossby forecast");
+  std::vector<double> edges;
+  for (index_t const edge : {tile_.row0, tile_.row1, tile_.col0, tile_.col1})
+    edges.push_back(static_cast<double>(edge));
+  edges = ranks_.all_gather(edges);
+  for (auto e = edges.begin(); e != edges.end(); e += 4)
+    tiles_.push_back({static_cast<index_t>(e[0]), static_cast<index_t>(e[1]), static_cast<index_t>(e[2]),
+                      static_cast<index_t>(e[3])});
+  bool const share = ranks_.size() > 1 && can_be_shared(variables);
+  std::string const unfinished = io::unfinished_name(path);
+  together([&] {
+    if (ranks_.rank() != 0)
+      return;
+    whole_ = std::make_unique<io::NetcdfWriter>(share ? unfinished : path);
+    lay_out(*whole_, variables, place.grid, initial, valid, source);
+    if (!share)
+      return;
+    // One element gives a variable its place in the file: filling the rest changes nothing else there.
+    for (auto const& v : variables)
+      whole_->write(v.name, Shape(v.is_3d ? 4 : 3, 0), Shape(v.is_3d ? 4 : 3, 1), std::vector<double>{0});
+    whole_->close();
+    whole_.reset();
+  });
+  if (share)
+    together([&] { shared_ = std::make_unique<io::Hdf5File>(io::Hdf5File::open_fill(unfinished, ranks_)); });
+}
 
-  // Several ranks hold the same coordinates; writing is collective and each value may be written by all.
-  std::vector<double> const when(valid.begin(), valid.end());
-  file_.write("time", when);
-  for (auto const& [values, name] : levels)
-    file_.write(name, values);
-  file_.write("latitude", place.grid.latitude);
-  file_.write("longitude", place.grid.longitude);
-  file_.write("forecast_reference_time", {static_cast<double>(initial)});
-  std::vector<double> lead;
-  for (auto const t : valid)
-    lead.push_back(static_cast<double>(t - initial) / 3600);
-  file_.write("lead_time", lead);
+ForecastWriter::~ForecastWriter()
+{
+  if (closed_)
+    return;
+  // Closing a shared file is collective. When only this rank gives up, the others don't come, and the job will end.
+  if (!failed_)
+    shared_.release();
+  shared_.reset();
+  whole_.reset();
+  if (ranks_.rank() == 0)
+    io::discard_unfinished(path_);
+}
+
+template <class F> void ForecastWriter::together(F&& f)
+{
+  failed_ = true; // unless it returns
+  collectively(ranks_, std::forward<F>(f));
+  failed_ = false;
 }
 
 void ForecastWriter::write(std::vector<double> const& physical)
@@ -193,14 +262,62 @@ void ForecastWriter::write(std::vector<double> const& physical)
     for (auto const c : v.channels)
       for (std::size_t i = 0; i < cells; ++i)
         values.push_back(physical[i * channels + static_cast<std::size_t>(c)]);
-    Shape start{next_, tile_.row0, tile_.col0}, count{1, tile_.rows(), tile_.cols()};
-    if (v.is_3d) {
-      start.insert(start.begin() + 1, 0);
-      count.insert(count.begin() + 1, static_cast<index_t>(v.channels.size()));
-    }
-    file_.write(v.name, start, count, values);
+    if (!shared_)
+      values = of_all_tiles(static_cast<index_t>(v.channels.size()), values);
+    together([&] {
+      if (v.encoding.dtype == DType::float32)
+        expect_float32(path_, v.name, values);
+      write_variable(v, shared_ ? tile_ : Box{0, height_, 0, width_}, values);
+    });
   }
   ++next_;
+}
+
+void ForecastWriter::write_variable(ForecastVariable const& v, Box const& box, std::vector<double> const& values)
+{
+  if (values.empty()) // an empty tile, or another rank's affair
+    return;
+  Shape start{next_, box.row0, box.col0}, count{1, box.rows(), box.cols()};
+  if (v.is_3d) {
+    start.insert(start.begin() + 1, 0);
+    count.insert(count.begin() + 1, static_cast<index_t>(v.channels.size()));
+  }
+  if (shared_)
+    shared_->fill(v.name, values, {{start, count}});
+  else
+    whole_->write(v.name, start, count, values);
+}
+
+std::vector<double> ForecastWriter::of_all_tiles(index_t levels, std::vector<double> const& tile_values) const
+{
+  auto const parts = ranks_.gather(tile_values, 0);
+  std::vector<double> whole;
+  if (parts.empty())
+    return whole;
+  whole.resize(static_cast<std::size_t>(levels * height_ * width_));
+  for (std::size_t r = 0; r < tiles_.size(); ++r) {
+    auto from = parts[r].begin();
+    for (index_t level = 0; level < levels; ++level)
+      for (index_t row = tiles_[r].row0; row < tiles_[r].row1; ++row, from += tiles_[r].cols())
+        std::copy(from, from + tiles_[r].cols(), whole.begin() + (level * height_ + row) * width_ + tiles_[r].col0);
+  }
+  return whole;
+}
+
+void ForecastWriter::close()
+{
+  together([&] {
+    if (shared_)
+      shared_->close();
+    if (whole_)
+      whole_->close();
+  });
+  if (shared_)
+    together([&] {
+      if (ranks_.rank() == 0)
+        io::finish_file(path_);
+    });
+  closed_ = true;
 }
 
 } // namespace rossby

@@ -40,6 +40,12 @@ TEST(Communicator, BroadcastAndGather)
   for (int r = 0; r < world.size(); ++r)
     EXPECT_EQ(numbers[2 * static_cast<std::size_t>(r)], r);
 
+  int const final_rank = world.size() - 1;
+  auto const parts =
+      world.gather(std::vector<double>(static_cast<std::size_t>(world.rank()), 7.0 + world.rank()), final_rank);
+  ASSERT_EQ(parts.size(), static_cast<std::size_t>(world.rank() == final_rank ? world.size() : 0));
+  for (std::size_t r = 0; r < parts.size(); ++r)
+    EXPECT_EQ(parts[r], std::vector<double>(r, 7.0 + static_cast<double>(r)));
   auto const texts = world.all_gather(std::string(static_cast<std::size_t>(world.rank()), 'a'));
   for (int r = 0; r < world.size(); ++r)
     EXPECT_EQ(texts[static_cast<std::size_t>(r)].size(), static_cast<std::size_t>(r)); // rank 0's is empty

@@ -66,6 +66,7 @@ TEST(Counters, HostCalls)
   expect(cost_of("host", "host all_reduce", [&] { ranks.all_reduce_sum(&number, 1); }), 1, 1, 8);
   expect(cost_of("host", "host all_gather", [&] { ranks.all_gather(values); }), 1, 1, 40);
   expect(cost_of("host", "host all_gather", [&] { ranks.all_gather(std::string("abc")); }), 1, 1, 3);
+  expect(cost_of("host", "host gather", [&] { ranks.gather(values, 0); }), 1, 1, ranks.rank() == 0 ? 0 : 40);
   expect(cost_of("host", "host broadcast", [&] { ranks.broadcast(values.data(), 40, 0); }), 1, 1,
          ranks.rank() == 0 ? 40 : 0);
   std::vector<std::vector<index_t>> const send(n, std::vector<index_t>(2));

@@ -77,6 +77,8 @@ public:
   std::vector<double> all_gather(std::vector<double> const& mine) const;
   /// Everybody's text, in rank order.
   std::vector<std::string> all_gather(std::string const& mine) const;
+  /// Everybody's numbers, in rank order, on rank `root`; nothing elsewhere. Any may have none.
+  std::vector<std::vector<double>> gather(std::vector<double> const& mine, int root) const;
   /// `send[r]` goes to rank r; the result's element r came from rank r.
   std::vector<std::vector<index_t>> all_to_all(std::vector<std::vector<index_t>> const& send) const;
 

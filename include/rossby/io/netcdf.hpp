@@ -3,7 +3,7 @@
 /// netCDF files, classic and netCDF-4. All calls take library_lock(). In a build without netCDF every constructor
 /// throws, saying so.
 
-#include <rossby/comm/communicator.hpp>
+#include <rossby/core/array.hpp>
 
 #include <memory>
 #include <optional>
@@ -23,8 +23,6 @@ class NetcdfReader {
 public:
   /// \throws Error when the file is missing, empty, cut short or not netCDF.
   explicit NetcdfReader(std::string file);
-  /// Opened together by all ranks of a group.
-  NetcdfReader(std::string file, Communicator const&);
   ~NetcdfReader();
   NetcdfReader(NetcdfReader&&) noexcept;
   NetcdfReader& operator=(NetcdfReader&&) noexcept;
@@ -57,10 +55,11 @@ enum class NetcdfType { float64, float32, int64, int32, int16, int8 };
 
 /// How the values of a variable with dimensions lie in their file.
 struct NetcdfEncoding {
-  int deflate = 0;         ///< level of compression, 1 to 9; 0: none
-  bool shuffle = true;     ///< bytes of equal weight side by side before compression
-  bool fletcher32 = false; ///< a checksum with every chunk: damaged values are an error when they are read
-  Shape chunks = {};       ///< empty: the library's choice
+  int deflate = 0;          ///< level of compression, 1 to 9; 0: none
+  bool shuffle = true;      ///< bytes of equal weight side by side before compression
+  bool fletcher32 = false;  ///< a checksum with every chunk: damaged values are an error when they are read
+  Shape chunks = {};        ///< empty: the library's choice
+  bool all_written = false; ///< every element will be written: none is filled in before
 };
 
 /// A new netCDF-4 file, written as `<file>.tmp` and renamed by close(): a file of the final name is always whole.
@@ -69,9 +68,6 @@ class NetcdfWriter {
 public:
   /// \throws Error when the folder can't be written.
   explicit NetcdfWriter(std::string file);
-  /// Written together by all ranks of a group: every call is collective, each rank writing its own box (counts may be
-  /// zero).
-  NetcdfWriter(std::string file, Communicator const&);
   ~NetcdfWriter();
   NetcdfWriter(NetcdfWriter&&) noexcept;
   NetcdfWriter& operator=(NetcdfWriter&&) noexcept;

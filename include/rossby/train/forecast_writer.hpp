@@ -3,10 +3,12 @@
 /// The netCDF files of forecasts: CF-1.11 conventions.
 
 #include <rossby/data/dataset.hpp>
+#include <rossby/io/hdf5.hpp>
 #include <rossby/io/netcdf.hpp>
 #include <rossby/train/config.hpp>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,7 +29,11 @@ struct ForecastVariable {
 /// share one.
 std::vector<ForecastVariable> forecast_variables(OutputConfig const&, Dataset&, Time time);
 
-/// One file. Ranks that share a sample write it together, each its tile.
+/// One file, written by the ranks that share a sample, each its tile: the first rank lays the file out, then each fills
+/// in its tile on its own through parallel HDF5. What is compressed, summed or cut into chunks can't be written by
+/// several ranks on their own; the first rank then writes for all, one variable of one time after the other. No rank
+/// waits for one that can't write: all calls are collective, and throw on all ranks when one fails. A file of the final
+/// name is always whole.
 class ForecastWriter {
 public:
   struct Place {
@@ -37,14 +43,27 @@ public:
   };
   ForecastWriter(std::string const& path, std::vector<ForecastVariable> const&, Place, Time initial,
                  std::vector<Time> const& valid, std::string const& source);
+  ~ForecastWriter();
+  ForecastWriter(ForecastWriter const&) = delete;
+  ForecastWriter& operator=(ForecastWriter const&) = delete;
   /// `physical`: [cells of the tile, output channels] of the next valid time.
   void write(std::vector<double> const& physical);
-  void close() { file_.close(); }
+  void close();
 
 private:
+  template <class F> void together(F&&);
+  void write_variable(ForecastVariable const&, Box const&, std::vector<double> const& values);
+  std::vector<double> of_all_tiles(index_t levels, std::vector<double> const& tile_values) const;
+
+  std::string path_;
   std::vector<ForecastVariable> const& variables_;
   Box tile_;
-  io::NetcdfWriter file_;
+  std::vector<Box> tiles_; ///< of all ranks
+  index_t height_, width_;
+  Communicator ranks_;
+  std::unique_ptr<io::NetcdfWriter> whole_; ///< of the first rank when it writes for all
+  std::unique_ptr<io::Hdf5File> shared_;    ///< when each writes for itself
+  bool failed_ = false, closed_ = false;
   index_t next_ = 0;
 };
 
