@@ -207,25 +207,28 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
       fail(file, fmt::format("has checkpoint format {}, this program reads format {}", version, format_version));
     expect_same_model(file, read_text_verified(in, "/model_block"), expected.model_block);
     auto const number = [&](std::string const& name) {
-      return static_cast<std::int64_t>(read_verified(in, name).at(0));
+      auto const values = read_verified(in, name);
+      if (values.size() != 1)
+        fail(fmt::format("{}: {}", file, name), fmt::format("holds {} values instead of one", values.size()));
+      return static_cast<std::int64_t>(values[0]);
     };
 
     reader.read_weights("/model");
     for (int i = 0; i < parameters.size(); ++i) {
       auto const& spec = parameters[i].spec;
       if (std::string const group = "/optimizer/" + spec.name; parts.optimizer && in.exists(group)) {
-        auto& moments = optimizer.moments(i);
-        moments.first = Array::empty(parameters.dtype(), parameters[i].value().shape());
-        moments.second = Array::empty(parameters.dtype(), parameters[i].value().shape());
-        reader.read(i, group + "/exp_avg", moments.first);
-        reader.read(i, group + "/exp_avg_sq", moments.second);
-        moments.step = number(group + "/step");
+        reader.when_sound([&moments = optimizer.moments(i), first = reader.read(i, group + "/exp_avg"),
+                           second = reader.read(i, group + "/exp_avg_sq"), step = number(group + "/step")] {
+          moments.first = first;
+          moments.second = second;
+          moments.step = step;
+        });
       }
       if (parts.averages && averages && averages->shadow(i)) {
         if (std::string const name = "/ema/" + spec.name; in.exists(name))
-          reader.read(i, name, averages->shadow(i));
-        else
-          averages->shadow(i).copy_from(exec, parameters[i].value()); // a run that turns averaging on starts from here
+          reader.read_to(averages->shadow(i), i, name);
+        else // a run that turns averaging on starts from here
+          reader.when_sound([&, i] { averages->shadow(i).copy_from(exec, parameters[i].value()); });
       }
     }
     state.epoch = number("/trainer/epoch");
@@ -239,7 +242,7 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
     state.history = read_verified(in, "/trainer/history");
     state.log = read_text_verified(in, "/trainer/log");
     if (parts.averages && averages)
-      averages->set_steps(number("/trainer/ema_steps"));
+      reader.when_sound([averages, steps = number("/trainer/ema_steps")] { averages->set_steps(steps); });
   });
   return state;
 }
@@ -250,7 +253,7 @@ void read_forecast_weights(std::string const& file, Exec const& exec, Parameters
     reader.read_weights("/model");
     for (int i = 0; averages && i < parameters.size(); ++i)
       if (is_optimized(parameters[i].spec))
-        reader.read(i, "/ema/" + parameters[i].spec.name, parameters[i].value());
+        reader.read_to(parameters[i].value(), i, "/ema/" + parameters[i].spec.name);
   });
 }
 

@@ -58,7 +58,7 @@ WrittenShare written_share(Parameters const& parameters, int parameter, int writ
   return {some_rows(p.block, {begin, rows * (copies.rank() + 1) / count}), begin * p.block.columns.size()};
 }
 
-bool PartReader::read(int i, std::string const& dataset, Array const& to)
+Array PartReader::read(int i, std::string const& dataset, Accept accept)
 {
   auto const& p = (*parameters_)[i];
   if (auto const shape = file_->shape(dataset); shape != p.spec.shape)
@@ -68,8 +68,16 @@ bool PartReader::read(int i, std::string const& dataset, Array const& to)
   auto const values = file_->read_boxes(dataset, place.boxes());
   if (file_->has_attribute(dataset, "checksum"))
     sums_.push_back({i, dataset, place.checksum(values), file_->read_int_attribute(dataset, "checksum")});
-  to.copy_from_host(exec_, place.to_memory(values));
-  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+  if (accept == Accept::finite && !std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
+    fail(fmt::format("{}: {}", file_->path(), dataset), "holds NaN or infinite values");
+  Array const array = Array::empty(parameters_->dtype(), p.value().shape());
+  array.copy_from_host(exec_, place.to_memory(values));
+  return array;
+}
+
+void PartReader::read_to(Array const& to, int i, std::string const& dataset, Accept accept)
+{
+  when_sound([exec = exec_, to, from = read(i, dataset, accept)] { to.copy_from(exec, from); });
 }
 
 void verify_parts(Parameters const& parameters, std::string const& file, std::vector<PartReader::Sum> sums)

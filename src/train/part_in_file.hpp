@@ -7,7 +7,9 @@
 #include <rossby/io/hdf5.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rossby {
@@ -43,7 +45,8 @@ struct WrittenShare {
 /// `writers` of the ranks with copies divide the rows among themselves.
 WrittenShare written_share(Parameters const&, int parameter, int writers);
 
-/// Reads what this rank stores from an open file.
+/// Reads what this rank stores from an open file. Nothing in the model changes before everything has been read and all
+/// checksums have been compared.
 class PartReader {
 public:
   PartReader(Exec const& exec, Parameters& parameters, io::Hdf5File const& file)
@@ -51,11 +54,16 @@ public:
   {
   }
   io::Hdf5File const& file() const { return *file_; }
-  /// An array shaped like the stored part of parameter `i`, from a dataset of its global shape. False when values are
-  /// not finite.
-  bool read(int i, std::string const& dataset, Array const& to);
+  enum class Accept { all, finite };
+  /// A new array shaped like the stored part of parameter `i`, from a dataset of its global shape.
+  Array read(int i, std::string const& dataset, Accept = Accept::all);
+  /// The same, to be copied to `to` once the file has proved sound.
+  void read_to(Array const& to, int i, std::string const& dataset, Accept = Accept::all);
   /// All weights of a group; see load_model_weights.
   void read_weights(std::string const& group);
+  /// What to do once the file has proved sound, in the order of the calls.
+  void when_sound(std::function<void()> action) { actions_.push_back(std::move(action)); }
+  std::vector<std::function<void()>> const& actions() const { return actions_; }
 
   struct Sum {
     int parameter;
@@ -69,6 +77,7 @@ private:
   Parameters* parameters_;
   io::Hdf5File const* file_;
   std::vector<Sum> sums_;
+  std::vector<std::function<void()>> actions_;
 };
 
 /// Compares the sums of what the ranks have read with the checksums of the datasets. Collective over all ranks of the
@@ -76,17 +85,22 @@ private:
 void verify_parts(Parameters const&, std::string const& file, std::vector<PartReader::Sum>);
 
 /// Opens `file` on every rank of the placement, each for itself (collective opening costs more than it saves), and lets
-/// `f` read parts of it, without collective calls. \throws Error on all ranks when one fails or a dataset is damaged.
+/// `f` read parts of it, without collective calls. \throws Error on all ranks when one fails or a dataset is damaged;
+/// everything is then as it was.
 template <class F> void read_parts(Exec const& exec, Parameters& parameters, std::string const& file, F&& f)
 {
   std::vector<PartReader::Sum> sums;
+  std::vector<std::function<void()>> actions;
   collectively(parameters.placement().world, [&] {
     auto const in = io::Hdf5File::open_read(file);
     PartReader reader(exec, parameters, in);
     f(reader);
     sums = reader.sums();
+    actions = reader.actions();
   });
   verify_parts(parameters, file, std::move(sums));
+  for (auto const& action : actions)
+    action();
 }
 
 } // namespace rossby

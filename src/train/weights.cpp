@@ -127,8 +127,7 @@ void PartReader::read_weights(std::string const& group)
 
   for (int i = 0; i < parameters.size(); ++i)
     if (auto const& dataset = source[static_cast<std::size_t>(i)]; !dataset.empty())
-      if (!read(i, dataset, parameters[i].value()))
-        fail(fmt::format("{}: {}", file.path(), dataset), "holds NaN or infinite values");
+      read_to(parameters[i].value(), i, dataset, Accept::finite);
 }
 
 void load_model_weights(Exec const& exec, Parameters& parameters, std::string const& file, std::string const& group)

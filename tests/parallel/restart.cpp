@@ -112,6 +112,7 @@ public:
   {
     state = read_checkpoint(file, exec_, placed_.parameters(), optimizer_, &averages_, {}, about);
   }
+  Parameters const& parameters() const { return placed_.parameters(); }
 
   TrainingState state;
   RunDescription const about{"deck", "model: small\n", "schema"};
@@ -322,12 +323,17 @@ TEST_F(Restart, DamageInAnyPartIsSeenByAllRanks)
       std::fclose(f);
     }
     ranks.barrier();
+    run.steps(1, losses);
+    auto const before = run.parameters()[0].value().to_host();
     try {
       run.load(file("good"));
       ADD_FAILURE() << "a damaged file was taken";
     } catch (Error const& e) {
       EXPECT_NE(std::string(e.what()).find(name), std::string::npos) << e.what();
     }
+    // The part with the damage and all others are what they were.
+    auto const& first = run.parameters()[0].value();
+    EXPECT_EQ(first.to_host(), before);
   });
 }
 

@@ -54,8 +54,10 @@ python "
 with h5py.File('runs/tiny/checkpoint.h5', 'a') as f:
     d = f['model/up_block4.0.bias']
     d[0] = d[0] + 1"
+before="$(find runs/tiny -type f -exec sha256sum {} + | sort)"
 expect_failure "a checkpoint with one number changed" "up_block4.0.bias
 checksum|damaged" "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=2
+[ "$(find runs/tiny -type f -exec sha256sum {} + | sort)" = "$before" ] || complain "a changed number" "files changed"
 restore_runs
 
 # A loss that is not finite: the step and the first bad tensor are named, the last good checkpoint stays.

@@ -14,8 +14,8 @@ namespace rossby {
 /// Reads `<group>/<name>` for every parameter, each rank the parts that it stores; collective over all ranks of the
 /// placement. Older files that name cross-embedding kernels `convs.<k>.weight` instead of `convs.<k>.1.weight`, and the
 /// other way round, are understood. Parameters that the model never uses may be missing.
-/// \throws Error that lists the first ten names that are missing, unknown or of another shape; nothing is loaded then.
-/// Error for values that are not finite or don't give the file's checksum; the weights are then to be given up.
+/// \throws Error that lists the first ten names that are missing, unknown or of another shape; Error for values that
+/// are not finite or don't give the file's checksum. The parameters are then what they were.
 void load_model_weights(Exec const&, Parameters&, std::string const& file, std::string const& group = "/model");
 
 /// A number that changes when any element does, and that is the sum of what the parts of a dataset give: the sum over

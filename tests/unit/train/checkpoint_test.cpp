@@ -202,6 +202,68 @@ TEST_F(Checkpoint, DamageIsNoticed)
   EXPECT_THAT(message_of([&] { b.load(damaged); }), HasSubstr("no checkpoint"));
 }
 
+/// Everything that reading may change.
+std::vector<std::vector<double>> contents(SmallRun& run)
+{
+  std::vector<std::vector<double>> all{{static_cast<double>(run.ema->steps())}};
+  for (int i = 0; i < run.parameters.size(); ++i) {
+    auto const& m = run.adam->moments(i);
+    all.push_back({static_cast<double>(m.step)});
+    for (Array const& array : {run.parameters[i].value(), m.first, m.second, run.ema->shadow(i)})
+      all.push_back(array ? array.to_host() : std::vector<double>());
+  }
+  return all;
+}
+
+// One flipped bit in any part of the file: the run that reads it is then what it was.
+TEST_F(Checkpoint, DamageChangesNothing)
+{
+  SmallRun a(1), b(2);
+  a.step();
+  b.step();
+  b.step();
+  a.save(file);
+  auto const before = contents(b);
+  std::ifstream in(file, std::ios::binary);
+  std::string const bytes((std::istreambuf_iterator<char>(in)), {});
+  auto const damaged = (folder / "damaged.h5").string();
+  auto const refused = [&](std::string const& what, std::string const& content) {
+    std::ofstream(damaged, std::ios::binary) << content;
+    EXPECT_THAT(message_of([&] { b.load(damaged); }), HasSubstr(what));
+    EXPECT_EQ(contents(b), before) << what;
+    if (what.find("/model") == 0) {
+      EXPECT_THAT(message_of([&] { load_model_weights(b.exec, b.parameters, damaged); }), HasSubstr(what));
+      EXPECT_EQ(contents(b), before) << what;
+    }
+    if (what.find("/model") == 0 || what.find("/ema/") == 0) {
+      EXPECT_THAT(message_of([&] { read_forecast_weights(damaged, b.exec, b.parameters, what[1] == 'e'); }),
+                  HasSubstr(what));
+      EXPECT_EQ(contents(b), before) << what;
+    }
+  };
+  auto const h5 = io::Hdf5File::open_read(file);
+  for (std::string const dataset :
+       {"/model/embed.convs.0.1.weight_orig", "/model/embed.convs.0.1.weight_u", "/model/up.weight",
+        "/model/cube_embedding.proj.bias", "/model/head.bias", "/ema/up.weight",
+        "/optimizer/embed.convs.0.1.weight_orig/exp_avg", "/optimizer/embed.convs.0.1.weight_orig/exp_avg_sq",
+        "/trainer/schedule", "/trainer/history"}) {
+    auto const values = h5.read(dataset);
+    std::string pattern;
+    for (double const value : values) {
+      auto const single = static_cast<float>(value);
+      h5.dtype(dataset) == DType::float32 ? pattern.append(reinterpret_cast<char const*>(&single), sizeof single)
+                                          : pattern.append(reinterpret_cast<char const*>(&value), sizeof value);
+    }
+    auto const at = bytes.find(pattern);
+    ASSERT_NE(at, std::string::npos) << dataset;
+    std::string content = bytes;
+    content[at + pattern.size() / 2] ^= 4;
+    refused(dataset, content);
+  }
+  for (int tenths = 0; tenths < 10; ++tenths)
+    refused("damaged.h5", bytes.substr(0, bytes.size() * static_cast<std::size_t>(tenths) / 10));
+}
+
 TEST_F(Checkpoint, AFullDiskLeavesTheLastGoodOne)
 {
   SmallRun a(1), b(2);
