@@ -2,10 +2,10 @@
 /// Times forecasts (forward passes that record nothing) and training steps (forward, backward, AdamW) of a deck's model
 /// on random numbers, one sample per data-parallel rank, on the deck's mesh.
 ///   step_bench DECK [forecasts] [steps] [KEY=VALUE ...]
-/// where KEY=VALUE replaces a deck key, as in trainer.parallelism.tensor=2. Prints one line of JSON: seconds of each
-/// repetition; of the rank that has most of it: the process' largest memory, the bytes of parameters and optimizer
-/// state, and what other arrays took at their peak; and what all ranks together send in one step, by group and
-/// operation.
+/// where KEY=VALUE replaces a deck key, as in trainer.parallelism.tensor=2 or trainer.amp=true. Prints one line of
+/// JSON: seconds of each repetition; of the rank that has most of it: the process' largest memory, the bytes of
+/// parameters and optimizer state, and what other arrays took at their peak; and what all ranks together send in one
+/// step, by group and operation.
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/comm/counters.hpp>
@@ -13,6 +13,7 @@
 #include <rossby/core/pool.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
+#include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -96,7 +97,8 @@ void run(Deck const& deck, int forecasts, int steps)
 {
   Problems problems;
   ModelConfig const config = ModelConfig::read(deck["model"], problems);
-  auto const parallelism = ParallelismConfig::read(deck["trainer"], problems);
+  auto const trainer = TrainerConfig::read(deck["trainer"], problems, false);
+  auto const& parallelism = trainer.parallelism;
   problems.raise();
 
   auto const world = Communicator::world();
@@ -106,7 +108,7 @@ void run(Deck const& deck, int forecasts, int steps)
   Context context;
   Exec const& exec = context.exec;
   Parameters& parameters = model->parameters();
-  model->allocate(exec, DType::float32, 42);
+  model->allocate(exec, trainer.precision, 42);
   Box const tile = model->input_tiling().box(mesh.spatial.rank());
   Var const x(random_fields({1, tile.rows(), tile.cols(), config.input_channels()}, world.rank()));
 

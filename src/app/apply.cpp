@@ -14,7 +14,8 @@ struct Options {
 
 int run(Options& o, Communicator const& world)
 {
-  o.apply.dtype = parse_dtype(o.dtype, "--dtype");
+  DType const dtype = parse_dtype(o.dtype, "--dtype");
+  o.apply.precision = dtype == DType::bfloat16 ? Precision::mixed() : Precision(dtype);
   apply(o.deck.load(world), o.apply, world);
   log::info("wrote " + o.apply.output);
   return 0;
@@ -35,7 +36,8 @@ void add_apply(CLI::App& program, Job& job)
   command->add_option("--output", o->apply.output, "HDF5 file to write: /output, /loss, /grad/<name>")->required();
   command->add_flag("--train", o->apply.training, "Training mode: one spectral-norm step, dropout");
   command->add_flag("--gradients", o->apply.gradients, "Also the loss of the deck and its gradients");
-  command->add_option("--dtype", o->dtype, "float32 (default) or float64")->capture_default_str();
+  command->add_option("--dtype", o->dtype,
+                      "float32 (default), float64, or bfloat16: mixed precision, files in float32");
   command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
 }
 

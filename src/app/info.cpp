@@ -36,6 +36,7 @@ void print_model(RunConfig const& c, bool list_parameters)
   auto const& m = c.model;
   auto const model = make_model(m);
   auto const& parameters = model->parameters().all();
+  Precision const& precision = c.trainer.precision;
   index_t total = 0, unused = 0;
   for (auto const& p : parameters)
     if (p.spec.trainable) {
@@ -48,8 +49,11 @@ void print_model(RunConfig const& c, bool list_parameters)
   log::info(fmt::format("channels      {} in ({} x {} frames), {} out", m.input_channels(), m.base_input_channels(),
                         m.frames, m.output_channels()));
   log::info(fmt::format("parameters    {} ({:.1f} MB in {}; {} of them only kept for CREDIT)", total,
-                        static_cast<double>(total) * static_cast<double>(size_of(c.trainer.dtype)) / 1e6,
-                        name_of(c.trainer.dtype), unused));
+                        static_cast<double>(total) * static_cast<double>(size_of(precision.parameters)) / 1e6,
+                        name_of(precision.parameters), unused));
+  if (precision.fields != precision.parameters)
+    log::info(fmt::format("mixed         fields in {}, sums in {}", name_of(precision.fields),
+                          name_of(precision.parameters)));
   log::info(fmt::format("forward pass  {:.4g} GFLOP for one sample; a training step about three times that\n",
                         forward_flops(m) / 1e9));
   log::info("part         grid          channels  GFLOP");

@@ -22,7 +22,7 @@ public:
     wide_ = ops::embed_suits(shapes_);
   }
 
-  Var result(Context const& ctx, Var const& x, index_t rows, index_t cols) const
+  Var result(Context const& ctx, Var const& x, index_t rows, index_t cols, std::optional<DType> dtype) const
   {
     index_t channels = 0;
     bool needs = x.needs_grad();
@@ -30,7 +30,8 @@ public:
       channels += b.weight.value.value().extent(0);
       needs = needs || b.weight.value.needs_grad() || b.weight.bias.needs_grad();
     }
-    return Var(Array::empty(x.value().dtype(), {x.value().extent(0), rows, cols, channels}), ctx.tape && needs);
+    return Var(Array::empty(dtype.value_or(x.value().dtype()), {x.value().extent(0), rows, cols, channels}),
+               ctx.tape && needs);
   }
 
   /// What needs no cell of x outside of `local`, before `x_is_whole()`, and the rest after it; then y is whole.
@@ -41,21 +42,27 @@ public:
     auto const list = in_ops(nullptr);
     Box const whole = wide_ ? ops::embed_cells(x, list) : ops::all_of(y).cells;
     Box const inner = wide_ ? ops::embed_cells(local, list) : reach(local, y);
+    // The wide-kernel form adds to its result term by term.
+    DType const dtype = wide_dtype(y.dtype());
+    Array const sum = wide_ && y.dtype() != dtype ? Array::empty(dtype, y.shape()) : y;
     auto const compute = [&](ops::Part const& part) {
       if (wide_)
-        return ops::embed_terms(exec, x, list, y, part);
+        return ops::embed_terms(exec, x, list, sum, part);
       for (auto const& b : list)
         ops::conv_forward(exec, b.shape, x, b.weight, b.scale, b.bias, y, b.channel0, part);
     };
     if (wide_)
-      ops::embed_biases(exec, list, y);
+      ops::embed_biases(exec, list, sum);
     compute({inner, meanwhile});
     x_is_whole();
     for (Box const& part : frame(whole, inner))
       compute({part});
+    if (sum.data() != y.data())
+      y.copy_from(exec, sum.cast(exec, y.dtype()));
   }
 
-  /// Adds into dx: first what reaches cells outside of `local`, then, after `border_is_whole()`, the rest.
+  /// Adds into dx, which is of the type of sums: first what reaches cells outside of `local`, then, after
+  /// `border_is_whole()`, the rest.
   template <class F>
   void input_backward(Exec const& exec, Array const& dy, Array const& dx, Box const& local,
                       std::function<void()> const& meanwhile, F const& border_is_whole) const
@@ -106,26 +113,34 @@ private:
 
 } // namespace
 
-Var convolution(Context& ctx, Var const& x, std::vector<ConvBranch> const& list, index_t rows, index_t cols)
+Var convolution(Context& ctx, Var const& x, std::vector<ConvBranch> const& list, index_t rows, index_t cols,
+                std::optional<DType> result)
 {
   Branches const branches(list);
-  Var const y = branches.result(ctx, x, rows, cols);
+  Var const y = branches.result(ctx, x, rows, cols, result);
   auto const nothing = [] {};
   branches.forward(ctx.exec, x.value(), ops::all_of(x.value()).cells, y.value(), nullptr, nothing);
   if (y.needs_grad())
     ctx.tape->record("convolution", y, [x, branches, y, nothing](Exec const& exec) {
-      if (Array const dx = shared_gradient(exec, x))
-        branches.input_backward(exec, y.grad(), dx, ops::all_of(dx).cells, nullptr, nothing);
-      branches.weight_backward(exec, x.value(), y.grad(), nullptr);
+      DType const dtype = x.value().dtype();
+      Array const dy = y.grad().cast(exec, dtype);
+      if (x.needs_grad()) {
+        bool const in_place = dtype == wide_dtype(dtype);
+        Array const dx = in_place ? x.grad_to_add_to(exec) : Array::zeros(exec, wide_dtype(dtype), x.value().shape());
+        branches.input_backward(exec, dy, dx, ops::all_of(dx).cells, nullptr, nothing);
+        if (!in_place)
+          x.accumulate(exec, dx.cast(exec, dtype));
+      }
+      branches.weight_backward(exec, x.value(), dy, nullptr);
     });
   return y;
 }
 
 Var map_convolution(Context& ctx, BoxMap const& border, Var const& x, std::vector<ConvBranch> const& list, index_t rows,
-                    index_t cols)
+                    index_t cols, std::optional<DType> result)
 {
   Branches const branches(list);
-  Var const y = branches.result(ctx, x, rows, cols);
+  Var const y = branches.result(ctx, x, rows, cols, result);
   Array const bordered = Array::empty(x.value().dtype(), with_cells(x, border.cells));
   auto halo = border.map.start(ctx.exec, as_cells(x.value()), as_cells(bordered));
   branches.forward(
@@ -134,16 +149,19 @@ Var map_convolution(Context& ctx, BoxMap const& border, Var const& x, std::vecto
     ctx.tape->record(
         "map_convolution", y,
         [plan = &border, x, bordered, branches, y](Exec const& exec) {
+          Array const dy = y.grad().cast(exec, bordered.dtype());
           if (!x.needs_grad())
-            return branches.weight_backward(exec, bordered, y.grad(), nullptr);
-          Array const sum = Array::zeros(exec, bordered.dtype(), bordered.shape()), dx = wanted_gradient(x);
+            return branches.weight_backward(exec, bordered, dy, nullptr);
+          // Sums to the end: a cell's gradient is rounded once, when all ranks have added to it.
+          DType const dtype = wide_dtype(bordered.dtype());
+          Array const sum = Array::zeros(exec, dtype, bordered.shape()), dx = Array::empty(dtype, x.value().shape());
           std::optional<IndexMap::Movement> sent;
           auto const meanwhile = [&] { sent->progress(); };
-          branches.input_backward(exec, y.grad(), sum, plan->local, meanwhile,
+          branches.input_backward(exec, dy, sum, plan->local, meanwhile,
                                   [&] { sent.emplace(plan->map.start_adjoint(exec, as_cells(sum), as_cells(dx))); });
-          branches.weight_backward(exec, bordered, y.grad(), meanwhile);
+          branches.weight_backward(exec, bordered, dy, meanwhile);
           sent->finish();
-          x.accumulate(exec, dx);
+          x.accumulate(exec, dx.cast(exec, bordered.dtype()));
         },
         bordered.bytes());
   return y;

@@ -93,6 +93,17 @@ Var dropout(Context& ctx, std::string const& layer, double p, ops::GlobalNumbers
   return y;
 }
 
+Var cast(Context& ctx, Var const& x, DType to)
+{
+  if (x.value().dtype() == to)
+    return x;
+  Var const y = result_of(ctx, x.value().cast(ctx.exec, to), {x});
+  if (y.needs_grad())
+    ctx.tape->record("cast", y,
+                     [x, y](Exec const& exec) { x.accumulate(exec, y.grad().cast(exec, x.value().dtype())); });
+  return y;
+}
+
 Var add(Context& ctx, Var const& a, Var const& b)
 {
   Var const y = result_of(ctx, Array::empty(a.value().dtype(), a.value().shape()), {a, b});

@@ -66,7 +66,7 @@ std::vector<Array> UnitShares::finish_gather(Exec const& exec, Gather& gather) c
 {
   gather.exchange.wait();
   Array const blocks = Array::empty(mine_.dtype(), {elements_});
-  dispatch(mine_.dtype(), [&](auto tag) {
+  dispatch_wide(mine_.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     move_runs<T>(exec, gathered_.view(), ordered_.view(), length_.view(), gather.by_rank.flat<T>(), blocks.flat<T>());
   });
@@ -90,7 +90,7 @@ void UnitShares::reduce(Exec const& exec, std::vector<Array> const& gradients) c
     at += product(shapes_[k]);
   }
   Array const by_rank = Array::empty(mine_.dtype(), {elements_}), sum = Array::empty(mine_.dtype(), mine_.shape());
-  dispatch(mine_.dtype(), [&](auto tag) {
+  dispatch_wide(mine_.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     move_runs<T>(exec, ordered_.view(), gathered_.view(), length_.view(), ordered.flat<T>(), by_rank.flat<T>());
   });

@@ -67,7 +67,12 @@ template <class F> void in_pieces(std::size_t n, F&& call)
     call(begin, static_cast<int>(std::min(piece, n - begin)));
 }
 
-inline MPI_Datatype datatype(DType d) { return d == DType::float64 ? MPI_DOUBLE : MPI_FLOAT; }
+/// Of collectives: what is summed over ranks is never narrower than float32. (Exchanges move bytes.)
+inline MPI_Datatype datatype(DType d)
+{
+  ROSSBY_EXPECT(d == wide_dtype(d));
+  return d == DType::float64 ? MPI_DOUBLE : MPI_FLOAT;
+}
 
 /// A call on a transport that is under way, with the arrays that it uses.
 class Transported : public Communicator::Exchange::State {

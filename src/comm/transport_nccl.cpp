@@ -38,7 +38,11 @@ template <class E, class = void> struct HasStream : std::false_type {
 template <class E> struct HasStream<E, std::void_t<decltype(std::declval<E const&>().cuda_stream())>> : std::true_type {
 };
 
-ncclDataType_t type_of(DType d) { return d == DType::float64 ? ncclDouble : ncclFloat; }
+ncclDataType_t type_of(DType d)
+{
+  ROSSBY_EXPECT(d == wide_dtype(d)); // as MPI's collectives
+  return d == DType::float64 ? ncclDouble : ncclFloat;
+}
 
 /// A point in the work of a stream.
 class Event {

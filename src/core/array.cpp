@@ -129,10 +129,13 @@ Array Array::cast(Exec const& exec, DType to) const
   if (to == dtype_)
     return *this;
   Array a = empty(to, shape_);
-  if (to == DType::float64)
-    convert<double, float>(exec, flat<float>(), a.flat<double>());
-  else
-    convert<float, double>(exec, flat<double>(), a.flat<float>());
+  dispatch(dtype_, [&](auto from) {
+    using From = typename decltype(from)::type;
+    dispatch(to, [&](auto target) {
+      using To = typename decltype(target)::type;
+      convert<To, From>(exec, flat<From>(), a.flat<To>());
+    });
+  });
   return a;
 }
 

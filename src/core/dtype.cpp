@@ -1,20 +1,20 @@
 #include <rossby/core/dtype.hpp>
 
-#include <rossby/core/error.hpp>
-
 namespace rossby {
 
-std::size_t size_of(DType dtype) { return dtype == DType::float64 ? 8 : 4; }
+std::size_t size_of(DType dtype) { return dtype == DType::float64 ? 8 : dtype == DType::float32 ? 4 : 2; }
 
-std::string name_of(DType dtype) { return dtype == DType::float64 ? "float64" : "float32"; }
+std::string name_of(DType dtype)
+{
+  return dtype == DType::float64 ? "float64" : dtype == DType::float32 ? "float32" : "bfloat16";
+}
 
 DType parse_dtype(std::string const& text, std::string const& where)
 {
-  if (text == "float64")
-    return DType::float64;
-  if (text == "float32")
-    return DType::float32;
-  fail(where, "unknown element type '" + text + "'", "use float32 or float64");
+  for (DType const dtype : {DType::float64, DType::float32, DType::bfloat16})
+    if (text == name_of(dtype))
+      return dtype;
+  fail(where, "unknown element type '" + text + "'", "use float32, float64 or bfloat16");
 }
 
 } // namespace rossby

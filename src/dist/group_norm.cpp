@@ -28,8 +28,9 @@ GroupStatistics group_norm_forward(Exec const& exec, Communicator const& group, 
     rstd.push_back(1 / std::sqrt(merged.m2 / merged.count + eps));
     count = merged.count;
   }
-  GroupStatistics statistics{Array::from_host(x.dtype(), {batch, groups}, mean),
-                             Array::from_host(x.dtype(), {batch, groups}, rstd), count};
+  DType const dtype = wide_dtype(x.dtype());
+  GroupStatistics statistics{Array::from_host(dtype, {batch, groups}, mean),
+                             Array::from_host(dtype, {batch, groups}, rstd), count};
   ops::group_norm_apply(exec, x, statistics.mean, statistics.rstd, gain, bias, y);
   return statistics;
 }
@@ -39,11 +40,12 @@ void group_norm_backward(Exec const& exec, Communicator const& group, GroupStati
 {
   index_t const batch = x.extent(0), channels = x.extent(2), groups = statistics.mean.extent(1),
                 width = channels / groups;
-  Array const sum_dy = Array::zeros(exec, x.dtype(), {batch, channels});
-  Array const sum_dy_xhat = Array::zeros(exec, x.dtype(), {batch, channels});
+  DType const dtype = wide_dtype(x.dtype());
+  Array const sum_dy = Array::zeros(exec, dtype, {batch, channels});
+  Array const sum_dy_xhat = Array::zeros(exec, dtype, {batch, channels});
   if (x.extent(1) > 0)
     ops::group_norm_sums(exec, x, statistics.mean, statistics.rstd, dy, sum_dy, sum_dy_xhat);
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_wide(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     ops::column_sums<T>(exec, sum_dy_xhat.view<T, 2>(), 1, dgain.flat<T>());
     ops::column_sums<T>(exec, sum_dy.view<T, 2>(), 1, dbias.flat<T>());
@@ -62,8 +64,8 @@ void group_norm_backward(Exec const& exec, Communicator const& group, GroupStati
   group.all_reduce_sum(means.data(), means.size());
   auto const middle = means.begin() + static_cast<std::ptrdiff_t>(cells);
   ops::group_norm_input_gradient(exec, x, statistics.mean, statistics.rstd, gain, dy,
-                                 Array::from_host(x.dtype(), {batch, groups}, {means.begin(), middle}),
-                                 Array::from_host(x.dtype(), {batch, groups}, {middle, means.end()}), dx);
+                                 Array::from_host(dtype, {batch, groups}, {means.begin(), middle}),
+                                 Array::from_host(dtype, {batch, groups}, {middle, means.end()}), dx);
 }
 
 } // namespace rossby

@@ -1,5 +1,7 @@
 #include <rossby/dist/index_map.hpp>
 
+#include <rossby/ops/channel_runs.hpp>
+
 #include <algorithm>
 #include <map>
 
@@ -58,7 +60,7 @@ void unpack(Exec const& exec, Indices remote, Indices from, index_t sources, Vie
       });
 }
 
-/// sum[row] = sum of dy over the row's targets, for row-major ([b, row]) or buffer ([row, b]) results.
+/// sum[row] = sum of dy over the row's targets, rounded once, for row-major ([b, row]) or buffer ([row, b]) results.
 template <class T, bool buffer>
 void sum_targets(Exec const& exec, Indices start, Indices position, View<T, 3> dy, View<T, 3> sum)
 {
@@ -74,14 +76,22 @@ void sum_targets(Exec const& exec, Indices start, Indices position, View<T, 3> d
             to[c] = T(0);
           return;
         }
-        T const* one = &dy(b, position(first), 0);
-        for (index_t c = 0; c < channels; ++c)
-          to[c] = one[c];
-        for (index_t e = first + 1; e < last; ++e) {
-          T const* more = &dy(b, position(e), 0);
+        if (last == first + 1) {
+          T const* one = &dy(b, position(first), 0);
           for (index_t c = 0; c < channels; ++c)
-            to[c] += more[c];
+            to[c] = one[c];
+          return;
         }
+        ops::for_each_run(channels, [&](index_t c0, index_t run) {
+          wide_t<T> total[ops::channel_run] = {};
+          for (index_t e = first; e < last; ++e) {
+            T const* more = &dy(b, position(e), c0);
+            for (index_t c = 0; c < run; ++c)
+              total[c] += more[c];
+          }
+          for (index_t c = 0; c < run; ++c)
+            to[c0 + c] = T(total[c]);
+        });
       });
 }
 
@@ -94,12 +104,22 @@ void add_returned(Exec const& exec, Indices start, Indices position, View<T, 3> 
   Kokkos::parallel_for(
       "rossby::dist::add_returned", Range(exec, 0, rows * batch), KOKKOS_LAMBDA(index_t item) {
         index_t const b = item / rows, row = item % rows;
+        index_t const first = start(row), last = start(row + 1);
+        if (first == last)
+          return;
         T* to = &dx(b, row, 0);
-        for (index_t e = start(row); e < start(row + 1); ++e) {
-          T const* from = &buffer(position(e), b, 0);
-          for (index_t c = 0; c < channels; ++c)
-            to[c] += from[c];
-        }
+        ops::for_each_run(channels, [&](index_t c0, index_t run) {
+          wide_t<T> total[ops::channel_run];
+          for (index_t c = 0; c < run; ++c)
+            total[c] = to[c0 + c];
+          for (index_t e = first; e < last; ++e) {
+            T const* from = &buffer(position(e), b, c0);
+            for (index_t c = 0; c < run; ++c)
+              total[c] += from[c];
+          }
+          for (index_t c = 0; c < run; ++c)
+            to[c0 + c] = T(total[c]);
+        });
       });
 }
 

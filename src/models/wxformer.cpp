@@ -195,7 +195,7 @@ Var WXFormer::forward(Context& ctx, Var const& input)
                 input.value().extent(3) == config_.input_channels());
   auto const weights = book_.prepare(ctx);
   std::array<Var, 4> encoded;
-  Var x = input;
+  Var x = cast(ctx, input, precision_.fields);
   for (int s = 0; s < 4; ++s)
     x = encoded[static_cast<std::size_t>(s)] = encode(ctx, weights, s, x);
   for (int k = 0; k < 3; ++k) {
@@ -209,10 +209,10 @@ Var WXFormer::forward(Context& ctx, Var const& input)
   }
   x = unit(ctx, weights, up_unit_[3], false, x,
            [this, grid = decoder_grid(3)](Context& c, PreparedWeights const& w, Var const& in) {
-             return final_.front().forward(c, w, grid, in);
+             return final_.front().forward(c, w, grid, in, precision_.output);
            });
   show("up_block4", x, plan_->level(4));
-  return unpad_shard_interp(ctx, x, plan_->unpad());
+  return unpad_shard_interp(ctx, cast(ctx, x, precision_.parameters), plan_->unpad());
 }
 
 } // namespace
@@ -223,12 +223,13 @@ void Model::set_layout(ModelLayout const& layout)
   layout_ = layout;
 }
 
-void Model::allocate(Exec const& exec, DType dtype, std::uint64_t seed)
+void Model::allocate(Exec const& exec, Precision const& precision, std::uint64_t seed)
 {
   ROSSBY_EXPECT(parameters_.size() > 0 && !parameters_[0].var);
+  precision_ = precision;
   plan();
   parameters_.place(layout_.parameters);
-  parameters_.allocate(exec, dtype, seed);
+  parameters_.allocate(exec, precision.parameters, seed);
 }
 
 std::unique_ptr<Model> make_model(ModelConfig const& config) { return std::make_unique<WXFormer>(config); }

@@ -28,17 +28,19 @@ int declare_transposed(WeightBook& book, std::string const& name, index_t in, in
 }
 
 /// 3x3 convolution of a tile whose border comes from its neighbours.
-Var conv3x3(Context& ctx, BoxMap const& border, Shape const& tile, Weight const& w, Var const& x)
+Var conv3x3(Context& ctx, BoxMap const& border, Shape const& tile, Weight const& w, Var const& x,
+            std::optional<DType> result = {})
 {
-  return map_convolution(ctx, border, x, {{w, {3, 1, 0}}}, tile[0], tile[1]);
+  return map_convolution(ctx, border, x, {{w, {3, 1, 0}}}, tile[0], tile[1], result);
 }
 
 /// 3x3 convolution of the bilinearly doubled field: the doubled tile gets its border from the coarse one's.
-Var doubled_conv3x3(Context& ctx, DecoderGrid const& grid, Weight const& w, Var const& x)
+Var doubled_conv3x3(Context& ctx, DecoderGrid const& grid, Weight const& w, Var const& x,
+                    std::optional<DType> result = {})
 {
   Var const coarse = map_cells(ctx, grid.coarse_border->map, x, grid.coarse_border->cells);
   Var const fine = apply_stencil(ctx, *grid.doubling, coarse, grid.fine_border->cells);
-  return convolution(ctx, fine, {{w, {3, 1, 0}}}, grid.fine[0], grid.fine[1]);
+  return convolution(ctx, fine, {{w, {3, 1, 0}}}, grid.fine[0], grid.fine[1], result);
 }
 
 /// One bias per output channel, handed to the four pixels that a pixel shuffle makes of it.
@@ -149,24 +151,25 @@ FinalBlock::FinalBlock(WeightBook& book, std::string const& name, Upsampling kin
   }
 }
 
-Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid const& grid, Var const& x) const
+Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid const& grid, Var const& x,
+                        DType result) const
 {
   Weight const& w = weights[first_];
   switch (kind_) {
   case Upsampling::pixel_shuffle: {
     Var const y = pixel_shuffle(ctx, conv3x3(ctx, *grid.coarse_border, grid.coarse, w, x));
-    return conv3x3(ctx, *grid.fine_border, grid.fine, weights[second_], y);
+    return conv3x3(ctx, *grid.fine_border, grid.fine, weights[second_], y, result);
   }
   case Upsampling::transposed: {
     index_t const in = w.value.value().shape().back();
     Var const kernel = apply_stencil(ctx, weight_spread_, reshape(ctx, w.value, {1, 16 * out_, in}), {36 * out_});
     Weight const four{reshape(ctx, kernel, {4 * out_, 3, 3, in}), w.scale, spread_bias(ctx, bias_spread_, w.bias)};
-    return pixel_shuffle(ctx, conv3x3(ctx, *grid.coarse_border, grid.coarse, four, x));
+    return pixel_shuffle(ctx, conv3x3(ctx, *grid.coarse_border, grid.coarse, four, x, result));
   }
   case Upsampling::bilinear:
     break;
   }
-  return doubled_conv3x3(ctx, grid, w, x);
+  return doubled_conv3x3(ctx, grid, w, x, result);
 }
 
 } // namespace rossby

@@ -7,6 +7,8 @@
 #include <rossby/ops/fast_math.hpp>
 #include <rossby/ops/gemm.hpp>
 
+#include <type_traits>
+
 namespace rossby::ops {
 
 namespace {
@@ -49,7 +51,7 @@ Drop drop_of(WindowAttention const& a)
 /// to[e][token] = from[token][e] for one head's channels.
 template <class T>
 KOKKOS_INLINE_FUNCTION void turn(TeamMember const& team, T const* from, index_t stride, Sizes const& n,
-                                 Scratch<T> const& to)
+                                 Scratch<wide_t<T>> const& to)
 {
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t t) {
     for (index_t e = 0; e < n.width; ++e)
@@ -58,27 +60,27 @@ KOKKOS_INLINE_FUNCTION void turn(TeamMember const& team, T const* from, index_t 
 }
 
 /// row[q] = softmax over q of (scale query . keys[q] + bias[q]).
-template <class T>
-KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<T> const& keys, T const* bias, T scale,
-                                          Sizes const& n, T* row)
+template <class T, class W = wide_t<T>>
+KOKKOS_INLINE_FUNCTION void probabilities(T const* query, Scratch<W> const& keys, W const* bias, W scale,
+                                          Sizes const& n, W* row)
 {
   for (index_t q = 0; q < n.tokens; ++q)
     row[q] = bias[q];
   for (index_t e = 0; e < n.width; ++e) {
-    T const a = scale * query[e];
-    T const* k = &keys(e, 0);
+    W const a = scale * query[e];
+    W const* k = &keys(e, 0);
     for (index_t q = 0; q < n.tokens; ++q)
       row[q] += a * k[q];
   }
-  T largest = row[0];
+  W largest = row[0];
   for (index_t q = 1; q < n.tokens; ++q)
     largest = math::max(largest, row[q]);
-  T sum = 0;
+  W sum = 0;
   for (index_t q = 0; q < n.tokens; ++q) {
     row[q] = fast_exp(row[q] - largest);
     sum += row[q];
   }
-  T const inverse = T(1) / sum;
+  W const inverse = W(1) / sum;
   for (index_t q = 0; q < n.tokens; ++q)
     row[q] *= inverse;
 }
@@ -92,28 +94,52 @@ KOKKOS_INLINE_FUNCTION void drop_row(Drop const& d, Sizes const& n, index_t wind
                          [&](index_t q, double factor) { row[q] *= static_cast<T>(factor); });
 }
 
-template <class T> void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3> qkv, View<T, 2> bias, View<T, 3> out)
+/// Where the sums over a row of a result are made: the row itself, or room in scratch if it is of a narrower type.
+template <class T> KOKKOS_INLINE_FUNCTION wide_t<T>* sums_of(T* row, wide_t<T>* room)
 {
-  index_t const inner = n.inner();
-  T const scale = T(1) / math::sqrt(T(n.width));
+  if constexpr (std::is_same<T, wide_t<T>>::value)
+    return row;
+  else
+    return room;
+}
+
+template <class T> KOKKOS_INLINE_FUNCTION void store_sums(wide_t<T> const* sums, index_t width, T* row)
+{
+  if constexpr (!std::is_same<T, wide_t<T>>::value)
+    for (index_t e = 0; e < width; ++e)
+      row[e] = T(sums[e]);
+}
+
+/// Channels of room that sums need: none where they are made in place.
+template <class T> index_t room_width(Sizes const& n) { return std::is_same<T, wide_t<T>>::value ? 0 : n.width; }
+
+template <class T>
+void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3> qkv, View<wide_t<T>, 2> bias, View<T, 3> out)
+{
+  using W = wide_t<T>;
+  index_t const inner = n.inner(), room = room_width<T>(n);
+  W const scale = W(1) / math::sqrt(W(n.width));
   auto const shape = [&](index_t a, index_t b) {
-    return Scratch<T>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+    return Scratch<W>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
   };
   Team policy(exec, static_cast<int>(n.windows * n.heads), Kokkos::AUTO);
-  policy.set_scratch_size(1, Kokkos::PerTeam(static_cast<int>(shape(n.width, n.tokens) + shape(n.tokens, n.tokens))));
+  policy.set_scratch_size(1, Kokkos::PerTeam(static_cast<int>(shape(n.width, n.tokens) + shape(n.tokens, n.tokens) +
+                                                              shape(n.tokens, room))));
   Kokkos::parallel_for(
       "rossby::ops::window_attention", policy, KOKKOS_LAMBDA(TeamMember const& team) {
         index_t const window = team.league_rank() / n.heads, head = team.league_rank() % n.heads;
-        Scratch<T> keys(team.team_scratch(1), n.width, n.tokens), map(team.team_scratch(1), n.tokens, n.tokens);
+        Scratch<W> keys(team.team_scratch(1), n.width, n.tokens), map(team.team_scratch(1), n.tokens, n.tokens);
+        Scratch<W> sums(team.team_scratch(1), n.tokens, room);
         T const* q0 = &qkv(window, 0, head * n.width);
         turn<T>(team, q0 + inner, 3 * inner, n, keys);
         team.team_barrier();
         Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
-          T* row = &map(p, 0);
+          W* row = &map(p, 0);
           probabilities<T>(q0 + p * 3 * inner, keys, &bias(p, 0), scale, n, row);
           if (drop.active)
-            drop_row<T>(drop, n, window, head, p, row);
-          T* o = &out(window, p, head * n.width);
+            drop_row<W>(drop, n, window, head, p, row);
+          T* const result = &out(window, p, head * n.width);
+          W* const o = sums_of<T>(result, sums.data() + p * room);
           for (index_t e = 0; e < n.width; ++e)
             o[e] = 0;
           for (index_t q = 0; q < n.tokens; ++q) {
@@ -121,27 +147,31 @@ template <class T> void forward(Exec const& exec, Sizes n, Drop drop, View<T, 3>
             for (index_t e = 0; e < n.width; ++e)
               o[e] += row[q] * v[e];
           }
+          store_sums<T>(o, n.width, result);
         });
       });
 }
 
 template <class T>
-void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> qkv, View<T, 2> bias, View<T, 3> dout,
-              View<T, 3> dqkv, View<T, 3> dbias_parts)
+void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> qkv, View<wide_t<T>, 2> bias,
+              View<T, 3> dout, View<T, 3> dqkv, View<wide_t<T>, 3> dbias_parts)
 {
-  index_t const inner = n.inner();
-  T const scale = T(1) / math::sqrt(T(n.width));
+  using W = wide_t<T>;
+  index_t const inner = n.inner(), room = room_width<T>(n);
+  W const scale = W(1) / math::sqrt(W(n.width));
   auto const shape = [&](index_t a, index_t b) {
-    return Scratch<T>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+    return Scratch<W>::shmem_size(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
   };
   Team policy(exec, static_cast<int>(chunks * n.heads), Kokkos::AUTO);
-  policy.set_scratch_size(
-      1, Kokkos::PerTeam(static_cast<int>(2 * shape(n.width, n.tokens) + 2 * shape(n.tokens, n.tokens))));
+  policy.set_scratch_size(1,
+                          Kokkos::PerTeam(static_cast<int>(2 * shape(n.width, n.tokens) +
+                                                           2 * shape(n.tokens, n.tokens) + 2 * shape(n.tokens, room))));
   Kokkos::parallel_for(
       "rossby::ops::window_attention_adjoint", policy, KOKKOS_LAMBDA(TeamMember const& team) {
         index_t const chunk = team.league_rank() / n.heads, head = team.league_rank() % n.heads;
-        Scratch<T> keys(team.team_scratch(1), n.width, n.tokens), values(team.team_scratch(1), n.width, n.tokens);
-        Scratch<T> map(team.team_scratch(1), n.tokens, n.tokens), dscore(team.team_scratch(1), n.tokens, n.tokens);
+        Scratch<W> keys(team.team_scratch(1), n.width, n.tokens), values(team.team_scratch(1), n.width, n.tokens);
+        Scratch<W> map(team.team_scratch(1), n.tokens, n.tokens), dscore(team.team_scratch(1), n.tokens, n.tokens);
+        Scratch<W> first(team.team_scratch(1), n.tokens, room), second(team.team_scratch(1), n.tokens, room);
         index_t const stride = 3 * inner;
         for (index_t window = chunk * n.windows / chunks; window < (chunk + 1) * n.windows / chunks; ++window) {
           T const* q0 = &qkv(window, 0, head * n.width);
@@ -150,51 +180,58 @@ void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> q
           turn<T>(team, q0 + 2 * inner, stride, n, values);
           team.team_barrier();
           Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t p) {
-            T *row = &map(p, 0), *ds = &dscore(p, 0);
+            W *row = &map(p, 0), *ds = &dscore(p, 0);
             T const* up = &dout(window, p, head * n.width);
             probabilities<T>(q0 + p * stride, keys, &bias(p, 0), scale, n, row);
             for (index_t q = 0; q < n.tokens; ++q)
               ds[q] = 0;
             for (index_t e = 0; e < n.width; ++e) {
-              T const* v = &values(e, 0);
+              W const a = up[e];
+              W const* v = &values(e, 0);
               for (index_t q = 0; q < n.tokens; ++q)
-                ds[q] += up[e] * v[q];
+                ds[q] += a * v[q];
             }
             if (drop.active)
-              drop_row<T>(drop, n, window, head, p, ds);
-            T mean = 0;
+              drop_row<W>(drop, n, window, head, p, ds);
+            W mean = 0;
             for (index_t q = 0; q < n.tokens; ++q)
               mean += row[q] * ds[q];
-            T* table = &dbias_parts(team.league_rank(), p, 0);
+            W* table = &dbias_parts(team.league_rank(), p, 0);
             for (index_t q = 0; q < n.tokens; ++q) {
               ds[q] = row[q] * (ds[q] - mean);
               table[q] += ds[q];
             }
             if (drop.active) // the values saw the dropped map
-              drop_row<T>(drop, n, window, head, p, row);
-            T* dq = dq0 + p * stride;
+              drop_row<W>(drop, n, window, head, p, row);
+            T* const result = dq0 + p * stride;
+            W* const dq = sums_of<T>(result, first.data() + p * room);
             for (index_t e = 0; e < n.width; ++e)
               dq[e] = 0;
             for (index_t q = 0; q < n.tokens; ++q) {
-              T const a = scale * ds[q];
+              W const a = scale * ds[q];
               T const* k = q0 + q * stride + inner;
               for (index_t e = 0; e < n.width; ++e)
                 dq[e] += a * k[e];
             }
+            store_sums<T>(dq, n.width, result);
           });
           team.team_barrier();
           Kokkos::parallel_for(Kokkos::TeamThreadRange(team, n.tokens), [&](index_t q) {
-            T *dk = dq0 + q * stride + inner, *dv = dq0 + q * stride + 2 * inner;
+            T *const key = dq0 + q * stride + inner, *const value = key + inner;
+            W *const dk = sums_of<T>(key, first.data() + q * room), *const dv =
+                                                                        sums_of<T>(value, second.data() + q * room);
             for (index_t e = 0; e < n.width; ++e)
               dk[e] = dv[e] = 0;
             for (index_t p = 0; p < n.tokens; ++p) {
-              T const a = scale * dscore(p, q), b = map(p, q);
+              W const a = scale * dscore(p, q), b = map(p, q);
               T const *query = q0 + p * stride, *up = &dout(window, p, head * n.width);
               for (index_t e = 0; e < n.width; ++e) {
                 dk[e] += a * query[e];
                 dv[e] += b * up[e];
               }
             }
+            store_sums<T>(dk, n.width, key);
+            store_sums<T>(dv, n.width, value);
           });
           team.team_barrier();
         }
@@ -219,7 +256,7 @@ void window_attention_forward(Exec const& exec, WindowAttention const& a, Array 
     return;
   dispatch(qkv.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    forward<T>(exec, n, drop_of(a), qkv.view<T, 3>(), bias.view<T, 2>(), out.view<T, 3>());
+    forward<T>(exec, n, drop_of(a), qkv.view<T, 3>(), bias.view<wide_t<T>, 2>(), out.view<T, 3>());
   });
 }
 
@@ -234,10 +271,11 @@ void window_attention_backward(Exec const& exec, WindowAttention const& a, Array
   index_t const chunks = math::min(n.windows, math::max(index_t(1), (index_t(1) << 22) / (table * n.heads)));
   dispatch(qkv.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    Array const parts = Array::zeros(exec, qkv.dtype(), {chunks * n.heads, n.tokens, n.tokens});
-    backward<T>(exec, n, drop_of(a), chunks, qkv.view<T, 3>(), bias.view<T, 2>(), dout.view<T, 3>(), dqkv.view<T, 3>(),
-                parts.view<T, 3>());
-    column_sums<T>(exec, parts.reshaped({chunks * n.heads, table}).view<T, 2>(), 1, dbias.flat<T>());
+    using W = wide_t<T>;
+    Array const parts = Array::zeros(exec, dtype_of<W>(), {chunks * n.heads, n.tokens, n.tokens});
+    backward<T>(exec, n, drop_of(a), chunks, qkv.view<T, 3>(), bias.view<W, 2>(), dout.view<T, 3>(), dqkv.view<T, 3>(),
+                parts.view<W, 3>());
+    column_sums<W>(exec, parts.reshaped({chunks * n.heads, table}).view<W, 2>(), 1, dbias.flat<W>());
   });
 }
 

@@ -38,7 +38,8 @@ Geometry geometry_of(ConvShape const& shape, Array const& x, Array const& y, Box
 }
 
 template <class T>
-void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t line0, index_t lines, View<T, 2> patches)
+void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t line0, index_t lines,
+                    View<wide_t<T>, 2> patches)
 {
   index_t const run = g.kernel * g.in;
   Kokkos::parallel_for(
@@ -47,14 +48,15 @@ void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t l
         index_t const b = line / g.rows, i = g.row0 + line % g.rows;
         for (index_t p = 0; p < g.kernel; ++p) {
           T const* from = &x(b, g.offset + i * g.stride + p, g.offset + j * g.stride, 0);
-          T* to = &patches(cell, p * run);
+          wide_t<T>* to = &patches(cell, p * run);
           for (index_t k = 0; k < run; ++k)
             to[k] = from[k];
         }
       });
 }
 
-/// Adds the gradients of patches back onto the cells they came from; each input cell is one work item: no atomics.
+/// Adds the gradients of patches back onto the cells they came from, in the type of the sums; each input cell is one
+/// work item: no atomics.
 template <class T>
 void scatter_patches(Exec const& exec, Geometry const& g, View<T, 2> patches, index_t line0, index_t lines,
                      View<T, 4> dx)
@@ -115,22 +117,23 @@ void copy_lines(Exec const& exec, Geometry const& g, index_t line0, View<T, 4> y
 }
 
 /// Goes through a part's output rows block by block: f(first line, lines, room for their patches, their `channels`
-/// channels of y from `channel0` on), which f writes if `to_y`.
+/// channels of y from `channel0` on), which f writes if `to_y`. Patches are of the type that products are computed in.
 template <class T, bool to_y, class F>
 void for_each_block(Exec const& exec, Geometry const& g, Array const& y, index_t channel0, index_t channels,
                     std::function<void()> const& meanwhile, F const& f)
 {
-  index_t const block = g.block(sizeof(T));
-  Array const patches = Array::empty(y.dtype(), {block * g.cols, g.patch()});
+  using W = wide_t<T>;
+  index_t const block = g.block(sizeof(W));
+  Array const patches = Array::empty(dtype_of<W>(), {block * g.cols, g.patch()});
   bool const in_a_row = g.whole() || (g.batch == 1 && g.cols == g.out_width);
   Array const copies = in_a_row ? Array() : Array::empty(y.dtype(), {block * g.cols, channels});
   for (index_t line = 0; line < g.lines(); line += block) {
     index_t const lines = math::min(block, g.lines() - line), cells = lines * g.cols;
-    auto const room = patches.rows(0, cells).view<T, 2>();
+    auto const room = patches.rows(0, cells).template view<W, 2>();
     if (in_a_row) {
       f(line, lines, room, block_of<T>(y, (g.row0 + line) * g.out_width, cells, channel0, channels));
     } else {
-      auto const copy = copies.rows(0, cells).view<T, 2>();
+      auto const copy = copies.rows(0, cells).template view<T, 2>();
       if (!to_y)
         copy_lines<T, false>(exec, g, line, y.view<T, 4>(), channel0, copy);
       f(line, lines, room, copy);
@@ -140,6 +143,18 @@ void for_each_block(Exec const& exec, Geometry const& g, Array const& y, index_t
     if (meanwhile)
       meanwhile();
   }
+}
+
+/// f(T, To) with the types of x and y: y is of x's type, or of the wide type that it would be rounded from.
+template <class F> void dispatch_pair(Array const& x, Array const& y, F const& f)
+{
+  dispatch(x.dtype(), [&](auto from) {
+    using T = typename decltype(from)::type;
+    if (y.dtype() == x.dtype())
+      f(from, from);
+    else
+      f(from, TypeTag<wide_t<T>>{});
+  });
 }
 
 } // namespace
@@ -169,16 +184,20 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
   Geometry const g = geometry_of(shape, x, y, part.cells);
   index_t const out = w.extent(0);
   ROSSBY_EXPECT(w.size() == out * g.patch());
-  dispatch(x.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
-    for_each_block<T, true>(exec, g, y, channel0, out, part.meanwhile,
-                            [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> target) {
-                              gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
-                              if (bias)
-                                spread_bias<T>(exec, bias.flat<T>(), target);
-                              gemm<T>(exec, 'N', 'T', scale, patches, weight, bias ? 1 : 0, target);
-                            });
+  dispatch_pair(x, y, [&](auto from, auto to) {
+    using T = typename decltype(from)::type;
+    using To = typename decltype(to)::type;
+    using W = wide_t<T>;
+    Array const weight = rounded_weights<T>(exec, w.reshaped({out, g.patch()}));
+    for_each_block<To, true>(exec, g, y, channel0, out, part.meanwhile,
+                             [&](index_t line, index_t lines, View<W, 2> patches, View<To, 2> target) {
+                               gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
+                               into_result<To, W>(exec, target, [&](View<W, 2> result) {
+                                 if (bias)
+                                   spread_bias<W>(exec, bias.flat<W>(), result);
+                                 gemm<W>(exec, 'N', 'T', scale, patches, weight.view<W, 2>(), bias ? 1 : 0, result);
+                               });
+                             });
   });
 }
 
@@ -189,13 +208,16 @@ void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, doub
     return;
   Geometry const g = geometry_of(shape, dx, dy, part.cells);
   index_t const out = w.extent(0);
-  dispatch(dx.dtype(), [&](auto tag) {
+  dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    auto const weight = w.reshaped({out, g.patch()}).view<T, 2>();
+    using W = wide_t<T>;
+    Array const weight = rounded_weights<T>(exec, w.reshaped({out, g.patch()}));
     for_each_block<T, false>(exec, g, dy, channel0, out, part.meanwhile,
-                             [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> gradient) {
-                               gemm<T>(exec, 'N', 'N', scale, gradient, weight, 0, patches);
-                               scatter_patches<T>(exec, g, patches, line, lines, dx.view<T, 4>());
+                             [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
+                               Array storage;
+                               gemm<W>(exec, 'N', 'N', scale, as_operand<T>(exec, upstream, storage),
+                                       weight.view<W, 2>(), 0, patches);
+                               scatter_patches<W>(exec, g, patches, line, lines, dx.view<W, 4>());
                              });
   });
 }
@@ -208,17 +230,20 @@ void conv_weight_backward(Exec const& exec, ConvShape shape, Array const& x, Arr
   Geometry const g = geometry_of(shape, x, dy, all_of(dy).cells);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    using W = wide_t<T>;
     if (dw) {
       index_t const out = dw.extent(0);
-      auto const sum = dw.reshaped({out, g.patch()}).view<T, 2>();
+      auto const sum = dw.reshaped({out, g.patch()}).template view<W, 2>();
       for_each_block<T, false>(exec, g, dy, channel0, out, meanwhile,
-                               [&](index_t line, index_t lines, View<T, 2> patches, View<T, 2> gradient) {
+                               [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
+                                 Array storage;
+                                 auto const gradient = as_operand<T>(exec, upstream, storage);
                                  gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
-                                 gemm<T>(exec, 'T', 'N', 1, gradient, patches, 1, sum);
+                                 gemm<W>(exec, 'T', 'N', 1, gradient, patches, 1, sum);
                                });
     }
     if (dbias)
-      column_sums<T>(exec, block_of<T>(dy, 0, g.lines() * g.out_width, channel0, dbias.size()), 1, dbias.flat<T>());
+      column_sums<T>(exec, block_of<T>(dy, 0, g.lines() * g.out_width, channel0, dbias.size()), 1, dbias.flat<W>());
   });
 }
 

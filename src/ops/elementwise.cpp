@@ -36,7 +36,8 @@ struct Relu {
 template <class Op, class T> void forward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> y)
 {
   Kokkos::parallel_for(
-      label, Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) { y(i) = Op::value(x(i)); });
+      label, Range(exec, 0, static_cast<index_t>(x.extent(0))),
+      KOKKOS_LAMBDA(index_t i) { y(i) = T(Op::value(wide_t<T>(x(i)))); });
 }
 
 template <class Op, class T>
@@ -44,33 +45,35 @@ void backward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> dy, 
 {
   Kokkos::parallel_for(
       label, Range(exec, 0, static_cast<index_t>(x.extent(0))),
-      KOKKOS_LAMBDA(index_t i) { dx(i) = dy(i) * Op::slope(x(i)); });
+      KOKKOS_LAMBDA(index_t i) { dx(i) = T(dy(i) * Op::slope(wide_t<T>(x(i)))); });
 }
 
 template <class T> void add_views(Exec const& exec, View<T, 1> a, View<T, 1> b, View<T, 1> c)
 {
   Kokkos::parallel_for(
       "rossby::ops::add", Range(exec, 0, static_cast<index_t>(a.extent(0))),
-      KOKKOS_LAMBDA(index_t i) { c(i) = a(i) + b(i); });
+      KOKKOS_LAMBDA(index_t i) { c(i) = T(a(i) + b(i)); });
 }
 
-template <class T> void add_views_with_bias(Exec const& exec, View<T, 2> a, View<T, 1> bias, View<T, 2> b, View<T, 2> c)
+template <class T>
+void add_views_with_bias(Exec const& exec, View<T, 2> a, View<wide_t<T>, 1> bias, View<T, 2> b, View<T, 2> c)
 {
   index_t const channels = static_cast<index_t>(a.extent(1));
   Kokkos::parallel_for(
       "rossby::ops::add_with_bias", Range(exec, 0, static_cast<index_t>(a.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const *left = &a(i, 0), *right = &b(i, 0), *middle = bias.data();
+        T const *left = &a(i, 0), *right = &b(i, 0);
+        wide_t<T> const* middle = bias.data();
         T* sum = &c(i, 0);
         for (index_t k = 0; k < channels; ++k)
-          sum[k] = left[k] + middle[k] + right[k];
+          sum[k] = T(left[k] + middle[k] + right[k]);
       });
 }
 
-template <class T> void add_scaled_views(Exec const& exec, T factor, View<T, 1> b, View<T, 1> a)
+template <class T> void add_scaled_views(Exec const& exec, wide_t<T> factor, View<T, 1> b, View<T, 1> a)
 {
   Kokkos::parallel_for(
       "rossby::ops::add_scaled", Range(exec, 0, static_cast<index_t>(a.extent(0))),
-      KOKKOS_LAMBDA(index_t i) { a(i) += factor * b(i); });
+      KOKKOS_LAMBDA(index_t i) { a(i) = T(a(i) + factor * b(i)); });
 }
 
 template <class T>
@@ -100,7 +103,7 @@ void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells
         T* to = &y(b, i, 0);
         mask.for_each_in_row(static_cast<std::uint64_t>((first + b) * total + numbers(i)), share.total, share.first,
                              share.first + channels, [&](index_t c, double factor) {
-                               to[c - share.first] = from[c - share.first] * static_cast<T>(factor);
+                               to[c - share.first] = T(from[c - share.first] * static_cast<wide_t<T>>(factor));
                              });
       });
 }
@@ -152,7 +155,7 @@ void add_with_bias(Exec const& exec, Array const& a, Array const& bias, Array co
   ROSSBY_EXPECT(a.size() == b.size() && a.size() == c.size());
   dispatch(a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    add_views_with_bias<T>(exec, a.reshaped(rows).view<T, 2>(), bias.flat<T>(), b.reshaped(rows).view<T, 2>(),
+    add_views_with_bias<T>(exec, a.reshaped(rows).view<T, 2>(), bias.flat<wide_t<T>>(), b.reshaped(rows).view<T, 2>(),
                            c.reshaped(rows).view<T, 2>());
   });
 }
@@ -162,7 +165,7 @@ void add_scaled(Exec const& exec, double factor, Array const& b, Array const& a)
   ROSSBY_EXPECT(a.size() == b.size());
   dispatch(a.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    add_scaled_views<T>(exec, static_cast<T>(factor), b.flat<T>(), a.flat<T>());
+    add_scaled_views<T>(exec, static_cast<wide_t<T>>(factor), b.flat<T>(), a.flat<T>());
   });
 }
 

@@ -66,7 +66,8 @@ Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array
 
 /// compact[line, :] = the input rows of one phase, a block of them.
 template <class T>
-void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line0, View<T, 4> x, View<T, 2> compact)
+void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line0, View<T, 4> x,
+                  View<wide_t<T>, 2> compact)
 {
   Kokkos::parallel_for(
       "rossby::ops::embed_rows", Range(exec, 0, static_cast<index_t>(compact.extent(0)) * l.groups),
@@ -74,7 +75,7 @@ void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line
         index_t const line = line0 + item / l.groups, group = item % l.groups;
         index_t const row = (l.row0 + line % l.rows) * l.stride + phase;
         T const* from = &x(line / l.rows, row, (l.group0 + group) * l.stride, 0);
-        T* to = &compact(item / l.groups, 0) + group * l.stride * l.in;
+        wide_t<T>* to = &compact(item / l.groups, 0) + group * l.stride * l.in;
         for (index_t k = 0; k < l.stride * l.in; ++k)
           to[k] = from[k];
       });
@@ -140,12 +141,13 @@ void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, 
 
 /// The adjoint of add_terms: hands the output's gradient to every term of a block.
 template <class T>
-void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 4> dy, View<T, 2> terms)
+void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 4> dy,
+                  View<wide_t<T>, 2> terms)
 {
   Kokkos::parallel_for(
       "rossby::ops::embed_spread", Range(exec, 0, lines * l.groups), KOKKOS_LAMBDA(index_t item) {
         index_t const line = line0 + item / l.groups, b = line / l.rows, t = line % l.rows, g = item % l.groups;
-        T* to = &terms(item, 0);
+        wide_t<T>* to = &terms(item, 0);
         for (int j = 0; j < l.branches; ++j) {
           index_t const out = l.out[j], taps = l.taps[j];
           for (index_t a = 0; a < taps; ++a) {
@@ -154,7 +156,7 @@ void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t line
               index_t const m = g - l.shift[j] - q;
               if (i < 0 || i >= l.out_rows || m < 0 || m >= l.out_cols) {
                 for (index_t o = 0; o < out; ++o)
-                  to[o] = T(0);
+                  to[o] = 0;
               } else {
                 T const* from = &dy(b, i, m, l.channel0[j]);
                 for (index_t o = 0; o < out; ++o)
@@ -215,7 +217,7 @@ void embed_biases(Exec const& exec, std::vector<EmbedBranch> const& branches, Ar
 {
   if (y.size() == 0)
     return;
-  dispatch(y.dtype(), [&](auto tag) {
+  dispatch_wide(y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     y.fill(exec, 0);
     auto const cells = rows_of<T>(y, y.size() / y.extent(3));
@@ -233,21 +235,25 @@ void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> cons
   Layout const l = layout_of(x, branches, y, part.cells);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    index_t const block = l.block(sizeof(T));
-    Array const compact = Array::empty(x.dtype(), {block, l.groups * l.depth()}),
-                terms = Array::empty(x.dtype(), {block * l.groups, l.terms});
-    Array const matrix = Array::empty(x.dtype(), {l.terms, l.depth()});
+    using W = wide_t<T>;
+    index_t const block = l.block(sizeof(W));
+    Array const compact = Array::empty(dtype_of<W>(), {block, l.groups * l.depth()}),
+                terms = Array::empty(dtype_of<W>(), {block * l.groups, l.terms});
+    Array const matrix = Array::empty(dtype_of<W>(), {l.terms, l.depth()});
+    std::vector<Array> weights;
+    for (auto const& b : branches)
+      weights.push_back(rounded_weights<T>(exec, b.weight));
     for (index_t phase = 0; phase < l.stride; ++phase) {
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
-        exchange_weights<T, true>(exec, l, j, phase, static_cast<T>(b.scale), rows_of<T>(b.weight, b.out),
-                                  matrix.view<T, 2>());
+        exchange_weights<W, true>(exec, l, j, phase, static_cast<W>(b.scale),
+                                  rows_of<W>(weights[static_cast<std::size_t>(j)], b.out), matrix.view<W, 2>());
       }
       for_each_block(l, block, [&](index_t line, index_t lines) {
         Array const rows = compact.rows(0, lines), terms_here = terms.rows(0, lines * l.groups);
-        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<T, 2>());
-        gemm<T>(exec, 'N', 'T', 1, rows_of<T>(rows, lines * l.groups), matrix.view<T, 2>(), 0, terms_here.view<T, 2>());
-        add_terms<T>(exec, l, line, lines, terms_here.view<T, 2>(), y.view<T, 4>());
+        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<W, 2>());
+        gemm<W>(exec, 'N', 'T', 1, rows_of<W>(rows, lines * l.groups), matrix.view<W, 2>(), 0, terms_here.view<W, 2>());
+        add_terms<W>(exec, l, line, lines, terms_here.view<W, 2>(), y.view<W, 4>());
         if (part.meanwhile)
           part.meanwhile();
       });
@@ -262,28 +268,29 @@ void embed_backward(Exec const& exec, Array const& x, std::vector<EmbedBranch> c
   Layout const l = layout_of(x, branches, dy, embed_cells(x, branches));
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    index_t const block = l.block(sizeof(T));
-    Array const compact = Array::empty(x.dtype(), {block, l.groups * l.depth()}),
-                terms = Array::empty(x.dtype(), {block * l.groups, l.terms});
-    Array const matrix = Array::empty(x.dtype(), {l.terms, l.depth()});
+    using W = wide_t<T>;
+    index_t const block = l.block(sizeof(W));
+    Array const compact = Array::empty(dtype_of<W>(), {block, l.groups * l.depth()}),
+                terms = Array::empty(dtype_of<W>(), {block * l.groups, l.terms});
+    Array const matrix = Array::empty(dtype_of<W>(), {l.terms, l.depth()});
     for (index_t phase = 0; phase < l.stride; ++phase) {
       matrix.fill(exec, 0);
       for_each_block(l, block, [&](index_t line, index_t lines) {
         Array const rows = compact.rows(0, lines), part = terms.rows(0, lines * l.groups);
-        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<T, 2>());
-        spread_terms<T>(exec, l, line, lines, dy.view<T, 4>(), part.view<T, 2>());
-        gemm<T>(exec, 'T', 'N', 1, part.view<T, 2>(), rows_of<T>(rows, lines * l.groups), 1, matrix.view<T, 2>());
+        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<W, 2>());
+        spread_terms<T>(exec, l, line, lines, dy.view<T, 4>(), part.view<W, 2>());
+        gemm<W>(exec, 'T', 'N', 1, part.view<W, 2>(), rows_of<W>(rows, lines * l.groups), 1, matrix.view<W, 2>());
       });
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
         if (b.dweight)
-          exchange_weights<T, false>(exec, l, j, phase, T(1), rows_of<T>(b.dweight, b.out), matrix.view<T, 2>());
+          exchange_weights<W, false>(exec, l, j, phase, W(1), rows_of<W>(b.dweight, b.out), matrix.view<W, 2>());
       }
     }
     auto const cells = rows_of<T>(dy, dy.size() / dy.extent(3));
     for (auto const& b : branches)
       if (b.dbias)
-        column_sums<T>(exec, channels_of<T>(cells, b), 1, b.dbias.flat<T>());
+        column_sums<T>(exec, channels_of<T>(cells, b), 1, b.dbias.flat<W>());
   });
 }
 

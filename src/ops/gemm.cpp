@@ -45,6 +45,11 @@ template <class T> View<T, 2> without_stride(Exec const& exec, View<T, 2> m, Arr
   return storage.view<T, 2>();
 }
 
+template <class T> View<T, 2> row_block(View<T, 2> const& m, index_t first, index_t count)
+{
+  return Kokkos::subview(m, Kokkos::make_pair(first, first + count), Kokkos::ALL);
+}
+
 // Kokkos Kernels takes an execution space instance since 3.7; older ones have only host spaces, where order is implied.
 template <class T, class V>
 auto call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c,
@@ -88,12 +93,38 @@ void gemm(Exec const& exec, char ta, char tb, double alpha, View<T, 2> a, View<T
     copy_column<T>(exec, result, c);
 }
 
-template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta, View<T, 1> sum)
+template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta, View<wide_t<T>, 1> sum)
 {
   // A product with a row of ones: BLAS streams it at memory speed, and the order of summation is fixed.
-  Array const ones = Array::empty(dtype_of<T>(), {1, static_cast<index_t>(x.extent(0))});
+  using W = wide_t<T>;
+  index_t const rows = static_cast<index_t>(x.extent(0)), columns = static_cast<index_t>(x.extent(1));
+  index_t const block = conversion_rows<T>(rows, columns);
+  Array const ones = Array::empty(dtype_of<W>(), {1, block});
   ones.fill(exec, 1);
-  gemm<T>(exec, 'N', 'N', 1, ones.view<T, 2>(), x, beta, View<T, 2>(sum.data(), 1, sum.extent(0)));
+  View<W, 2> const result(sum.data(), 1, sum.extent(0));
+  for (index_t row = 0; row == 0 || row < rows; row += block) {
+    index_t const count = math::min(block, rows - row);
+    Array storage;
+    auto const operand = as_operand<T>(exec, row_block<T>(x, row, count), storage);
+    gemm<W>(exec, 'N', 'N', 1, ones.slice(0, {1, count}).template view<W, 2>(), operand, row == 0 ? beta : 1, result);
+  }
+}
+
+template <class From, class To> void convert_matrix(Exec const& exec, View<From, 2> from, View<To, 2> to)
+{
+  index_t const cols = static_cast<index_t>(from.extent(1));
+  Kokkos::parallel_for(
+      "rossby::ops::convert", Range(exec, 0, static_cast<index_t>(from.extent(0))), KOKKOS_LAMBDA(index_t i) {
+        From const* source = &from(i, 0);
+        To* target = &to(i, 0);
+        for (index_t c = 0; c < cols; ++c)
+          target[c] = To(source[c]);
+      });
+}
+
+template <class T> Array rounded_weights(Exec const& exec, Array const& weights)
+{
+  return dtype_of<T>() == weights.dtype() ? weights : weights.cast(exec, dtype_of<T>()).cast(exec, weights.dtype());
 }
 
 template <class T> void spread_bias(Exec const& exec, View<T, 1> bias, View<T, 2> y)
@@ -112,7 +143,13 @@ template void gemm<float>(Exec const&, char, char, double, View<float, 2>, View<
 template void gemm<double>(Exec const&, char, char, double, View<double, 2>, View<double, 2>, double, View<double, 2>);
 template void column_sums<float>(Exec const&, View<float, 2>, double, View<float, 1>);
 template void column_sums<double>(Exec const&, View<double, 2>, double, View<double, 1>);
+template void column_sums<bfloat16>(Exec const&, View<bfloat16, 2>, double, View<float, 1>);
 template void spread_bias<float>(Exec const&, View<float, 1>, View<float, 2>);
 template void spread_bias<double>(Exec const&, View<double, 1>, View<double, 2>);
+template void convert_matrix<bfloat16, float>(Exec const&, View<bfloat16, 2>, View<float, 2>);
+template void convert_matrix<float, bfloat16>(Exec const&, View<float, 2>, View<bfloat16, 2>);
+template Array rounded_weights<float>(Exec const&, Array const&);
+template Array rounded_weights<double>(Exec const&, Array const&);
+template Array rounded_weights<bfloat16>(Exec const&, Array const&);
 
 } // namespace rossby::ops

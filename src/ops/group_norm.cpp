@@ -19,13 +19,15 @@ void Moments::merge(Moments const& other)
 
 namespace {
 
-template <class T> void squared_deviations(Exec const& exec, View<T, 2> x, View<T, 1> mean, View<T, 2> result)
+template <class T>
+void squared_deviations(Exec const& exec, View<T, 2> x, View<wide_t<T>, 1> mean, View<wide_t<T>, 2> result)
 {
   index_t const channels = static_cast<index_t>(x.extent(1));
   Kokkos::parallel_for(
       "rossby::ops::squared_deviations", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const *in = &x(i, 0), *m = mean.data();
-        T* out = &result(i, 0);
+        T const* in = &x(i, 0);
+        wide_t<T> const* m = mean.data();
+        wide_t<T>* out = &result(i, 0);
         for (index_t c = 0; c < channels; ++c)
           out[c] = (in[c] - m[c]) * (in[c] - m[c]);
       });
@@ -46,19 +48,19 @@ void for_each_row(char const* label, Exec const& exec, View<T, 3> x, index_t gro
 }
 
 template <class T>
-void apply(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 1> gain, View<T, 1> bias,
-           View<T, 3> y)
+void apply(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd, View<wide_t<T>, 1> gain,
+           View<wide_t<T>, 1> bias, View<T, 3> y)
 {
   for_each_row<T>(
       "rossby::ops::group_norm", exec, x, static_cast<index_t>(mean.extent(1)),
       KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-        y(b, i, c) = (x(b, i, c) - mean(b, g)) * rstd(b, g) * gain(c) + bias(c);
+        y(b, i, c) = T((x(b, i, c) - mean(b, g)) * rstd(b, g) * gain(c) + bias(c));
       });
 }
 
 template <class T>
-void product_with_xhat(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 3> dy,
-                       View<T, 3> result)
+void product_with_xhat(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd, View<T, 3> dy,
+                       View<wide_t<T>, 3> result)
 {
   for_each_row<T>(
       "rossby::ops::group_norm_product", exec, x, static_cast<index_t>(mean.extent(1)),
@@ -68,14 +70,14 @@ void product_with_xhat(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 
 }
 
 template <class T>
-void input_gradient(Exec const& exec, View<T, 3> x, View<T, 2> mean, View<T, 2> rstd, View<T, 1> gain, View<T, 3> dy,
-                    View<T, 2> m1, View<T, 2> m2, View<T, 3> dx)
+void input_gradient(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd,
+                    View<wide_t<T>, 1> gain, View<T, 3> dy, View<wide_t<T>, 2> m1, View<wide_t<T>, 2> m2, View<T, 3> dx)
 {
   for_each_row<T>(
       "rossby::ops::group_norm_adjoint", exec, x, static_cast<index_t>(mean.extent(1)),
       KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-        T const xhat = (x(b, i, c) - mean(b, g)) * rstd(b, g);
-        dx(b, i, c) = (gain(c) * dy(b, i, c) - m1(b, g) - xhat * m2(b, g)) * rstd(b, g);
+        wide_t<T> const xhat = (x(b, i, c) - mean(b, g)) * rstd(b, g);
+        dx(b, i, c) = T((gain(c) * dy(b, i, c) - m1(b, g) - xhat * m2(b, g)) * rstd(b, g));
       });
 }
 
@@ -88,21 +90,22 @@ std::vector<Moments> group_moments(Exec const& exec, Array const& x, index_t gro
   std::vector<Moments> result(static_cast<std::size_t>(batch * groups));
   if (n == 0)
     return result;
-  Array const sums = Array::empty(x.dtype(), {batch, channels});
-  Array const squares = Array::empty(x.dtype(), {batch, channels});
-  Array const means = Array::empty(x.dtype(), {channels});
-  Array const deviations = Array::empty(x.dtype(), {n, channels});
+  Array const sums = Array::empty(wide_dtype(x.dtype()), {batch, channels});
+  Array const squares = Array::empty(wide_dtype(x.dtype()), {batch, channels});
+  Array const means = Array::empty(wide_dtype(x.dtype()), {channels});
+  Array const deviations = Array::empty(wide_dtype(x.dtype()), {n, channels});
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    using W = wide_t<T>;
     for (index_t b = 0; b < batch; ++b) {
       auto const sample = x.rows(b, 1).reshaped({n, channels}).view<T, 2>();
-      column_sums<T>(exec, sample, 0, sums.rows(b, 1).flat<T>());
+      column_sums<T>(exec, sample, 0, sums.rows(b, 1).flat<W>());
       auto means_host = sums.rows(b, 1).to_host(exec);
       for (auto& m : means_host)
         m /= static_cast<double>(n);
       means.copy_from_host(exec, means_host);
-      squared_deviations<T>(exec, sample, means.flat<T>(), deviations.view<T, 2>());
-      column_sums<T>(exec, deviations.view<T, 2>(), 0, squares.rows(b, 1).flat<T>());
+      squared_deviations<T>(exec, sample, means.flat<W>(), deviations.view<W, 2>());
+      column_sums<W>(exec, deviations.view<W, 2>(), 0, squares.rows(b, 1).flat<W>());
       auto const squares_host = squares.rows(b, 1).to_host(exec);
       for (index_t c = 0; c < channels; ++c) {
         auto const i = static_cast<std::size_t>(c);
@@ -119,7 +122,8 @@ void group_norm_apply(Exec const& exec, Array const& x, Array const& mean, Array
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    apply<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), gain.flat<T>(), bias.flat<T>(),
+    using W = wide_t<T>;
+    apply<T>(exec, x.view<T, 3>(), mean.view<W, 2>(), rstd.view<W, 2>(), gain.flat<W>(), bias.flat<W>(),
              y.view<T, 3>());
   });
 }
@@ -130,13 +134,14 @@ void group_norm_sums(Exec const& exec, Array const& x, Array const& mean, Array 
   index_t const n = x.extent(1), channels = x.extent(2);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    Array const product = Array::empty(x.dtype(), x.shape());
-    product_with_xhat<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), dy.view<T, 3>(),
-                         product.view<T, 3>());
+    using W = wide_t<T>;
+    Array const product = Array::empty(wide_dtype(x.dtype()), x.shape());
+    product_with_xhat<T>(exec, x.view<T, 3>(), mean.view<W, 2>(), rstd.view<W, 2>(), dy.view<T, 3>(),
+                         product.view<W, 3>());
     for (index_t b = 0; b < x.extent(0); ++b) {
-      column_sums<T>(exec, dy.rows(b, 1).reshaped({n, channels}).view<T, 2>(), 0, sum_dy.rows(b, 1).flat<T>());
-      column_sums<T>(exec, product.rows(b, 1).reshaped({n, channels}).view<T, 2>(), 0,
-                     sum_dy_xhat.rows(b, 1).flat<T>());
+      column_sums<T>(exec, dy.rows(b, 1).reshaped({n, channels}).view<T, 2>(), 0, sum_dy.rows(b, 1).flat<W>());
+      column_sums<W>(exec, product.rows(b, 1).reshaped({n, channels}).view<W, 2>(), 0,
+                     sum_dy_xhat.rows(b, 1).flat<W>());
     }
   });
 }
@@ -146,8 +151,9 @@ void group_norm_input_gradient(Exec const& exec, Array const& x, Array const& me
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    input_gradient<T>(exec, x.view<T, 3>(), mean.view<T, 2>(), rstd.view<T, 2>(), gain.flat<T>(), dy.view<T, 3>(),
-                      m1.view<T, 2>(), m2.view<T, 2>(), dx.view<T, 3>());
+    using W = wide_t<T>;
+    input_gradient<T>(exec, x.view<T, 3>(), mean.view<W, 2>(), rstd.view<W, 2>(), gain.flat<W>(), dy.view<T, 3>(),
+                      m1.view<W, 2>(), m2.view<W, 2>(), dx.view<T, 3>());
   });
 }
 

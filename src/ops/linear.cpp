@@ -4,17 +4,39 @@
 
 namespace rossby::ops {
 
+namespace {
+template <class T> View<T, 2> rows_of(Array const& matrix, index_t first, index_t count)
+{
+  return matrix.rows(first, count).template view<T, 2>();
+}
+
+/// Calls f(first row, rows) for rows that fit in a buffer when they need converting, and once for all when not.
+template <class T, class F> void for_each_block(index_t rows, index_t columns, F const& f)
+{
+  index_t const block = conversion_rows<T>(rows, columns);
+  for (index_t row = 0; row < rows; row += block)
+    f(row, math::min(block, rows - row));
+}
+} // namespace
+
 void linear_forward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& bias, Array const& y)
 {
   index_t const out = w.extent(0), in = w.size() / out, n = x.size() / in;
   ROSSBY_EXPECT(y.size() == n * out);
+  Array const input = x.reshaped({n, in}), output = y.reshaped({n, out});
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    auto const result = y.reshaped({n, out}).view<T, 2>();
-    if (bias)
-      spread_bias<T>(exec, bias.flat<T>(), result);
-    gemm<T>(exec, 'N', 'T', scale, x.reshaped({n, in}).view<T, 2>(), w.reshaped({out, in}).view<T, 2>(), bias ? 1 : 0,
-            result);
+    using W = wide_t<T>;
+    Array const weight = rounded_weights<T>(exec, w.reshaped({out, in}));
+    for_each_block<T>(n, math::max(in, out), [&](index_t row, index_t rows) {
+      Array storage;
+      auto const operand = as_operand<T>(exec, rows_of<T>(input, row, rows), storage);
+      into_result<T, W>(exec, rows_of<T>(output, row, rows), [&](View<W, 2> result) {
+        if (bias)
+          spread_bias<W>(exec, bias.flat<W>(), result);
+        gemm<W>(exec, 'N', 'T', scale, operand, weight.view<W, 2>(), bias ? 1 : 0, result);
+      });
+    });
   });
 }
 
@@ -22,15 +44,25 @@ void linear_backward(Exec const& exec, Array const& x, Array const& w, double sc
                      Array const& dw, Array const& dbias)
 {
   index_t const out = w.extent(0), in = w.size() / out, n = dy.size() / out;
+  Array const input = dw ? x.reshaped({n, in}) : Array(), up = dy.reshaped({n, out}),
+              down = dx ? dx.reshaped({n, in}) : Array();
   dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    auto const g = dy.reshaped({n, out}).view<T, 2>();
-    if (dx)
-      gemm<T>(exec, 'N', 'N', scale, g, w.reshaped({out, in}).view<T, 2>(), 0, dx.reshaped({n, in}).view<T, 2>());
-    if (dw)
-      gemm<T>(exec, 'T', 'N', 1, g, x.reshaped({n, in}).view<T, 2>(), 1, dw.reshaped({out, in}).view<T, 2>());
+    using W = wide_t<T>;
+    Array const weight = dx ? rounded_weights<T>(exec, w.reshaped({out, in})) : Array();
+    for_each_block<T>(n, math::max(in, out), [&](index_t row, index_t rows) {
+      Array gradient_storage, input_storage;
+      auto const gradient = as_operand<T>(exec, rows_of<T>(up, row, rows), gradient_storage);
+      if (dx)
+        into_result<T, W>(exec, rows_of<T>(down, row, rows), [&](View<W, 2> result) {
+          gemm<W>(exec, 'N', 'N', scale, gradient, weight.view<W, 2>(), 0, result);
+        });
+      if (dw)
+        gemm<W>(exec, 'T', 'N', 1, gradient, as_operand<T>(exec, rows_of<T>(input, row, rows), input_storage), 1,
+                dw.reshaped({out, in}).view<W, 2>());
+    });
     if (dbias)
-      column_sums<T>(exec, g, 1, dbias.flat<T>());
+      column_sums<T>(exec, up.view<T, 2>(), 1, dbias.flat<W>());
   });
 }
 
@@ -38,7 +70,8 @@ void bias_backward(Exec const& exec, Array const& dy, Array const& dbias)
 {
   dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    column_sums<T>(exec, dy.reshaped({dy.size() / dbias.size(), dbias.size()}).view<T, 2>(), 1, dbias.flat<T>());
+    column_sums<T>(exec, dy.reshaped({dy.size() / dbias.size(), dbias.size()}).view<T, 2>(), 1,
+                   dbias.flat<wide_t<T>>());
   });
 }
 

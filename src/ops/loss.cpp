@@ -123,7 +123,7 @@ void error_sums(Exec const& exec, ErrorTerms const& terms, Array const& predicti
   Array const p = as_rows(prediction, terms.cell_weight, samples), t = target.reshaped(p.shape());
   index_t const rows = samples * terms.cell_weight.size();
   Array const partial = Array::empty(DType::float64, {blocks_of(rows), p.extent(1)});
-  dispatch(p.dtype(), [&](auto tag) {
+  dispatch_wide(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     partial_errors<T>(exec, p.view<T, 2>(), t.view<T, 2>(), terms.cell_weight.view<double, 1>(), terms.kind.view(),
                       terms.delta.view<double, 1>(), rows, partial.view<double, 2>());
@@ -136,7 +136,7 @@ void error_sums_backward(Exec const& exec, ErrorTerms const& terms, Array const&
 {
   Array const p = as_rows(prediction, terms.cell_weight, samples), t = target.reshaped(p.shape());
   Array const g = gradient.reshaped(p.shape());
-  dispatch(p.dtype(), [&](auto tag) {
+  dispatch_wide(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     error_gradient<T>(exec, p.view<T, 2>(), t.view<T, 2>(), terms.cell_weight.view<double, 1>(), terms.kind.view(),
                       terms.delta.view<double, 1>(), samples * terms.cell_weight.size(), dsums.view<double, 1>(),
@@ -153,7 +153,7 @@ void pair_sums(Exec const& exec, Array const& cell_weight, Array const& predicti
   View<double const, 2> const from =
       origin ? View<double const, 2>(origin.view<double, 2>()) : View<double const, 2>(nullptr, 0, 0);
   Array const partial = Array::empty(DType::float64, {blocks_of(rows), channels, pair_sum_count});
-  dispatch(p.dtype(), [&](auto tag) {
+  dispatch_wide(p.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     partial_pairs<T>(exec, p.view<T, 2>(), t.view<T, 2>(), cell_weight.view<double, 1>(), from, rows,
                      partial.view<double, 3>());

@@ -1,5 +1,7 @@
 #include <rossby/ops/shuffle.hpp>
 
+#include <rossby/ops/channel_runs.hpp>
+
 #include <algorithm>
 
 namespace rossby::ops {
@@ -42,14 +44,18 @@ void multiply(Exec const& exec, Indices start, Indices column, View<double, 1> w
       "rossby::ops::stencil", Range(exec, 0, static_cast<index_t>(y.extent(0)) * rows), KOKKOS_LAMBDA(index_t item) {
         index_t const b = item / rows, row = item % rows;
         T* to = &y(b, row, 0);
-        for (index_t c = 0; c < channels; ++c)
-          to[c] = T(0);
-        for (index_t e = start(row); e < start(row + 1); ++e) {
-          T const* from = &x(b, column(e), 0);
-          T const w = static_cast<T>(weight(e));
-          for (index_t c = 0; c < channels; ++c)
-            to[c] += w * from[c];
-        }
+        index_t const first = start(row), last = start(row + 1);
+        for_each_run(channels, [&](index_t c0, index_t run) {
+          wide_t<T> sum[channel_run] = {};
+          for (index_t e = first; e < last; ++e) {
+            T const* from = &x(b, column(e), c0);
+            auto const w = static_cast<wide_t<T>>(weight(e));
+            for (index_t c = 0; c < run; ++c)
+              sum[c] += w * from[c];
+          }
+          for (index_t c = 0; c < run; ++c)
+            to[c0 + c] = T(sum[c]);
+        });
       });
 }
 

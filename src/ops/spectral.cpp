@@ -70,7 +70,7 @@ void project(Exec const& exec, View<T, 1> u, View<T, 1> v, T inverse_sigma, View
 
 void spectral_transposed_product(Exec const& exec, Array const& m, Array const& u, Array const& v)
 {
-  dispatch(m.dtype(), [&](auto tag) {
+  dispatch_wide(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     gemm<T>(exec, 'T', 'N', 1, m.reshaped({u.size(), v.size()}).view<T, 2>(), column<T>(u), 0, column<T>(v));
   });
@@ -78,7 +78,7 @@ void spectral_transposed_product(Exec const& exec, Array const& m, Array const& 
 
 void spectral_product(Exec const& exec, Array const& m, Array const& v, Array const& u)
 {
-  dispatch(m.dtype(), [&](auto tag) {
+  dispatch_wide(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     gemm<T>(exec, 'N', 'N', 1, m.reshaped({u.size(), v.size()}).view<T, 2>(), column<T>(v), 0, column<T>(u));
   });
@@ -86,7 +86,7 @@ void spectral_product(Exec const& exec, Array const& m, Array const& v, Array co
 
 void spectral_normalise(Exec const& exec, Array const& z, Array const& to)
 {
-  dispatch(z.dtype(), [&](auto tag) {
+  dispatch_wide(z.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     normalise<T>(exec, z.flat<T>(), to.flat<T>());
   });
@@ -94,7 +94,7 @@ void spectral_normalise(Exec const& exec, Array const& z, Array const& to)
 
 void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Array const& sigma)
 {
-  dispatch(u.dtype(), [&](auto tag) {
+  dispatch_wide(u.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     inner_product<T>(exec, u.flat<T>(), image.flat<T>(), sigma.flat<T>());
   });
@@ -103,7 +103,7 @@ void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Array 
 void spectral_inner_product(Exec const& exec, Array const& m, Array const& g, Array const& product)
 {
   index_t const rows = m.extent(0), cols = rows > 0 ? m.size() / rows : 0;
-  dispatch(m.dtype(), [&](auto tag) {
+  dispatch_wide(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     block_product<T>(exec, m.reshaped({rows, cols}).view<T, 2>(), g.reshaped({rows, cols}).view<T, 2>(), product);
   });
@@ -113,7 +113,7 @@ void spectral_backward(Exec const& exec, Array const& u, Array const& v, double 
                        Array const& g, Array const& dm)
 {
   index_t const rows = u.size(), cols = v.size();
-  dispatch(g.dtype(), [&](auto tag) {
+  dispatch_wide(g.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     project<T>(exec, u.flat<T>(), v.flat<T>(), static_cast<T>(1 / sigma), product.flat<double>(),
                g.reshaped({rows, cols}).view<T, 2>(), dm.reshaped({rows, cols}).view<T, 2>());

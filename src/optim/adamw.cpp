@@ -45,7 +45,7 @@ void AdamW::step(Exec const& exec, Parameters& parameters, Gradients const& grad
     double const t = static_cast<double>(state.step);
     double const step = rate / (1 - std::pow(config_.beta1, t));
     double const root_correction = 1 / std::sqrt(1 - std::pow(config_.beta2, t));
-    dispatch(value.dtype(), [&](auto tag) {
+    dispatch_wide(value.dtype(), [&](auto tag) {
       using T = typename decltype(tag)::type;
       Factors<T> const f{T(1 - rate * config_.weight_decay),
                          T(config_.beta1),

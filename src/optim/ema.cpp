@@ -41,7 +41,7 @@ void Ema::update(Exec const& exec, Parameters const& parameters)
   double const decay = effective_decay(++steps_);
   for (int i = 0; i < parameters.size(); ++i)
     if (auto const& mean = shadow(i))
-      dispatch(mean.dtype(), [&](auto tag) {
+      dispatch_wide(mean.dtype(), [&](auto tag) {
         using T = typename decltype(tag)::type;
         average<T>(exec, T(decay), mean.flat<T>(), parameters[i].value().template flat<T>());
       });
@@ -51,7 +51,7 @@ void Ema::swap(Exec const& exec, Parameters& parameters)
 {
   for (int i = 0; i < parameters.size(); ++i)
     if (auto const& mean = shadow(i))
-      dispatch(mean.dtype(), [&](auto tag) {
+      dispatch_wide(mean.dtype(), [&](auto tag) {
         using T = typename decltype(tag)::type;
         exchange<T>(exec, mean.flat<T>(), parameters[i].value().template flat<T>());
       });

@@ -134,7 +134,7 @@ std::vector<double> Gradients::squares(Exec const& exec) const
   Array const sums = Array::zeros(exec, DType::float64, {static_cast<index_t>(slice_.size())});
   for (std::size_t i = 0; i < slice_.size(); ++i)
     if (slice_[i])
-      dispatch(dtype_, [&](auto tag) {
+      dispatch_wide(dtype_, [&](auto tag) {
         using T = typename decltype(tag)::type;
         sum_of_squares<T>(exec, slice_[i].template flat<T>(), sums.slice(static_cast<index_t>(i), {1}));
       });

@@ -126,7 +126,8 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   auto const model = make_model(config);
   parallelise(*model, mesh, setup.parallelism);
   model->set_activation_checkpoint(setup.activation_checkpoint);
-  model->allocate(exec, options.dtype, 0);
+  model->allocate(exec, options.precision, 0);
+  DType const dtype = options.precision.parameters;
   load_model_weights(exec, model->parameters(), options.weights);
 
   auto const input_file = io::Hdf5File::open_read(options.input);
@@ -150,7 +151,7 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   Tape tape;
   Context ctx{exec, options.gradients ? &tape : nullptr, options.training};
   ctx.first_sample = from;
-  Var const y = model->forward(ctx, Var(read_field(input_file, "input", input, options.dtype)));
+  Var const y = model->forward(ctx, Var(read_field(input_file, "input", input, dtype)));
 
   double loss_value = 0;
   if (options.gradients) {
@@ -169,7 +170,7 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
     domain.tile = result.box;
     Loss const loss(setup.loss, Loss::Use::training, domain);
     FieldPart const target{result.global, from, count, output_tile};
-    Var const local = loss.sums(ctx, y, read_field(input_file, "target", target, options.dtype), result.count);
+    Var const local = loss.sums(ctx, y, read_field(input_file, "target", target, dtype), result.count);
     auto sums = local.value().to_host(exec);
     tape.backward(exec, local, loss.seed(batch));
     world.all_reduce_sum(sums.data(), sums.size());
@@ -184,12 +185,12 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   try {
     on_first_rank(world, [&] {
       auto file = io::Hdf5File::create(unfinished);
-      file.make_dataset("output", options.dtype, result.global);
+      file.make_dataset("output", dtype, result.global);
       if (options.gradients)
         file.write("loss", DType::float64, {}, {loss_value});
       for (int i = 0; i < parameters.size(); ++i)
         if (has_gradient(i))
-          file.make_dataset("grad/" + parameters[i].spec.name, options.dtype, parameters[i].spec.shape);
+          file.make_dataset("grad/" + parameters[i].spec.name, dtype, parameters[i].spec.shape);
       file.close();
     });
     std::optional<io::Hdf5File> file;

@@ -157,19 +157,37 @@ void read_adamw(DeckBlock const& block, bool required, TrainerConfig& c)
   }
 }
 
-void read_mixed_precision(DeckBlock const& block)
+/// bfloat16 needs no scaling of the loss: its exponents are float32's.
+void read_precision(DeckBlock const& block, Precision& precision)
 {
+  DType dtype = DType::float32;
+  block.choice("dtype", dtype, {{"float32", DType::float32}, {"float64", DType::float64}});
+  precision = dtype;
   bool amp = false;
-  if (block("amp", amp) && amp)
-    block.problems().error(block.path("amp"), "is true, but computing in mixed precision is not offered",
-                           "set amp: false; trainer.dtype chooses float32 or float64");
-  auto const policy = block.child("fsdp2_mp_policy");
-  for (auto const& [key, value] : policy.is_map() ? policy.entries() : std::vector<std::pair<std::string, DeckNode>>{})
-    block.attempt([&, &entry = value] {
-      if (auto const type = entry.as<std::string>(); type != "float32" && type != "fp32")
-        entry.reject("'" + type + "': parameters, sums and outputs are float32 here",
-                     "use float32, or remove the block");
-    });
+  block("amp", amp);
+  if (amp && dtype == DType::float64)
+    block.problems().error(block.path("amp"), "is true, but " + block.path("dtype") + " is float64",
+                           "set one of them: mixed precision is bfloat16 with float32 parameters");
+  else if (amp)
+    precision = Precision::mixed();
+
+  DeckBlock const policy(block.child("fsdp2_mp_policy"), block.problems());
+  std::vector<std::pair<std::string, DType>> const types{
+      {"bfloat16", DType::bfloat16}, {"bf16", DType::bfloat16}, {"float32", DType::float32}, {"fp32", DType::float32}};
+  DType fields = DType::bfloat16, sums = DType::float32, output = DType::float32;
+  policy.choice("param_dtype", fields, types);
+  policy.choice("reduce_dtype", sums, types);
+  policy.choice("output_dtype", output, types);
+  if (sums != DType::float32)
+    policy.problems().error(policy.path("reduce_dtype"), "is bfloat16, but sums over ranks are made in float32",
+                            "use float32");
+  if (!amp && policy.node().exists())
+    policy.problems().warning(block.path("fsdp2_mp_policy"), "has no effect without amp: true",
+                              "set " + block.path("amp") + " to true, or remove the block");
+  if (amp && dtype == DType::float32) {
+    precision.fields = fields;
+    precision.output = output;
+  }
 }
 } // namespace
 
@@ -183,8 +201,7 @@ TrainerConfig TrainerConfig::read(DeckNode const& node, Problems& problems, bool
   block.choice("type", gen2, {{"gen2", true}, {"era5-gen2", true}});
   c.parallelism = ParallelismConfig::read(node, problems);
   block("activation_checkpoint", c.activation_checkpoint);
-  block.choice("dtype", c.dtype, {{"float32", DType::float32}, {"float64", DType::float64}});
-  read_mixed_precision(block);
+  read_precision(block, c.precision);
 
   read_adamw(block, needs_training && node.exists(), c);
   read_clip(block, c.clip);

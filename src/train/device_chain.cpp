@@ -170,7 +170,7 @@ void DeviceChains::apply(Exec const& exec, Array const& x, Array const& y) const
   ROSSBY_EXPECT(x.extent(x.rank() - 1) == channels() && x.size() == y.size());
   Shape const flat{x.extent(0), x.size() / std::max<index_t>(1, x.extent(0) * channels()), channels()};
   Tables const tables{start_.view(), records_.view<double, 2>(), cell_values_.view<double, 3>()};
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_wide(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     apply_kernel<T>(exec, tables, x.reshaped(flat).template view<T, 3>(), y.reshaped(flat).template view<T, 3>());
   });
@@ -180,7 +180,7 @@ void DeviceChains::backward(Exec const& exec, Array const& x, Array const& dy, A
 {
   Shape const flat{x.extent(0), x.size() / std::max<index_t>(1, x.extent(0) * channels()), channels()};
   Tables const tables{start_.view(), records_.view<double, 2>(), cell_values_.view<double, 3>()};
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_wide(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     backward_kernel<T>(exec, tables, x.reshaped(flat).template view<T, 3>(), dy.reshaped(flat).template view<T, 3>(),
                        dx.reshaped(flat).template view<T, 3>());

@@ -170,7 +170,7 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
   auto const model = make_model(config.model);
   parallelise(*model, mesh, config.trainer.parallelism);
-  model->allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
+  model->allocate(Exec(), config.trainer.precision, static_cast<std::uint64_t>(config.seed));
   using Weights = InferenceConfig::Weights;
   collectively(world, [&] {
     result.averages = config.inference->weights == Weights::ema ||

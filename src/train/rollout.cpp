@@ -121,14 +121,14 @@ Array Rollout::next_input(Exec const& exec, Array const& input, Array const& out
   Array const state = moved(exec, feedback_map_, input_tile_, output).reshaped({samples, cells, target_channels_});
   Array const old = input.reshaped({samples, cells, channels_ * frames_});
   Array const newest = Array::empty(dtype, {samples, cells, channels_}), next = Array::empty(dtype, old.shape());
-  dispatch(dtype, [&](auto tag) {
+  dispatch_wide(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     gather_newest<T>(exec, source_.view(), frames_, old.view<T, 3>(), state.view<T, 3>(), forcing.view<T, 3>(),
                      newest.view<T, 3>());
   });
   if (!feedback_.identity())
     feedback_.apply(exec, newest, newest);
-  dispatch(dtype, [&](auto tag) {
+  dispatch_wide(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     shift_frames<T>(exec, frames_, old.view<T, 3>(), newest.view<T, 3>(), next.view<T, 3>());
   });

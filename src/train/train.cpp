@@ -123,7 +123,7 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   auto const model = make_model(config.model);
   parallelise(*model, mesh, config.trainer.parallelism);
   model->set_activation_checkpoint(config.trainer.activation_checkpoint);
-  model->allocate(Exec(), config.trainer.dtype, static_cast<std::uint64_t>(config.seed));
+  model->allocate(Exec(), config.trainer.precision, static_cast<std::uint64_t>(config.seed));
 
   Box const tile = get_domain_manager(*model).input().box(mesh.spatial.rank());
   // As many batches ahead as that many workers would prefetch, though one thread reads them.

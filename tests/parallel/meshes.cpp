@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -23,6 +24,7 @@ struct Trial {
   ModelConfig model;
   index_t batch = 2; ///< of all data ranks together
   int steps = 1;
+  Precision precision = DType::float64;
 };
 
 struct Result {
@@ -40,9 +42,10 @@ double length(std::vector<double> const& a)
 }
 
 /// Samples [first, first + count) of a field.
-Array samples(Tiling const& tiling, int rank, index_t channels, std::uint64_t stream, index_t first, index_t count)
+Array samples(DType dtype, Tiling const& tiling, int rank, index_t channels, std::uint64_t stream, index_t first,
+              index_t count)
 {
-  return tile_of_field(DType::float64, tiling, rank, first + count, channels, stream).rows(first, count);
+  return tile_of_field(dtype, tiling, rank, first + count, channels, stream).rows(first, count);
 }
 
 /// Steps of AdamW on mean squared error. Every rank gets the whole result.
@@ -53,7 +56,8 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
   auto const model = make_model(trial.model);
   parallelise(*model, mesh, parallelism);
   model->set_activation_checkpoint(checkpoint);
-  model->allocate(exec, DType::float64, 3);
+  model->allocate(exec, trial.precision, 3);
+  DType const dtype = trial.precision.parameters;
   auto& parameters = model->parameters();
   auto const manager = get_domain_manager(*model);
   index_t const share = trial.batch / mesh.data.size(), first = share * mesh.data.rank();
@@ -67,10 +71,11 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     ctx.step = static_cast<std::uint64_t>(step);
     auto const stream = static_cast<std::uint64_t>(2 * step);
     int const me = manager.ranks().rank();
-    Var const y =
-        model->forward(ctx, Var(samples(manager.input(), me, trial.model.input_channels(), stream + 1, first, share)));
+    Var const y = model->forward(
+        ctx, Var(samples(dtype, manager.input(), me, trial.model.input_channels(), stream + 1, first, share)));
     auto const out = y.value().to_host(exec);
-    auto seed = samples(manager.output(), me, trial.model.output_channels(), stream + 2, first, share).to_host(exec);
+    auto seed =
+        samples(dtype, manager.output(), me, trial.model.output_channels(), stream + 2, first, share).to_host(exec);
     double const count = static_cast<double>(trial.batch * manager.output().height() * manager.output().width() *
                                              trial.model.output_channels());
     double loss = 0;
@@ -83,7 +88,7 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     result.losses.push_back(loss);
     if (step > 0) // once the sums follow the backward pass, from then on they go beside it
       gradients.overlap(parameters);
-    tape.backward(exec, y, Array::from_host(DType::float64, y.value().shape(), seed));
+    tape.backward(exec, y, Array::from_host(dtype, y.value().shape(), seed));
     gradients.collect(exec, parameters);
     if (step == 0) {
       auto const mine = gather_spatial(exec, y.value(), manager, manager.output()).to_host(exec);
@@ -98,7 +103,7 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
       double squares = 0;
       for (auto const& g : result.gradients)
         squares += length(g) * length(g);
-      EXPECT_NEAR(gradients.norm(exec) / std::sqrt(squares), 1, 1e-12);
+      EXPECT_NEAR(gradients.norm(exec) / std::sqrt(squares), 1, dtype == DType::float64 ? 1e-12 : 1e-5);
     }
     optimizer.step(exec, parameters, gradients, 1e-3, 1);
   }
@@ -137,6 +142,40 @@ double largest_difference(std::vector<double> const& a, std::vector<double> cons
   return largest;
 }
 
+/// Of everything together: outputs, gradients, losses.
+std::array<double, 3> errors(Result const& got, Result const& exact)
+{
+  auto const error = [](std::vector<double> const& a, std::vector<double> const& b) {
+    EXPECT_EQ(a.size(), b.size());
+    auto d = a;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+      d[i] -= b[i];
+    return length(d) / length(b);
+  };
+  std::vector<double> gradients, exact_gradients;
+  for (auto const& g : got.gradients)
+    gradients.insert(gradients.end(), g.begin(), g.end());
+  for (auto const& g : exact.gradients)
+    exact_gradients.insert(exact_gradients.end(), g.begin(), g.end());
+  return {error(got.output, exact.output), error(gradients, exact_gradients), error(got.losses, exact.losses)};
+}
+
+/// Mixed precision rounds other numbers on every mesh: each mesh must come as close to float64 as one rank does.
+void expect_as_accurate(Trial const& trial, Result const& many, Result const& one)
+{
+  Trial exact_trial = trial;
+  exact_trial.precision = DType::float64;
+  auto const exact = reference(exact_trial);
+  auto const error = errors(many, exact), of_one = errors(one, exact);
+  EXPECT_LE(error[0], 1.2 * of_one[0]);
+  EXPECT_LE(error[1], 1.2 * of_one[1]);
+  EXPECT_LE(error[2], 5e-3);
+  EXPECT_GE(error[0], 1e-4) << "were the fields bfloat16 at all?";
+  if (Communicator::world().rank() == 0)
+    std::printf("    errors of output %.1e (one rank %.1e), gradients %.1e (%.1e), losses %.1e (%.1e)\n", error[0],
+                of_one[0], error[1], of_one[1], error[2], of_one[2]);
+}
+
 void compare(Trial const& trial, Result const& one, ParallelismConfig const& parallelism, bool checkpoint)
 {
   auto const world = Communicator::world();
@@ -146,6 +185,8 @@ void compare(Trial const& trial, Result const& one, ParallelismConfig const& par
                            " x " + std::to_string(parallelism.domain[1]);
   SCOPED_TRACE(name);
   Result const many = train(trial, parallelism, world, checkpoint);
+  if (trial.precision.fields == DType::bfloat16)
+    return expect_as_accurate(trial, many, one);
   double whole = 0;
   for (auto const& g : one.gradients)
     whole += length(g) * length(g);
@@ -200,13 +241,13 @@ std::vector<ParallelismConfig> meshes(bool all)
 }
 
 /// On each mesh of these ranks, with and without activation checkpoints in turn.
-void compare_all(ModelConfig const& model, int steps, bool every_mesh = true)
+void compare_all(ModelConfig const& model, int steps, bool every_mesh = true, Precision precision = DType::float64)
 {
   std::map<index_t, Result> references;
   bool checkpoint = false;
   for (auto const& mesh : meshes(every_mesh)) {
     int const data = Communicator::world().size() / mesh.group_size();
-    Trial const trial{model, std::max(2, data), steps};
+    Trial const trial{model, std::max(2, data), steps, precision};
     auto known = references.find(trial.batch);
     if (known == references.end())
       known = references.emplace(trial.batch, reference(trial)).first;
@@ -229,6 +270,12 @@ TEST(Meshes, CrossFormerWithMirrorPadding)
   auto m = many_heads(ModelConfig::Type::crossformer);
   m.padding.mode = PaddingConfig::Mode::mirror;
   compare_all(m, 2, false);
+}
+
+TEST(Meshes, MixedPrecision)
+{
+  if (Communicator::world().size() <= 4) // more ranks have no other kind of mesh
+    compare_all(many_heads(ModelConfig::Type::wxformer), 3, false, Precision::mixed());
 }
 
 TEST(Meshes, CrossFormerWithBilinearDecoderAndNoSpectralNorm)

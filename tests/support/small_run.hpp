@@ -103,7 +103,7 @@ struct SmallWorld {
     plan.config.history_len = config.data.history_len = 2;
 
     auto& t = config.trainer;
-    t.dtype = DType::float64;
+    t.precision = DType::float64;
     t.learning_rate = 0.01;
     t.adamw.weight_decay = 0.01;
     t.epochs = 2;
@@ -214,7 +214,7 @@ struct SmallRun {
   Model& allocated()
   {
     parallelise(model, mesh, {});
-    model.allocate(Exec(), world.config.trainer.dtype, 3);
+    model.allocate(Exec(), world.config.trainer.precision, 3);
     return model;
   }
   static ParallelismConfig parallelism(int rows, int columns)

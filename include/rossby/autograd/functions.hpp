@@ -2,6 +2,9 @@
 /// \file
 /// Differentiable functions: each runs its kernel and, when the context records, puts the adjoint on the tape. Plans
 /// (index maps, stencils) are referred to, not copied: they must outlive the backward pass.
+///
+/// Fields may be bfloat16 while parameters are float32: products then take rounded weights, sums are made in float32,
+/// and parameters' gradients arrive in float32.
 
 #include <rossby/autograd/tape.hpp>
 #include <rossby/dist/box_map.hpp>
@@ -11,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,12 +37,14 @@ struct ConvBranch {
 
 /// x [..., in] -> [..., out].
 Var linear(Context&, Var const& x, Weight const&);
-/// All branches side by side in the channels of one result [B, rows, cols, sum of out]; x carries the border.
-Var convolution(Context&, Var const& x, std::vector<ConvBranch> const&, index_t rows, index_t cols);
+/// All branches side by side in the channels of one result [B, rows, cols, sum of out]; x carries the border. The
+/// result is of x's type unless `result` says that it be left in the type of the sums.
+Var convolution(Context&, Var const& x, std::vector<ConvBranch> const&, index_t rows, index_t cols,
+                std::optional<DType> result = {});
 /// convolution(map_cells(x)) for a map that gives x its border. What needs nothing of other ranks is computed while
 /// messages are under way, in both passes.
 Var map_convolution(Context&, BoxMap const& border, Var const& x, std::vector<ConvBranch> const&, index_t rows,
-                    index_t cols);
+                    index_t cols, std::optional<DType> result = {});
 Var channel_norm(Context&, Var const& x, Var const& gain, Var const& bias, double eps);
 /// Group norm over the tiles of `group`. x: [B, rows, cols, C].
 Var group_norm(Context&, Communicator const& group, Var const& x, index_t groups, double eps, Var const& gain,
@@ -47,6 +53,8 @@ Var activation(Context&, ops::Activation, Var const& x);
 /// Dropout in training mode; `x` itself otherwise or when p is 0. x: [B, cells, C].
 Var dropout(Context&, std::string const& layer, double p, ops::GlobalNumbers const& cells, ops::ChannelShare,
             Var const& x);
+/// x in another type; x itself when it has it.
+Var cast(Context&, Var const& x, DType);
 Var add(Context&, Var const& a, Var const& b);
 /// Channels of `a`, then of `b`.
 Var concatenate(Context&, Var const& a, Var const& b);

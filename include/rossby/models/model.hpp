@@ -6,6 +6,7 @@
 #include <rossby/comm/communicator.hpp>
 #include <rossby/dist/tiling.hpp>
 #include <rossby/models/config.hpp>
+#include <rossby/models/precision.hpp>
 #include <rossby/models/spatial_plan.hpp>
 #include <rossby/nn/weights.hpp>
 
@@ -41,7 +42,7 @@ public:
   void set_layout(ModelLayout const&);
   /// Plans how data moves between the tiles of the layout, then stores the parameters, each rank its part, with their
   /// initial values. Call it once. Collective over the ranks of the layout.
-  void allocate(Exec const&, DType, std::uint64_t seed);
+  void allocate(Exec const&, Precision const&, std::uint64_t seed);
 
   /// How the ranks of the spatial group share the input grid and the output grid. After allocate().
   virtual Tiling const& input_tiling() const = 0;
@@ -62,6 +63,7 @@ protected:
 
   Parameters parameters_;
   ModelLayout layout_;
+  Precision precision_;
   StageObserver observer_;
   bool activation_checkpoint_ = false;
 };

@@ -38,7 +38,8 @@ private:
 class FinalBlock {
 public:
   FinalBlock(WeightBook&, std::string const& name, Upsampling, index_t in, index_t out);
-  Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x) const;
+  /// The result is of type `result`: x's, or the type of the sums.
+  Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x, DType result) const;
 
 private:
   Upsampling kind_;

@@ -31,14 +31,16 @@ Box reach(std::vector<ConvShape> const&, Box const& input, index_t rows, index_t
 /// y[b, i, j, channel0 + o] = bias[o] + scale sum_{p,q,c} w[o,p,q,c] x[b, offset + i stride + p, offset + j stride + q,
 /// c] for the part's cells (i, j). x: [B, H, W, in], w: [out, kernel, kernel, in], y: [B, H', W', channel0 + out or
 /// more]. `bias` may be empty.
+/// With x in bfloat16, weights and bias are float32 and y is bfloat16 or, not rounded, float32; products take weights
+/// rounded to x's type and add up in float32.
 void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias,
                   Array const& y, index_t channel0, Part const&);
 
-/// Adds into dx (shape of x) what the part's cells of dy give.
+/// Adds into dx (shape of x, of the wide type) what the part's cells of dy give.
 void conv_input_backward(Exec const&, ConvShape, Array const& w, double scale, Array const& dy, index_t channel0,
                          Array const& dx, Part const&);
 
-/// Adds into dw (the gradient of the scaled weight) and dbias, each unless empty.
+/// Adds into dw (the gradient of the scaled weight) and dbias, of the wide type, each unless empty. dy is of x's type.
 void conv_weight_backward(Exec const&, ConvShape, Array const& x, Array const& dy, index_t channel0, Array const& dw,
                           Array const& dbias, std::function<void()> const& meanwhile = {});
 

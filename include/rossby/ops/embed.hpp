@@ -24,14 +24,16 @@ bool embed_suits(std::vector<ConvShape> const&);
 
 /// The same result as conv_forward for every branch, in steps: the biases, then the terms of every cell of x, part by
 /// part. A part counts in strides: row i and column j stand for the input's rows and columns from i stride and j stride
-/// on, before the next ones. x: [B, rows * stride, cols * stride, in].
+/// on, before the next ones. x: [B, rows * stride, cols * stride, in]. Because y grows term by term, it is of the wide
+/// type of x.
 void embed_biases(Exec const&, std::vector<EmbedBranch> const&, Array const& y);
 void embed_terms(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Array const& y, Part const&);
 /// All cells of x, and those of them that lie in `input`.
 Box embed_cells(Array const& x, std::vector<EmbedBranch> const&);
 Box embed_cells(Box const& input, std::vector<EmbedBranch> const&);
 
-/// Adds into dweight and dbias. The input's gradient is conv_input_backward's business: the entry of a model has none.
+/// Adds into dweight and dbias, for dy of x's type. The input's gradient is conv_input_backward's business: the entry
+/// of a model has none.
 void embed_backward(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Array const& dy);
 
 } // namespace rossby::ops

@@ -4,7 +4,7 @@
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/deck.hpp>
-#include <rossby/core/dtype.hpp>
+#include <rossby/models/precision.hpp>
 
 #include <string>
 
@@ -16,7 +16,7 @@ struct ApplyOptions {
   std::string output;  ///< written whole or not at all
   bool training = false;
   bool gradients = false;
-  DType dtype = DType::float32;
+  Precision precision; ///< files are written in that of the parameters
 };
 
 /// Writes `/output` (B, C_out, T_out, H, W) and, with gradients, `/loss` and `/grad/<name>` of the deck's loss. Reads

@@ -7,6 +7,7 @@
 #include <rossby/core/dtype.hpp>
 #include <rossby/data/config.hpp>
 #include <rossby/models/config.hpp>
+#include <rossby/models/precision.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/optim/schedule.hpp>
 #include <rossby/parallel/config.hpp>
@@ -25,7 +26,7 @@ namespace rossby {
 struct TrainerConfig {
   ParallelismConfig parallelism;
   bool activation_checkpoint = false;
-  DType dtype = DType::float32; ///< `dtype`, Rossby's own: float32 or float64
+  Precision precision; ///< from `dtype` (Rossby's own: float32 or float64), `amp` and `fsdp2_mp_policy`
 
   double learning_rate = 0;
   AdamWConfig adamw; ///< weight_decay; `adam_betas`, `adam_eps` are Rossby's own

@@ -52,13 +52,34 @@ TEST(TrainerConfig, Everything)
   EXPECT_EQ(c.clip.max_norm, 1.0);
   EXPECT_FALSE(c.save_all_metric_vars);
   EXPECT_EQ(c.num_epoch, 100000000);
-  EXPECT_EQ(c.dtype, DType::float64);
+  EXPECT_EQ(c.precision.parameters, DType::float64);
+}
+
+TEST(TrainerConfig, Precision)
+{
+  auto const precision = [](std::string const& keys) { return trainer("{" + least + ", " + keys + "}").precision; };
+  auto const plain = precision("amp: false");
+  EXPECT_EQ(plain.fields, DType::float32);
+  auto const mixed = precision("amp: true");
+  EXPECT_EQ(mixed.parameters, DType::float32);
+  EXPECT_EQ(mixed.fields, DType::bfloat16);
+  EXPECT_EQ(mixed.output, DType::float32);
+  auto const credit =
+      precision("amp: true, fsdp2_mp_policy: {param_dtype: bfloat16, reduce_dtype: fp32, output_dtype: bf16}");
+  EXPECT_EQ(credit.fields, DType::bfloat16);
+  EXPECT_EQ(credit.output, DType::bfloat16);
+  auto const wide = precision("amp: true, fsdp2_mp_policy: {param_dtype: float32}");
+  EXPECT_EQ(wide.fields, DType::float32);
+  EXPECT_EQ(wide.output, DType::float32);
 }
 
 TEST(TrainerConfig, Refusals)
 {
   std::vector<std::pair<std::string, char const*>> const cases{
-      {"amp: true", "trainer.amp: is true"},
+      {"amp: true, dtype: float64", "trainer.amp: is true, but trainer.dtype is float64"},
+      {"amp: true, fsdp2_mp_policy: {param_dtype: float16}", "trainer.fsdp2_mp_policy.param_dtype: unknown value"},
+      {"amp: true, fsdp2_mp_policy: {reduce_dtype: bf16}", "sums over ranks are made in float32"},
+      {"amp: true, fsdp2_mp_policy: {parm_dtype: bf16}", "did you mean 'param_dtype'"},
       {"parallelism: {data: dpp}", "did you mean 'ddp'"},
       {"parallelism: {dat: ddp}", "did you mean 'data'"},
       {"parallelism: {domain: 0}", "trainer.parallelism.domain"},
