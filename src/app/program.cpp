@@ -6,6 +6,7 @@
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/core/version.hpp>
 #include <rossby/io/lock.hpp>
 
 #include <fmt/format.h>
@@ -23,7 +24,8 @@ constexpr double patience = 3;
 
 std::string version_text()
 {
-  return fmt::format("rossby {} (Kokkos on {}, {})", ROSSBY_VERSION, Exec::name(), message_passing());
+  return fmt::format("rossby {} (sources {}, Kokkos on {}, {})", version(), source_hash(), Exec::name(),
+                     message_passing());
 }
 
 /// Ranks that run different programs, or do different things, would wait for each other for ever.
@@ -32,7 +34,8 @@ void expect_same_program(Communicator const& world, int argc, char** argv)
   std::string arguments;
   for (int i = 1; i < argc; ++i)
     arguments += std::string(argv[i]) + '\n';
-  expect_same(world, "rossby", "version of this program", ROSSBY_VERSION, "give all ranks the same program");
+  expect_same(world, "rossby", "version of this program", fmt::format("{} of sources {}", version(), source_hash()),
+              "give all ranks the same program", Quote::both);
   expect_same(world, "rossby", "command line", arguments, "start all ranks with the same arguments");
 }
 

@@ -31,22 +31,25 @@ void agree(Communicator const& ranks, std::optional<Error> const& mine)
 }
 
 void expect_same(Communicator const& ranks, std::string const& where, std::string const& what, std::string const& mine,
-                 std::string const& fix)
+                 std::string const& fix, Quote quote)
 {
-  auto const all = ranks.all_gather(fmt::format("{:016x}", hash_of(mine)));
+  bool const quoted = quote == Quote::both;
+  auto const all = ranks.all_gather(quoted ? mine : fmt::format("{:016x}", hash_of(mine)));
   constexpr std::size_t named = 8;
-  std::string others;
+  std::string others, theirs; // of the first that differs
   std::size_t count = 0;
   for (std::size_t r = 1; r < all.size(); ++r)
-    if (all[r] != all[0] && ++count <= named)
+    if (all[r] != all[0] && ++count <= named) {
+      theirs = theirs.empty() ? all[r] : theirs;
       others += fmt::format("{}{}", others.empty() ? "" : ", ", r);
+    }
   if (count == 0)
     return;
   if (count > named)
     others += fmt::format(" and {} more", count - named);
   fail(where,
-       fmt::format("rank{} {} of {} {} another {} than rank 0", count == 1 ? "" : "s", others, all.size(),
-                   count == 1 ? "has" : "have", what),
+       fmt::format("rank{} {} of {} {} another {} than rank 0{}", count == 1 ? "" : "s", others, all.size(),
+                   count == 1 ? "has" : "have", what, quoted ? fmt::format(": {}, not {}", theirs, all[0]) : ""),
        fix);
 }
 

@@ -1,6 +1,7 @@
 #include <rossby/train/checkpoint.hpp>
 
 #include <rossby/comm/agree.hpp>
+#include <rossby/core/version.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
@@ -138,7 +139,7 @@ void seal(std::string const& path, std::vector<Field> const& fields, std::vector
   for (std::size_t k = 0; k < fields.size(); ++k)
     file.write_attribute(fields[k].name, "checksum", sums[k]);
   file.write_attribute("/", "rossby_checkpoint", format_version);
-  file.write_attribute("/", "rossby_version", std::string(ROSSBY_VERSION));
+  file.write_attribute("/", "rossby_version", std::string(version()));
   file.close();
 }
 

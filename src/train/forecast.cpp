@@ -3,6 +3,7 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
+#include <rossby/core/version.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/forecast_writer.hpp>
@@ -185,7 +186,7 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   std::vector<ForecastVariable> variables;
   collectively(world, [&] { variables = forecast_variables(config.inference->output, data, times.front()); });
   OneForecast one(config, *model, rollout, data, mesh.spatial, variables,
-                  fmt::format("Rossby {} with weights of {}", ROSSBY_VERSION, result.checkpoint));
+                  fmt::format("Rossby {} with weights of {}", version(), result.checkpoint));
   std::size_t const ranks = static_cast<std::size_t>(mesh.data.size()),
                     rank = static_cast<std::size_t>(mesh.data.rank());
   std::size_t const mine = (times.size() - std::min(times.size(), rank) + ranks - 1) / ranks;

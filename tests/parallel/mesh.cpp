@@ -83,6 +83,12 @@ TEST(Agree, RanksThatDifferFromTheFirstAreNamed)
     EXPECT_EQ(e.problem(), "rank " + last + " of " + all + " has another deck than rank 0");
     EXPECT_EQ(e.fix(), "mend it");
   }
+  try {
+    expect_same(world, "rossby", "version", world.rank() == world.size() - 1 ? "2" : "1", "", Quote::both);
+    ADD_FAILURE() << "no error on rank " << world.rank();
+  } catch (Error const& e) {
+    EXPECT_EQ(e.problem(), "rank " + last + " of " + all + " has another version than rank 0: 2, not 1");
+  }
   std::string others;
   for (int r = 1; r < world.size(); ++r)
     others += (r > 1 ? ", " : "") + std::to_string(r);

@@ -34,9 +34,11 @@ template <class F> void on_first_rank(Communicator const& ranks, F&& f)
   });
 }
 
-/// Throws on every rank when not all of them have the same text, naming those that differ from rank 0. Compares hashes.
-/// `what` is what the text is: "deck". Collective.
+enum class Quote { neither, both };
+/// Throws on every rank when not all of them have the same text, naming those that differ from rank 0; with
+/// Quote::both, for short texts, the message has theirs and that of rank 0. `what` is what the text is: "deck".
+/// Collective.
 void expect_same(Communicator const&, std::string const& where, std::string const& what, std::string const& mine,
-                 std::string const& fix);
+                 std::string const& fix, Quote = Quote::neither);
 
 } // namespace rossby
