@@ -148,20 +148,23 @@ Var map_convolution(Context& ctx, BoxMap const& border, Var const& x, std::vecto
   if (y.needs_grad())
     ctx.tape->record(
         "map_convolution", y,
-        [plan = &border, x, bordered, branches, y](Exec const& exec) {
-          Array const dy = y.grad().cast(exec, bordered.dtype());
+        [plan = &border, x, saved = bordered, branches, y](Exec const& exec) mutable {
+          DType const dtype = saved.dtype();
+          Array dy = y.grad().cast(exec, dtype);
           if (!x.needs_grad())
-            return branches.weight_backward(exec, bordered, dy, nullptr);
+            return branches.weight_backward(exec, saved, dy, nullptr);
           // Sums to the end: a cell's gradient is rounded once, when all ranks have added to it.
-          DType const dtype = wide_dtype(bordered.dtype());
-          Array const sum = Array::zeros(exec, dtype, bordered.shape()), dx = Array::empty(dtype, x.value().shape());
-          std::optional<IndexMap::Movement> sent;
-          auto const meanwhile = [&] { sent->progress(); };
+          Array const sum = Array::zeros(exec, wide_dtype(dtype), saved.shape());
+          std::optional<IndexMap::Returning> returning;
+          auto const meanwhile = [&] { returning->progress(); };
           branches.input_backward(exec, dy, sum, plan->local, meanwhile,
-                                  [&] { sent.emplace(plan->map.start_adjoint(exec, as_cells(sum), as_cells(dx))); });
-          branches.weight_backward(exec, bordered, dy, meanwhile);
-          sent->finish();
-          x.accumulate(exec, dx.cast(exec, bordered.dtype()));
+                                  [&] { returning.emplace(plan->map.start_adjoint(exec, as_cells(sum))); });
+          branches.weight_backward(exec, saved, dy, meanwhile);
+          dy = saved = Array(); // what is done with makes room for dx
+          y.drop_grad();
+          Array const dx = Array::empty(sum.dtype(), x.value().shape());
+          returning->finish(as_cells(dx));
+          x.accumulate(exec, dx.cast(exec, dtype));
         },
         bordered.bytes());
   return y;

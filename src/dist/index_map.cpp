@@ -222,69 +222,76 @@ std::vector<Communicator::Message> IndexMap::messages(std::vector<Neighbour> con
   return list;
 }
 
-IndexMap::Movement::Movement(IndexMap const& map, Exec const& exec, bool adjoint, Array const& from, Array const& to)
-    : map_(&map), exec_(exec), adjoint_(adjoint)
+IndexMap::Coming IndexMap::start(Exec const& exec, Array const& x, Array const& y) const
 {
-  index_t const batch = from.extent(0), channels = from.shape().back();
-  from_ = from.reshaped({batch, adjoint ? map.targets_ : map.sources_, channels});
-  to_ = to.reshaped({batch, adjoint ? map.sources_ : map.targets_, channels});
-  sending_ = Array::empty(from.dtype(), {adjoint ? map.received_ : map.sent_, batch, channels});
-  coming_ = Array::empty(from.dtype(), {adjoint ? map.sent_ : map.received_, batch, channels});
-}
-
-IndexMap::Movement IndexMap::start(Exec const& exec, Array const& x, Array const& y) const
-{
-  Movement m(*this, exec, false, x, y);
-  index_t const batch = m.from_.extent(0), channels = m.from_.extent(2);
+  index_t const batch = x.extent(0), channels = x.shape().back();
+  Array const in = x.reshaped({batch, sources_, channels});
+  Coming c;
+  c.map_ = this;
+  c.exec_ = exec;
+  c.y_ = y.reshaped({batch, targets_, channels});
+  c.sending_ = Array::empty(x.dtype(), {sent_, batch, channels});
+  c.coming_ = Array::empty(x.dtype(), {received_, batch, channels});
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (sent_ > 0)
-      pack<T>(exec, send_list_.view(), m.from_.view<T, 3>(), m.sending_.view<T, 3>());
-    m.exchange_ = group_.start(exec, messages(send_to_, m.sending_, batch, channels),
-                               messages(receive_from_, m.coming_, batch, channels));
-    move_local<T>(exec, from_.view(), sources_, m.from_.view<T, 3>(), m.to_.view<T, 3>());
+      pack<T>(exec, send_list_.view(), in.view<T, 3>(), c.sending_.view<T, 3>());
+    c.exchange_ = group_.start(exec, messages(send_to_, c.sending_, batch, channels),
+                               messages(receive_from_, c.coming_, batch, channels));
+    move_local<T>(exec, from_.view(), sources_, in.view<T, 3>(), c.y_.view<T, 3>());
   });
-  return m;
+  return c;
 }
 
-IndexMap::Movement IndexMap::start_adjoint(Exec const& exec, Array const& dy, Array const& dx) const
+void IndexMap::Coming::finish()
 {
-  Movement m(*this, exec, true, dy, dx);
-  index_t const batch = m.from_.extent(0), channels = m.from_.extent(2);
+  exchange_.wait();
+  if (map_->received_ == 0)
+    return;
+  dispatch(y_.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    unpack<T>(exec_, map_->remote_targets_.view(), map_->from_.view(), map_->sources_, coming_.view<T, 3>(),
+              y_.view<T, 3>());
+  });
+}
+
+IndexMap::Returning IndexMap::start_adjoint(Exec const& exec, Array const& dy) const
+{
+  index_t const batch = dy.extent(0), channels = dy.shape().back();
+  Returning r;
+  r.map_ = this;
+  r.exec_ = exec;
+  r.dy_ = dy.reshaped({batch, targets_, channels});
+  r.sending_ = Array::empty(dy.dtype(), {received_, batch, channels});
+  r.coming_ = Array::empty(dy.dtype(), {sent_, batch, channels});
   dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     if (received_ > 0)
       sum_targets<T, true>(exec, targets_of_received_.start.view(), targets_of_received_.position.view(),
-                           m.from_.view<T, 3>(), m.sending_.view<T, 3>());
+                           r.dy_.view<T, 3>(), r.sending_.view<T, 3>());
   });
-  m.exchange_ = group_.start(exec, messages(receive_from_, m.sending_, batch, channels),
-                             messages(send_to_, m.coming_, batch, channels));
-  return m;
+  r.exchange_ = group_.start(exec, messages(receive_from_, r.sending_, batch, channels),
+                             messages(send_to_, r.coming_, batch, channels));
+  return r;
 }
 
-void IndexMap::Movement::finish()
+void IndexMap::Returning::finish(Array const& dx)
 {
-  auto const& m = *map_;
-  dispatch(from_.dtype(), [&](auto tag) {
+  Array const down = dx.reshaped({dy_.extent(0), map_->sources_, dy_.extent(2)});
+  dispatch(dx.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (adjoint_)
-      sum_targets<T, false>(exec_, m.targets_of_source_.start.view(), m.targets_of_source_.position.view(),
-                            from_.view<T, 3>(), to_.view<T, 3>());
+    sum_targets<T, false>(exec_, map_->targets_of_source_.start.view(), map_->targets_of_source_.position.view(),
+                          dy_.view<T, 3>(), down.view<T, 3>());
     exchange_.wait();
-    if (adjoint_ && m.sent_ > 0)
-      add_returned<T>(exec_, m.sends_of_source_.start.view(), m.sends_of_source_.position.view(), coming_.view<T, 3>(),
-                      to_.view<T, 3>());
-    if (!adjoint_ && m.received_ > 0)
-      unpack<T>(exec_, m.remote_targets_.view(), m.from_.view(), m.sources_, coming_.view<T, 3>(), to_.view<T, 3>());
+    if (map_->sent_ > 0)
+      add_returned<T>(exec_, map_->sends_of_source_.start.view(), map_->sends_of_source_.position.view(),
+                      coming_.view<T, 3>(), down.view<T, 3>());
   });
 }
 
 void IndexMap::apply(Exec const& exec, Array const& x, Array const& y) const { start(exec, x, y).finish(); }
 
-void IndexMap::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
-{
-  start_adjoint(exec, dy, dx).finish();
-}
+void IndexMap::adjoint(Exec const& exec, Array const& dy, Array const& dx) const { start_adjoint(exec, dy).finish(dx); }
 
 std::size_t IndexMap::bytes_sent(index_t channels, DType dtype) const
 {

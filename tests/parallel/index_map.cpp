@@ -175,10 +175,10 @@ void check(Communicator const& world, Tiling const& tiling, Wanted const& wanted
         std::fill_n(only_others.begin() + (b * targets + t) * channels, channels, 7);
   Array const growing = Array::from_host(DType::float64, at_target, only_others),
               in_steps = unwritten(DType::float64, at_source);
-  auto back = map.start_adjoint(exec, growing, in_steps);
+  auto back = map.start_adjoint(exec, growing);
   growing.copy_from_host(exec, dy);
   back.progress();
-  back.finish();
+  back.finish(in_steps);
   EXPECT_EQ(in_steps.to_host(), dx.to_host());
 
   Array const narrow = field.cast(exec, DType::float32), narrow_y = unwritten(DType::float32, at_target);

@@ -31,13 +31,14 @@ public:
   /// dx[b, s, :] = sum over the targets of s, on all ranks, of dy[b, t, :], in a fixed order.
   void adjoint(Exec const&, Array const& dy, Array const& dx) const;
 
-  class Movement;
+  class Coming;
+  class Returning;
   /// apply() in two steps: after this one, kernels on the same Exec see the targets that this rank has the sources of,
   /// and those that are zero. The others are under way until finish(). `x` may change in between.
-  Movement start(Exec const&, Array const& x, Array const& y) const;
+  Coming start(Exec const&, Array const& x, Array const& y) const;
   /// adjoint() in two steps: this one sends what the targets of other ranks' sources got, which must be complete. The
-  /// other elements of `dy` have until finish().
-  Movement start_adjoint(Exec const&, Array const& dy, Array const& dx) const;
+  /// other elements of `dy` have until finish(dx).
+  Returning start_adjoint(Exec const&, Array const& dy) const;
 
   /// Bytes this rank sends in `apply` for one sample, and receives in `adjoint`.
   std::size_t bytes_sent(index_t channels, DType) const;
@@ -64,8 +65,8 @@ private:
   Lists targets_of_source_, targets_of_received_, sends_of_source_; ///< for the adjoint
 };
 
-/// Cells on their way. The map must outlive it; finish() must be called, once.
-class IndexMap::Movement {
+/// What start() began. The map must outlive it; finish() must be called, once.
+class IndexMap::Coming {
 public:
   /// Lets messages move on: for the host to call now and then while it has other work.
   void progress() { exchange_.progress(); }
@@ -73,13 +74,23 @@ public:
 
 private:
   friend class IndexMap;
-  Movement(IndexMap const&, Exec const&, bool adjoint, Array const& x, Array const& y);
-
   IndexMap const* map_;
   Exec exec_;
-  bool adjoint_;
-  Array from_, to_;        ///< [B, cells, C]
-  Array sending_, coming_; ///< [cells, B, C]
+  Array y_, sending_, coming_; ///< [B, targets, C], buffers
+  Communicator::Exchange exchange_;
+};
+
+/// What start_adjoint() began, likewise.
+class IndexMap::Returning {
+public:
+  void progress() { exchange_.progress(); }
+  void finish(Array const& dx);
+
+private:
+  friend class IndexMap;
+  IndexMap const* map_;
+  Exec exec_;
+  Array dy_, sending_, coming_; ///< [B, targets, C], buffers
   Communicator::Exchange exchange_;
 };
 
