@@ -195,6 +195,24 @@ TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
   }
 }
 
+// What convolutions compute while a border is under way: all of the tile, and no cell of others.
+TEST(SpatialPlan, LocalBoxesHoldTheTileAndNothingOfOthers)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    for (int k = 0; k < 5; ++k) {
+      Tiling const& t = p.tiled.level(k);
+      Box const tile = p.tiled.tile(t), local = p.tiled.border(k).local;
+      EXPECT_EQ(intersect(local, {1, 1 + tile.rows(), 1, 1 + tile.cols()}).cells(), tile.cells());
+      for (index_t i = local.row0; i < local.row1; ++i)
+        for (index_t j = local.col0; j < local.col1; ++j) {
+          index_t const row = tile.row0 - 1 + i, col = tile.col0 - 1 + j;
+          bool const inside = row >= 0 && col >= 0 && row < t.height() && col < t.width();
+          EXPECT_TRUE(!inside || t.owner(row, col) == p.rank());
+        }
+    }
+  });
+}
+
 TEST(SpatialPlan, DoublingIsABilinearResizeWithAZeroBorder)
 {
   for_each_process_grid(odd_grid(), [](Plans const& p) {
