@@ -80,7 +80,7 @@ std::vector<Array> UnitShares::finish_gather(Exec const& exec, Gather& gather) c
   return list;
 }
 
-void UnitShares::reduce(Exec const& exec, std::vector<Array> const& gradients) const
+UnitShares::Sums UnitShares::start_sums(Exec const& exec, std::vector<Array> const& gradients) const
 {
   Array const ordered = Array::zeros(exec, mine_.dtype(), {elements_});
   index_t at = 0;
@@ -89,16 +89,23 @@ void UnitShares::reduce(Exec const& exec, std::vector<Array> const& gradients) c
       ordered.slice(at, shapes_[k]).copy_from(exec, gradients[k]);
     at += product(shapes_[k]);
   }
-  Array const by_rank = Array::empty(mine_.dtype(), {elements_}), sum = Array::empty(mine_.dtype(), mine_.shape());
+  Array const by_rank = Array::empty(mine_.dtype(), {elements_});
   dispatch_wide(mine_.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     move_runs<T>(exec, ordered_.view(), gathered_.view(), length_.view(), ordered.flat<T>(), by_rank.flat<T>());
   });
-  copies_.reduce_scatter_sum(exec, by_rank, sum, counts_);
-  at = 0;
+  Sums sums{Array::empty(mine_.dtype(), mine_.shape()), {}};
+  sums.exchange = copies_.start_reduce_scatter_sum(exec, by_rank, sums.mine, counts_);
+  return sums;
+}
+
+void UnitShares::finish_sums(Exec const& exec, Sums& sums) const
+{
+  sums.exchange.wait();
+  index_t at = 0;
   for (int const i : numbers_) {
     auto const& p = (*parameters_)[i];
-    p.var.accumulate(exec, sum.slice(at, p.value().shape()));
+    p.var.accumulate(exec, sums.mine.slice(at, p.value().shape()));
     at += p.value().size();
   }
 }
@@ -150,17 +157,26 @@ void ShardStore::leave(int unit, std::vector<Var> const& blocks) const
       blocks[static_cast<std::size_t>(i)].set_value(Array());
 }
 
-void ShardStore::reduce(Exec const& exec, int unit, std::vector<Var> const& blocks) const
+void ShardStore::start_sums(Exec const& exec, int unit, std::vector<Var> const& blocks)
 {
-  for (auto const& shares : units_[static_cast<std::size_t>(unit)]) {
+  finish_sums(exec);
+  summed_ = static_cast<std::size_t>(unit);
+  for (auto const& shares : units_[summed_]) {
     std::vector<Array> gradients;
     for (int const i : shares.numbers()) {
       Var const& block = blocks[static_cast<std::size_t>(i)];
       gradients.push_back(block.grad());
       block.drop_grad();
     }
-    shares.reduce(exec, gradients);
+    sums_.push_back(shares.start_sums(exec, gradients));
   }
+}
+
+void ShardStore::finish_sums(Exec const& exec)
+{
+  for (std::size_t s = 0; s < sums_.size(); ++s)
+    units_[summed_][s].finish_sums(exec, sums_[s]);
+  sums_.clear();
 }
 
 } // namespace rossby

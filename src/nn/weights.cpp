@@ -178,7 +178,7 @@ public:
   void finish(Exec const& exec) override
   {
     add_spectral_gradients(exec, weights_, tensor_);
-    store_->reduce(exec, unit_, *blocks_);
+    store_->start_sums(exec, unit_, *blocks_);
   }
 
 private:
@@ -248,6 +248,8 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
   auto prepared = std::make_shared<PreparedWeights>();
   Parameters& p = *parameters_;
   auto const sigma = sigmas(ctx);
+  if (ctx.tape && p.shards()) // recorded before all units, so the last thing that the backward pass does
+    ctx.tape->record_always("sums of gradients", [store = p.shards()](Exec const& exec) { store->finish_sums(exec); });
   // Sharded parameters have variables of their own in every pass, with values only inside of units.
   auto const variables = std::make_shared<std::vector<Var>>();
   for (auto const& parameter : p.all())

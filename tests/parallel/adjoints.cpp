@@ -199,7 +199,8 @@ TEST_F(Adjoints, BlocksOfSharedParameters)
         std::vector<Array> up;
         for (auto const& b : blocks)
           up.push_back(random(b.shape()));
-        shares.reduce(exec_, up);
+        auto sums = shares.start_sums(exec_, up);
+        shares.finish_sums(exec_, sums);
         // All of them together are one operator.
         double dots[2] = {0, 0}, size = 0;
         auto const add = [](double& sum, Array const& a, Array const& b) {

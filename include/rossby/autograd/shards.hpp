@@ -27,9 +27,15 @@ public:
   Gather start_gather(Exec const&) const;
   /// The blocks, in the order of numbers(). Waits for them.
   std::vector<Array> finish_gather(Exec const&, Gather&) const;
-  /// Sums gradients of blocks (an empty one is zero) over the copies and adds this rank's shares to the stored
-  /// parameters' gradients.
-  void reduce(Exec const&, std::vector<Array> const& gradients) const;
+  /// Sums of gradients under way.
+  struct Sums {
+    Array mine;
+    Communicator::Exchange exchange;
+  };
+  /// Starts to sum gradients of blocks (an empty one is zero) over the copies. They are not needed any more.
+  Sums start_sums(Exec const&, std::vector<Array> const& gradients) const;
+  /// Adds this rank's shares of the sums to the stored parameters' gradients. Waits for them.
+  void finish_sums(Exec const&, Sums&) const;
 
 private:
   Parameters* parameters_;
@@ -43,7 +49,9 @@ private:
   IndexList length_;
 };
 
-/// All units of a model whose parameters are sharded. Entering a unit starts the gather of the one that follows.
+/// All units of a model whose parameters are sharded. Entering a unit starts the gather of the one that follows. The
+/// gradients of a unit are summed while the backward pass of the next one computes: besides what that one needs itself,
+/// memory holds the gradients of at most one unit.
 class ShardStore {
 public:
   ShardStore(Exec const&, Parameters&);
@@ -51,12 +59,17 @@ public:
   /// Makes the values of unit `unit` in `blocks`, which has a variable for every parameter.
   void enter(Exec const&, int unit, UnitScope::Direction, std::vector<Var> const& blocks);
   void leave(int unit, std::vector<Var> const& blocks) const;
-  /// Hands the gradients of `blocks` on to the stored parameters.
-  void reduce(Exec const&, int unit, std::vector<Var> const& blocks) const;
+  /// Hands the gradients of `blocks` on to the stored parameters, which have them after the next call, or after
+  /// finish_sums().
+  void start_sums(Exec const&, int unit, std::vector<Var> const& blocks);
+  /// At the end of a backward pass.
+  void finish_sums(Exec const&);
 
 private:
   std::vector<std::vector<UnitShares>> units_;
   std::vector<std::vector<UnitShares::Gather>> under_way_;
+  std::vector<UnitShares::Sums> sums_; ///< under way, of unit `summed_`
+  std::size_t summed_ = 0;
 };
 
 } // namespace rossby
