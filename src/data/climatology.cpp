@@ -3,6 +3,7 @@
 #include "field_reader.hpp"
 
 #include <rossby/core/error.hpp>
+#include <rossby/data/levels.hpp>
 
 #include <fmt/format.h>
 
@@ -24,16 +25,7 @@ std::vector<index_t> find_levels(std::vector<double> const& file, SchemaEntry co
   }
   if (numbered)
     return in_order;
-  std::vector<index_t> found;
-  for (double const wanted : entry.levels) {
-    auto const nearest = std::min_element(
-        file.begin(), file.end(), [&](double a, double b) { return std::fabs(a - wanted) < std::fabs(b - wanted); });
-    if (std::fabs(*nearest - wanted) > 1e-3 * std::max(1.0, std::fabs(wanted)))
-      fail(where, fmt::format("has no level {:g}; the nearest is {:g}", wanted, *nearest),
-           "make the climatology of the levels that the data block has");
-    found.push_back(nearest - file.begin());
-  }
-  return found;
+  return nearest_levels(file, entry.levels, same_level, where, "make the climatology of the levels of the data block");
 }
 } // namespace
 

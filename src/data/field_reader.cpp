@@ -1,6 +1,7 @@
 #include "field_reader.hpp"
 
 #include <rossby/core/error.hpp>
+#include <rossby/data/levels.hpp>
 
 #include <fmt/format.h>
 
@@ -55,22 +56,6 @@ bool same(std::vector<double> const& a, std::vector<double> const& b)
 }
 
 } // namespace
-
-std::vector<index_t> nearest_levels(std::vector<double> const& file, std::vector<double> const& wanted,
-                                    std::string const& where)
-{
-  std::vector<index_t> found;
-  for (double const w : wanted) {
-    auto const it = std::min_element(file.begin(), file.end(),
-                                     [w](double a, double b) { return std::fabs(a - w) < std::fabs(b - w); });
-    auto const i = static_cast<index_t>(it - file.begin());
-    if (std::find(found.begin(), found.end(), i) != found.end())
-      fail(where, fmt::format("two of the deck's levels are nearest to the file's level {:g}", *it),
-           "name each level of the file once");
-    found.push_back(i);
-  }
-  return found;
-}
 
 FieldReader::FieldReader(SourceConfig const& source, FieldGroup const& group)
     : source_(&source), group_(&group), files_(group.path, group.deck_key)
@@ -155,8 +140,8 @@ std::string const& FieldReader::read(SchemaEntry const& entry, Time t, Box const
   expect_grid(*file, entry.variable, grid);
   std::vector<index_t> levels{0};
   if (entry.is_3d)
-    levels = nearest_levels(file->levels(entry.variable), entry.levels,
-                            fmt::format("{}, variable {}", file->path(), entry.variable));
+    levels = nearest_levels(file->levels(entry.variable), entry.levels, any_distance,
+                            fmt::format("{}, variable {}", file->path(), entry.variable), "use the file's own levels");
   else if (entry.type != FieldType::fixed && file->levels(entry.variable).size() > 1)
     fail(fmt::format("{}, variable {}", file->path(), entry.variable),
          "has several levels, but is listed under vars_2D", fmt::format("list it under {}.vars_3D", group_->deck_key));

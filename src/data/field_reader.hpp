@@ -40,8 +40,4 @@ private:
 /// \throws Error when a variable lies on another grid; one without coordinates need only have the grid's size.
 void expect_same_grid(FieldFile&, std::string const& variable, Grid const&);
 
-/// The file's levels nearest to the wanted ones. \throws Error when two wanted levels get the same one.
-std::vector<index_t> nearest_levels(std::vector<double> const& file, std::vector<double> const& wanted,
-                                    std::string const& where);
-
 } // namespace rossby

@@ -2,6 +2,7 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/deck.hpp>
+#include <rossby/data/levels.hpp>
 #include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
@@ -10,32 +11,12 @@
 #include <cmath>
 #include <ctime>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace rossby {
 
 namespace {
-/// Positions in `entry` of the levels that the deck wants, matched to the nearest.
-std::vector<int> wanted_levels(SchemaEntry const& entry, OutputConfig::Variable const& wanted)
-{
-  std::vector<int> positions;
-  if (!wanted.levels) {
-    for (int i = 0; i < entry.n_levels(); ++i)
-      positions.push_back(i);
-    return positions;
-  }
-  for (double const level : *wanted.levels) {
-    auto const nearest = std::min_element(entry.levels.begin(), entry.levels.end(), [&](double a, double b) {
-      return std::fabs(a - level) < std::fabs(b - level);
-    });
-    if (nearest == entry.levels.end() || std::fabs(*nearest - level) > 1e-3 * std::max(1.0, std::fabs(level)))
-      fail("inference.output.variables", fmt::format("{} has no level {}", entry.key, level),
-           "use levels of the data block");
-    positions.push_back(static_cast<int>(nearest - entry.levels.begin()));
-  }
-  return positions;
-}
-
 std::map<std::string, std::string> attributes_of(std::string const& metadata, SchemaEntry const& entry, Dataset& data,
                                                  Time time)
 {
@@ -186,7 +167,12 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
     v.name =
         same_name > 1 ? sources[static_cast<std::size_t>(entry->source)].name + "_" + entry->variable : entry->variable;
     v.is_3d = entry->is_3d;
-    for (int const position : wanted_levels(*entry, choice)) {
+    std::vector<index_t> positions(entry->levels.size());
+    std::iota(positions.begin(), positions.end(), index_t(0));
+    if (choice.levels)
+      positions = nearest_levels(entry->levels, *choice.levels, same_level, "inference.output.variables, " + entry->key,
+                                 "use levels of the data block");
+    for (index_t const position : positions) {
       v.levels.push_back(entry->levels[static_cast<std::size_t>(position)]);
       v.channels.push_back(entry->first_channel + position);
     }

@@ -101,7 +101,7 @@ TEST_F(DataVariants, AllLevelsOfTheFileAndLevelsLast)
                 plan_of(deck(fmt::format(source, "levels: [29, 31], ", folder.path("t.nc"))), DataPlan::Use::training,
                         model(2, 0));
               }),
-              HasSubstr("nearest to the file's level 30"));
+              HasSubstr("nearest to its level 30"));
   EXPECT_THAT(message_of([&] {
                 plan_of(deck(fmt::format("time_coord: T, variables: {{prognostic: {{vars_2D: [v], path: {}}}}}",
                                          folder.path("t.nc"))),
