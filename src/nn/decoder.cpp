@@ -152,7 +152,7 @@ FinalBlock::FinalBlock(WeightBook& book, std::string const& name, Upsampling kin
 }
 
 Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid const& grid, Var const& x,
-                        DType result) const
+                        std::optional<DType> result) const
 {
   Weight const& w = weights[first_];
   switch (kind_) {

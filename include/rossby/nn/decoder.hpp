@@ -5,6 +5,7 @@
 #include <rossby/nn/weights.hpp>
 
 #include <array>
+#include <optional>
 #include <string>
 
 namespace rossby {
@@ -38,8 +39,9 @@ private:
 class FinalBlock {
 public:
   FinalBlock(WeightBook&, std::string const& name, Upsampling, index_t in, index_t out);
-  /// The result is of type `result`: x's, or the type of the sums.
-  Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x, DType result) const;
+  /// The result is of x's type unless `result` says that it be left in the type of the sums.
+  Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x,
+              std::optional<DType> result = {}) const;
 
 private:
   Upsampling kind_;
