@@ -47,7 +47,7 @@ for kind, rows in runs.items():
 
 echo
 echo "Memory and bytes, MiB: peak of a process, parameters with AdamW's moments, other arrays at their peak, sent a step"
-for run in "1" "2 ${mesh[domain]}" "4 trainer.parallelism.domain=4" "2 ${mesh[fsdp2]}" "4 ${mesh[fsdp2]}" "2 ${mesh[tensor]}" "2 ${mesh[data]}"; do
+for run in "1" "1 trainer.amp=true" "2 ${mesh[domain]}" "4 trainer.parallelism.domain=4" "2 ${mesh[fsdp2]}" "4 ${mesh[fsdp2]}" "2 ${mesh[tensor]}" "2 ${mesh[data]}"; do
   # shellcheck disable=SC2086
   crowded $run | "$ROSSBY_PYTHON" -c "
 import json, sys
