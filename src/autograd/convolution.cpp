@@ -67,8 +67,9 @@ public:
   void input_backward(Exec const& exec, Array const& dy, Array const& dx, Box const& local,
                       std::function<void()> const& meanwhile, F const& border_is_whole) const
   {
+    auto const list = in_ops(nullptr);
     auto const compute = [&](ops::Part const& part) {
-      for (auto const& b : in_ops(nullptr))
+      for (auto const& b : list)
         ops::conv_input_backward(exec, b.shape, b.weight, b.scale, dy, b.channel0, dx, part);
     };
     Box const inner = reach(local, dy);

@@ -179,12 +179,25 @@ template <class T> View<T, 2> channels_of(View<T, 2> cells, EmbedBranch const& b
                          Kokkos::make_pair(b.channel0, b.channel0 + b.out));
 }
 
-/// Calls f(line0, lines) for the blocks of a phase.
-template <class F> void for_each_block(Layout const& l, index_t block, F const& f)
-{
-  for (index_t line = 0; line < l.lines(); line += block)
-    f(line, std::min(block, l.lines() - line));
-}
+/// Room for one phase: its rows and the terms they make, a block of lines at a time, and its matrix.
+template <class W> struct Room {
+  Layout const& layout;
+  index_t block = layout.block(sizeof(W));
+  Array compact = Array::empty(dtype_of<W>(), {block, layout.depth() * layout.groups});
+  Array terms = Array::empty(dtype_of<W>(), {block * layout.groups, layout.terms});
+  Array matrix = Array::empty(dtype_of<W>(), {layout.terms, layout.depth()});
+
+  /// Calls f(first line, lines, their input rows [lines * groups, depth], room for their terms) for the phase's blocks.
+  template <class T, class F> void for_each_block(Exec const& exec, index_t phase, View<T, 4> x, F const& f) const
+  {
+    for (index_t line = 0; line < layout.lines(); line += block) {
+      index_t const lines = std::min(block, layout.lines() - line);
+      Array const rows = compact.rows(0, lines);
+      collect_rows<T>(exec, layout, phase, line, x, rows.view<W, 2>());
+      f(line, lines, rows_of<W>(rows, lines * layout.groups), terms.rows(0, lines * layout.groups).view<W, 2>());
+    }
+  }
+};
 
 } // namespace
 
@@ -236,10 +249,8 @@ void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> cons
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
-    index_t const block = l.block(sizeof(W));
-    Array const compact = Array::empty(dtype_of<W>(), {block, l.groups * l.depth()}),
-                terms = Array::empty(dtype_of<W>(), {block * l.groups, l.terms});
-    Array const matrix = Array::empty(dtype_of<W>(), {l.terms, l.depth()});
+    Room<W> const room{l};
+    auto const matrix = room.matrix.template view<W, 2>();
     std::vector<Array> weights;
     for (auto const& b : branches)
       weights.push_back(rounded_weights<T>(exec, b.weight));
@@ -247,16 +258,15 @@ void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> cons
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
         exchange_weights<W, true>(exec, l, j, phase, static_cast<W>(b.scale),
-                                  rows_of<W>(weights[static_cast<std::size_t>(j)], b.out), matrix.view<W, 2>());
+                                  rows_of<W>(weights[static_cast<std::size_t>(j)], b.out), matrix);
       }
-      for_each_block(l, block, [&](index_t line, index_t lines) {
-        Array const rows = compact.rows(0, lines), terms_here = terms.rows(0, lines * l.groups);
-        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<W, 2>());
-        gemm<W>(exec, 'N', 'T', 1, rows_of<W>(rows, lines * l.groups), matrix.view<W, 2>(), 0, terms_here.view<W, 2>());
-        add_terms<W>(exec, l, line, lines, terms_here.view<W, 2>(), y.view<W, 4>());
-        if (part.meanwhile)
-          part.meanwhile();
-      });
+      room.template for_each_block<T>(exec, phase, x.view<T, 4>(),
+                                      [&](index_t line, index_t lines, View<W, 2> rows, View<W, 2> terms) {
+                                        gemm<W>(exec, 'N', 'T', 1, rows, matrix, 0, terms);
+                                        add_terms<W>(exec, l, line, lines, terms, y.view<W, 4>());
+                                        if (part.meanwhile)
+                                          part.meanwhile();
+                                      });
     }
   });
 }
@@ -269,22 +279,19 @@ void embed_backward(Exec const& exec, Array const& x, std::vector<EmbedBranch> c
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
-    index_t const block = l.block(sizeof(W));
-    Array const compact = Array::empty(dtype_of<W>(), {block, l.groups * l.depth()}),
-                terms = Array::empty(dtype_of<W>(), {block * l.groups, l.terms});
-    Array const matrix = Array::empty(dtype_of<W>(), {l.terms, l.depth()});
+    Room<W> const room{l};
+    auto const matrix = room.matrix.template view<W, 2>();
     for (index_t phase = 0; phase < l.stride; ++phase) {
-      matrix.fill(exec, 0);
-      for_each_block(l, block, [&](index_t line, index_t lines) {
-        Array const rows = compact.rows(0, lines), part = terms.rows(0, lines * l.groups);
-        collect_rows<T>(exec, l, phase, line, x.view<T, 4>(), rows.view<W, 2>());
-        spread_terms<T>(exec, l, line, lines, dy.view<T, 4>(), part.view<W, 2>());
-        gemm<W>(exec, 'T', 'N', 1, part.view<W, 2>(), rows_of<W>(rows, lines * l.groups), 1, matrix.view<W, 2>());
-      });
+      room.matrix.fill(exec, 0);
+      room.template for_each_block<T>(exec, phase, x.view<T, 4>(),
+                                      [&](index_t line, index_t lines, View<W, 2> rows, View<W, 2> terms) {
+                                        spread_terms<T>(exec, l, line, lines, dy.view<T, 4>(), terms);
+                                        gemm<W>(exec, 'T', 'N', 1, terms, rows, 1, matrix);
+                                      });
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
         if (b.dweight)
-          exchange_weights<W, false>(exec, l, j, phase, W(1), rows_of<W>(b.dweight, b.out), matrix.view<W, 2>());
+          exchange_weights<W, false>(exec, l, j, phase, W(1), rows_of<W>(b.dweight, b.out), matrix);
       }
     }
     auto const cells = rows_of<T>(dy, dy.size() / dy.extent(3));

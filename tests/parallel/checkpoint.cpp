@@ -1,5 +1,6 @@
 // ranks: 2 3
 // A checkpoint that all ranks write together is the one that the first writes alone.
+#include "support/shared_folder.hpp"
 #include "support/small_run.hpp"
 
 #include <rossby/io/hdf5.hpp>
@@ -35,21 +36,7 @@ void expect_equal(io::Hdf5File const& a, io::Hdf5File const& b, std::string cons
 
 struct ParallelCheckpoint : ::testing::Test {
   Communicator all = Communicator::world();
-  std::string folder =
-      (std::filesystem::temp_directory_path() / ("rossby_checkpoint_" + std::to_string(all.size()))).string();
-  void SetUp() override
-  {
-    if (all.rank() == 0)
-      std::filesystem::create_directories(folder);
-    all.barrier();
-  }
-  void TearDown() override
-  {
-    all.barrier();
-    if (all.rank() == 0)
-      std::filesystem::remove_all(folder);
-    all.barrier();
-  }
+  test::SharedFolder const folder{"checkpoint"};
 };
 
 TEST_F(ParallelCheckpoint, ManyWritersOrOne)
@@ -69,7 +56,7 @@ TEST_F(ParallelCheckpoint, ManyWritersOrOne)
   optimizer.step(exec, model.parameters(), gradients, 0.1, 1);
   TrainingState const state{1, 2, 3, 4, 5, 6, {7, 8}, {9}, {}, "rows\n"};
   RunDescription const about{"deck", "block", "schema"};
-  std::string const one = folder + "/one.h5", many = folder + "/many.h5";
+  std::string const one = folder / "one.h5", many = folder / "many.h5";
   write_checkpoint(one, all, exec, model.parameters(), optimizer, &averages, state, about);
   write_checkpoint(many, all, exec, model.parameters(), optimizer, &averages, state, about, 1);
   expect_equal(io::Hdf5File::open_read(one), io::Hdf5File::open_read(many), "/");
@@ -86,7 +73,7 @@ TEST_F(ParallelCheckpoint, RanksThatCanNotWriteEndAll)
   parameters.place(placement);
   parameters.allocate(exec, DType::float64, 1);
   AdamW const optimizer(parameters, {});
-  std::string const file = folder + "/checkpoint.h5";
+  std::string const file = folder / "checkpoint.h5";
   RunDescription const about{"deck", "block", "schema"};
   TrainingState state;
   auto const save = [&] { write_checkpoint(file, all, exec, parameters, optimizer, nullptr, state, about, 1); };

@@ -1,6 +1,7 @@
 // ranks: 1 2 3
 // Forecast files of several ranks hold what every tile wrote, and a rank that can't write ends the writing of all.
 #include <rossby/train/forecast_writer.hpp>
+#include <support/shared_folder.hpp>
 
 #include <gtest/gtest.h>
 
@@ -24,9 +25,8 @@ Grid made_grid()
 
 struct ForecastFiles : ::testing::TestWithParam<char const*> {
   Communicator all = Communicator::world();
-  std::string folder =
-      (std::filesystem::temp_directory_path() / ("rossby_forecast_" + std::to_string(all.size()))).string();
-  std::string file = folder + "/f.nc";
+  test::SharedFolder const folder{"forecast"};
+  std::string file = folder / "f.nc";
   Grid grid = made_grid();
   std::vector<ForecastVariable> variables;
   std::vector<Time> valid{3600, 7200, 10800};
@@ -43,17 +43,6 @@ struct ForecastFiles : ::testing::TestWithParam<char const*> {
     encoding.dtype = DType::float64;
     encoding.chunksizes = {};
     variables.push_back({"rain", "a/rain", false, {}, {3}, encoding, {}});
-    if (all.rank() == 0) {
-      std::filesystem::remove_all(folder);
-      std::filesystem::create_directories(folder);
-    }
-    all.barrier();
-  }
-  void TearDown() override
-  {
-    all.barrier();
-    if (all.rank() == 0)
-      std::filesystem::remove_all(folder);
   }
 
   Box tile() const // of different widths
@@ -143,7 +132,7 @@ TEST_P(ForecastFiles, WithoutAFolderEndAll)
     write([&] {
       all.barrier();
       if (all.rank() == 0 && ++steps == 3)
-        std::filesystem::remove_all(folder);
+        std::filesystem::remove_all(folder.path());
     });
     ADD_FAILURE() << "nothing was thrown on rank " << all.rank();
   } catch (Error const& e) {

@@ -6,6 +6,7 @@
 #include <rossby/parallel.hpp>
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/weights.hpp>
+#include <support/shared_folder.hpp>
 #include <support/small_model.hpp>
 
 #include <gtest/gtest.h>
@@ -14,7 +15,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <unistd.h>
 
 namespace rossby {
 namespace {
@@ -202,23 +202,8 @@ template <class F> void at(Place const& place, F&& f)
 }
 
 struct Restart : ::testing::Test {
-  std::string folder = (std::filesystem::temp_directory_path() / "rossby_restart").string();
-  void SetUp() override
-  {
-    int id = static_cast<int>(::getpid());
-    Communicator::world().broadcast(&id, sizeof id, 0);
-    folder += std::to_string(id);
-    if (Communicator::world().rank() == 0)
-      std::filesystem::create_directories(folder);
-    Communicator::world().barrier();
-  }
-  void TearDown() override
-  {
-    Communicator::world().barrier();
-    if (Communicator::world().rank() == 0)
-      std::filesystem::remove_all(folder);
-  }
-  std::string file(std::string const& name) const { return folder + "/" + name + ".h5"; }
+  test::SharedFolder const folder{"restart"};
+  std::string file(std::string const& name) const { return folder / (name + ".h5"); }
 };
 
 TEST_F(Restart, FromEveryMeshOnEveryOther)
