@@ -5,9 +5,9 @@ set -euo pipefail
 
 scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
-mkdir -p "$scratch/bin" "$scratch/work/runs/deck" "$scratch/work/scripts"
-cp -r "$ROSSBY_SOURCE/scripts/hpc" "$scratch/work/scripts/"
-cd "$scratch/work"
+mkdir -p "$scratch/bin" "$scratch/job/runs/deck" "$scratch/job/scripts"
+cp -r "$ROSSBY_SOURCE/scripts/hpc" "$scratch/job/scripts/"
+cd "$scratch/job"
 # Launchers run what follows their options once; batch systems write down what they are asked.
 cat >"$scratch/bin/launcher" <<'END'
 #!/usr/bin/env bash
@@ -29,7 +29,7 @@ END
 chmod +x "$scratch/bin"/*
 module() { :; }
 export -f module
-export PATH="$scratch/bin:$PATH" PBS_O_WORKDIR="$scratch/work" SLURM_JOB_NUM_NODES=2
+export PATH="$scratch/bin:$PATH" PBS_O_WORKDIR="$scratch/job" SLURM_JOB_NUM_NODES=2
 
 # job SCRIPT CODE SAVES: runs a job script whose training ends with CODE, leaving a new checkpoint or none.
 job() {
@@ -58,7 +58,7 @@ for path in scripts/hpc/*.pbs scripts/hpc/*.slurm; do
       ;;
     *.pbs)
       export PBS_JOBID=17
-      again="qsub $scratch/work/scripts/hpc/$script"
+      again="qsub $scratch/job/scripts/hpc/$script"
       ;;
   esac
   rm -f runs/deck/checkpoint.h5

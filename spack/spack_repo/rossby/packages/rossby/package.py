@@ -140,7 +140,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
         with working_dir("build", create=True):
             cmake(
                 sources,
-                self.define("CMAKE_PREFIX_PATH", ";".join([self.prefix] + prefixes)),
+                self.define("CMAKE_PREFIX_PATH", ";".join([str(self.prefix), *prefixes])),
                 *self.device_compiler,
             )
             cmake("--build", ".")
