@@ -96,21 +96,21 @@ double stored_bytes(Parameters const& parameters, AdamW const& optimizer)
 void run(Deck const& deck, int forecasts, int steps)
 {
   Problems problems;
-  ModelConfig const config = ModelConfig::read(deck["model"], problems);
+  auto const spec = read_spec(deck["model"], problems);
   auto const trainer = TrainerConfig::read(deck["trainer"], problems, false);
   auto const& parallelism = trainer.parallelism;
   problems.raise();
 
   auto const world = Communicator::world();
   Mesh const mesh = build_device_mesh(parallelism, world);
-  auto const model = make_model(config);
+  auto const model = make_model(*spec);
   parallelise(*model, mesh, parallelism);
   Context context;
   Exec const& exec = context.exec;
   Parameters& parameters = model->parameters();
   model->allocate(exec, trainer.precision, 42);
   Box const tile = model->input_tiling().box(mesh.spatial.rank());
-  Var const x(random_fields({1, tile.rows(), tile.cols(), config.input_channels()}, world.rank()));
+  Var const x(random_fields({1, tile.rows(), tile.cols(), spec->fields.input_channels()}, world.rank()));
 
   Gradients gradients(parameters);
   AdamW optimizer(parameters, AdamWConfig());

@@ -4,6 +4,7 @@
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/models/model.hpp>
+#include <rossby/models/wxformer/config.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -12,16 +13,16 @@
 
 namespace {
 
-rossby::ModelConfig small_model()
+rossby::WXFormerConfig small_model()
 {
-  rossby::ModelConfig config;
-  config.image_height = 32;
-  config.image_width = 64;
-  config.frames = 1;
-  config.channels = 2; // variables on levels
-  config.levels = 3;
-  config.surface_channels = 2;
-  config.input_only_channels = 1;
+  rossby::WXFormerConfig config;
+  config.fields.height = 32;
+  config.fields.width = 64;
+  config.fields.frames = 1;
+  config.fields.channels = 2; // variables on levels
+  config.fields.levels = 3;
+  config.fields.surface_channels = 2;
+  config.fields.input_only_channels = 1;
   config.dim = {8, 16, 32, 64};
   config.depth = {1, 1, 1, 1};
   config.dim_head = 8;
@@ -33,27 +34,27 @@ rossby::ModelConfig small_model()
 }
 
 /// One number per cell and channel: waves that differ by channel.
-std::vector<double> waves(rossby::ModelConfig const& config)
+std::vector<double> waves(rossby::WXFormerConfig const& config)
 {
   std::vector<double> values;
   double const pi = std::acos(-1.0);
-  for (int row = 0; row < config.image_height; ++row)
-    for (int column = 0; column < config.image_width; ++column)
-      for (int channel = 0; channel < config.input_channels(); ++channel)
-        values.push_back(std::sin(2 * pi * (channel + 1) * column / config.image_width) *
-                         std::cos(pi * (row + 0.5) / config.image_height));
+  for (int row = 0; row < config.fields.height; ++row)
+    for (int column = 0; column < config.fields.width; ++column)
+      for (int channel = 0; channel < config.fields.input_channels(); ++channel)
+        values.push_back(std::sin(2 * pi * (channel + 1) * column / config.fields.width) *
+                         std::cos(pi * (row + 0.5) / config.fields.height));
   return values;
 }
 
 void run()
 {
-  rossby::ModelConfig const config = small_model();
+  rossby::WXFormerConfig const config = small_model();
   auto const model = rossby::make_model(config);
 
   rossby::Context context; // no tape: nothing is recorded
   model->allocate(context.exec, rossby::DType::float32, 42);
 
-  rossby::Shape const shape{1, config.image_height, config.image_width, config.input_channels()};
+  rossby::Shape const shape{1, config.fields.height, config.fields.width, config.fields.input_channels()};
   rossby::Var const state(rossby::Array::from_host(rossby::DType::float32, shape, waves(config)));
   rossby::Var const next = model->forward(context, state);
 

@@ -6,6 +6,7 @@
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/environment.hpp>
+#include <rossby/models/wxformer/config.hpp>
 #include <rossby/parallel.hpp>
 
 #include <cmath>
@@ -15,16 +16,16 @@
 
 namespace {
 
-rossby::ModelConfig small_model()
+rossby::WXFormerConfig small_model()
 {
-  rossby::ModelConfig config;
-  config.image_height = 45; // with its padding over poles and date line 96 x 96
-  config.image_width = 90;
-  config.frames = 1;
-  config.channels = 2;
-  config.levels = 3;
-  config.surface_channels = 2;
-  config.input_only_channels = 1;
+  rossby::WXFormerConfig config;
+  config.fields.height = 45; // with its padding over poles and date line 96 x 96
+  config.fields.width = 90;
+  config.fields.frames = 1;
+  config.fields.channels = 2;
+  config.fields.levels = 3;
+  config.fields.surface_channels = 2;
+  config.fields.input_only_channels = 1;
   config.dim = {8, 16, 32, 64};
   config.depth = {1, 1, 1, 1};
   config.dim_head = 2; // four heads in the first stage
@@ -32,21 +33,21 @@ rossby::ModelConfig small_model()
   config.global_window = {4, 4, 2, 1};
   config.strides = {2, 2, 2, 2};
   config.spectral_norm = false;
-  config.padding = {true, rossby::PaddingConfig::Mode::earth, 26, 25, 3, 3};
+  config.padding = {true, rossby::SpherePadding::Mode::earth, 26, 25, 3, 3};
   return config;
 }
 
 /// A wave in every channel, [1, H, W, C].
-rossby::Array waves(rossby::ModelConfig const& config)
+rossby::Array waves(rossby::WXFormerConfig const& config)
 {
   std::vector<double> values;
   double const pi = std::acos(-1.0);
-  for (int row = 0; row < config.image_height; ++row)
-    for (int column = 0; column < config.image_width; ++column)
-      for (int channel = 0; channel < config.input_channels(); ++channel)
-        values.push_back(std::sin(2 * pi * (channel + 1) * column / config.image_width) *
-                         std::cos(pi * (row + 0.5) / config.image_height));
-  rossby::Shape const shape{1, config.image_height, config.image_width, config.input_channels()};
+  for (int row = 0; row < config.fields.height; ++row)
+    for (int column = 0; column < config.fields.width; ++column)
+      for (int channel = 0; channel < config.fields.input_channels(); ++channel)
+        values.push_back(std::sin(2 * pi * (channel + 1) * column / config.fields.width) *
+                         std::cos(pi * (row + 0.5) / config.fields.height));
+  rossby::Shape const shape{1, config.fields.height, config.fields.width, config.fields.input_channels()};
   return rossby::Array::from_host(rossby::DType::float64, shape, values);
 }
 

@@ -39,11 +39,11 @@ template <class F> void attempt(Problems& problems, F&& f)
 void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
 {
   using Use = DataPlan::Use;
-  attempt(problems, [&] { DataPlan::make(deck, Use::training, c.model, problems); });
+  attempt(problems, [&] { DataPlan::make(deck, Use::training, c.model->fields, problems); });
   if (c.has_validation)
-    attempt(problems, [&] { DataPlan::make(deck, Use::validation, c.model, problems); });
+    attempt(problems, [&] { DataPlan::make(deck, Use::validation, c.model->fields, problems); });
   if (c.inference)
-    attempt(problems, [&] { DataPlan::make(deck, Use::forecast, c.model, problems); });
+    attempt(problems, [&] { DataPlan::make(deck, Use::forecast, c.model->fields, problems); });
   std::string const args = c.loss.form == LossConfig::Form::base ? "loss.args." : "loss.";
   if (c.loss.use_latitude_weights)
     check_file(args + "latitude_weights", c.loss.latitude_weights, problems);
@@ -52,7 +52,7 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
   if (auto const file = c.metrics.climatology())
     attempt(problems, [&] {
       Problems known;
-      auto const plan = DataPlan::make(deck, Use::geometry, c.model, known);
+      auto const plan = DataPlan::make(deck, Use::geometry, c.model->fields, known);
       if (known.errors().empty())
         read_climatology(*file, plan, {0, 1, 0, plan.grid.width()}, MetricsConfig::climatology_key);
     });
@@ -82,8 +82,9 @@ std::set<std::string> absent_scalers(Deck const& deck)
 void check_shares(RunConfig const& c, Problems& problems)
 {
   auto const& p = c.trainer.parallelism;
-  attempt(problems, [&] { cut_tensor_blocks(*make_model(c.model), p.tensor, p.tensor_whole); });
-  attempt(problems, [&] { cut_tiles(c.model, process_grid(p)); });
+  auto const model = make_model(*c.model);
+  attempt(problems, [&] { cut_tensor_blocks(*model, p.tensor, p.tensor_whole); });
+  attempt(problems, [&] { model->cut(process_grid(p)); });
 }
 
 Problems examine(Deck const& deck, Options const& o, int ranks)

@@ -3,7 +3,6 @@
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/io/hdf5.hpp>
-#include <rossby/models/cost.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/train/config.hpp>
@@ -33,8 +32,9 @@ bool is_hdf5(std::string const& file)
 
 void print_model(RunConfig const& c, bool list_parameters)
 {
-  auto const& m = c.model;
-  auto const model = make_model(m);
+  Spec const& spec = *c.model;
+  FieldShape const& m = spec.fields;
+  auto const model = make_model(spec);
   auto const& parameters = model->parameters().all();
   Precision const& precision = c.trainer.precision;
   index_t total = 0, unused = 0;
@@ -43,11 +43,11 @@ void print_model(RunConfig const& c, bool list_parameters)
       total += product(p.spec.shape);
       unused += p.spec.used ? 0 : product(p.spec.shape);
     }
-  log::info(fmt::format("model         {}", m.type == ModelConfig::Type::wxformer ? "wxformer" : "crossformer"));
-  log::info(fmt::format("grid          {} x {}, padded to {} x {}", m.image_height, m.image_width, m.padded_height(),
-                        m.padded_width()));
-  log::info(fmt::format("channels      {} in ({} x {} frames), {} out", m.input_channels(), m.base_input_channels(),
-                        m.frames, m.output_channels()));
+  log::info(fmt::format("model         {}", spec.type()));
+  auto const [rows, columns] = spec.padded_grid();
+  log::info(fmt::format("grid          {} x {}, padded to {} x {}", m.height, m.width, rows, columns));
+  log::info(fmt::format("channels      {} in ({} x {} frames), {} out", m.input_channels(), m.in(), m.frames,
+                        m.output_channels()));
   log::info(fmt::format("parameters    {} ({:.1f} MB in {}; {} of them only kept for CREDIT)", total,
                         static_cast<double>(total) * static_cast<double>(size_of(precision.parameters)) / 1e6,
                         name_of(precision.parameters), unused));
@@ -55,9 +55,9 @@ void print_model(RunConfig const& c, bool list_parameters)
     log::info(fmt::format("mixed         fields in {}, sums in {}", name_of(precision.fields),
                           name_of(precision.parameters)));
   log::info(fmt::format("forward pass  {:.4g} GFLOP for one sample; a training step about three times that\n",
-                        forward_flops(m) / 1e9));
+                        forward_flops(spec) / 1e9));
   log::info("part         grid          channels  GFLOP");
-  for (auto const& part : forward_cost(m))
+  for (auto const& part : spec.parts())
     log::info(fmt::format("{:<12} {:<13} {:<9} {:.4g}", part.name, fmt::format("{} x {}", part.rows, part.cols),
                           part.channels, part.flops / 1e9));
   if (!list_parameters)
@@ -77,22 +77,22 @@ void print_mesh(RunConfig const& c, int ranks)
   Problems problems;
   p.check(ranks, problems);
   problems.raise();
-  auto const model = make_model(c.model);
+  auto const model = make_model(*c.model);
   auto const one = stored_elements(model->parameters(), {}, 1).front().sum(); // before blocks are marked
   cut_tensor_blocks(*model, p.tensor, p.tensor_whole);
-  auto const tiles = cut_tiles(c.model, process_grid(p));
+  auto const tiles = model->cut(process_grid(p));
   log::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}", ranks, ranks / p.group_size(),
                         p.tensor, p.domain[0], p.domain[1]));
   if (p.tensor > 1 && !p.tensor_whole.empty())
     log::info(fmt::format("tensor ranks share every layer but those of stage {}",
                           fmt::join(p.tensor_whole.begin(), p.tensor_whole.end(), ", ")));
-  log::info(fmt::format("grid {} x {}, cut into whole cells of {} x {} coarse ones\n", c.model.image_height,
-                        c.model.image_width, tiles.stage[3].height(), tiles.stage[3].width()));
+  log::info(fmt::format("grid {} x {}, cut into whole cells of {} x {} coarse ones\n", tiles.input.height(),
+                        tiles.input.width(), tiles.coarsest.height(), tiles.coarsest.width()));
   auto const stored = stored_elements(model->parameters(), p, ranks);
   log::info("rank   data  tensor  domain   rows        columns     coarse cells  parameters   moments");
   for (int r = 0; r < ranks; ++r) {
     int const tile = r % p.domain_size(), place = r % p.group_size();
-    Box const &box = tiles.image.box(place), &coarse = tiles.stage[3].box(place);
+    Box const &box = tiles.input.box(place), &coarse = tiles.coarsest.box(place);
     log::info(fmt::format("{:<6} {:<5} {:<7} {:<8} {:<11} {:<11} {:<13} {:<12} {}", r, r / p.group_size(),
                           r / p.domain_size() % p.tensor, fmt::format("{}, {}", tile / p.domain[1], tile % p.domain[1]),
                           range(box.row0, box.row1), range(box.col0, box.col1),
@@ -114,7 +114,7 @@ int info_of_deck(Options const& o, Communicator const& world)
   auto const deck = o.deck.load(world);
   Problems problems;
   RunConfig c;
-  c.model = ModelConfig::read(deck["model"], problems);
+  c.model = read_spec(deck["model"], problems);
   c.trainer = TrainerConfig::read(deck["trainer"], problems, false);
   for (auto const& [key, block] : deck.root().entries()) // the other blocks belong to other commands
     if (key != "model" && key != "trainer")

@@ -2,7 +2,7 @@
 
 #include <rossby/core/log.hpp>
 #include <rossby/data/preprocess.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/models/spec.hpp>
 
 #include <fmt/format.h>
 
@@ -15,9 +15,9 @@ int run(DeckArguments const& arguments, Communicator const& world)
 {
   auto const deck = arguments.load(world);
   Problems problems;
-  auto const model = ModelConfig::read(deck["model"], problems);
+  auto const model = read_spec(deck["model"], problems);
   problems.raise();
-  auto const report = preprocess(deck, model, world);
+  auto const report = preprocess(deck, model->fields, world);
 
   std::size_t width = 8;
   for (auto const& row : report.rows)

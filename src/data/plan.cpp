@@ -12,15 +12,15 @@ namespace rossby {
 
 namespace {
 
-void check_grid(DataConfig const& config, Grid const& grid, ModelConfig const& model, Problems& problems)
+void check_grid(DataConfig const& config, Grid const& grid, FieldShape const& model, Problems& problems)
 {
   auto const compare = [&](char const* key, index_t has, index_t data, char const* what) {
     if (has != data)
       problems.error(fmt::format("model.{}", key), fmt::format("is {}, but the data have {} {}", has, data, what),
                      fmt::format("set it to {}", data));
   };
-  compare("image_height", model.image_height, grid.height(), "latitudes");
-  compare("image_width", model.image_width, grid.width(), "longitudes");
+  compare("image_height", model.height, grid.height(), "latitudes");
+  compare("image_width", model.width, grid.width(), "longitudes");
   for (auto const& source : config.sources) {
     auto const& own = source.solar.latitude;
     if (own.empty())
@@ -85,7 +85,7 @@ DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
 
 } // namespace
 
-DataPlan DataPlan::make(Deck const& deck, Use use, ModelConfig const& model, Problems& problems)
+DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Problems& problems)
 {
   DataPlan plan;
   Problems found; // files are opened only for a block that reads well

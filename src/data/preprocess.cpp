@@ -140,7 +140,7 @@ void report(Fit const& fit, PreprocessReport& out)
 
 } // namespace
 
-PreprocessReport preprocess(Deck const& deck, ModelConfig const& model, Communicator const& world)
+PreprocessReport preprocess(Deck const& deck, FieldShape const& model, Communicator const& world)
 {
   Problems problems;
   DataPlan const plan = DataPlan::make(deck, DataPlan::Use::geometry, model, problems);

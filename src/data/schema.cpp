@@ -118,7 +118,7 @@ std::vector<int> ChannelSchema::forcing() const
   return channels;
 }
 
-void ChannelSchema::check(ModelConfig const& model, Problems& problems) const
+void ChannelSchema::check(FieldShape const& model, Problems& problems) const
 {
   int three_d = 0, surface = 0, input_only = 0, output_only = 0, variables_3d = 0;
   for (auto const& e : input)

@@ -4,7 +4,7 @@
 
 namespace rossby {
 
-Unpad::Unpad(Communicator const& group, Tiling const& padded, PaddingConfig const& padding, index_t image_h,
+Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
              index_t image_w)
 {
   index_t const top = padding.top, left = padding.left;

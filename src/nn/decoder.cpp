@@ -15,8 +15,11 @@ int declare_conv(WeightBook& book, std::string const& name, index_t out, index_t
 }
 
 /// Convolutions before a pixel shuffle: kaiming normal (fan in, a = 0), the same for the four pixels of a cell.
-int declare_shuffled_conv(WeightBook& book, std::string const& name, index_t out, index_t in)
+int declare_shuffled_conv(WeightBook& book, std::string const& name, UpsamplingDetails const& details, index_t out,
+                          index_t in)
 {
+  if (!details.icnr)
+    return declare_conv(book, name, out, in, 3);
   Initial const icnr{Initial::Kind::icnr, std::sqrt(2.0 / (9.0 * static_cast<double>(in)))};
   return book.declare(name, {out, in, 3, 3}, ParameterLayout::conv, icnr, Initial{});
 }
@@ -77,15 +80,16 @@ ops::Stencil spread_transposed_kernel(index_t out)
 
 } // namespace
 
-UpBlock::UpBlock(Parameters& p, WeightBook& book, std::string const& name, Upsampling kind, index_t in, index_t out,
-                 index_t groups)
+UpBlock::UpBlock(Parameters& p, WeightBook& book, std::string const& name, Upsampling kind,
+                 UpsamplingDetails const& details, index_t in, index_t out, index_t groups)
     : kind_(kind), out_(out), groups_(groups)
 {
   switch (kind) {
   case Upsampling::pixel_shuffle: {
-    conv_ = declare_shuffled_conv(book, name + ".conv", 4 * out, in);
+    conv_ = declare_shuffled_conv(book, name + ".conv", details, 4 * out, in);
     Initial const xavier{Initial::Kind::normal, std::sqrt(2.0 / (18.0 * static_cast<double>(out)))};
-    sharp_ = book.declare(name + ".sharp", {out, out, 3, 3}, ParameterLayout::conv, xavier, Initial{});
+    sharp_ = book.declare(name + ".sharp", {out, out, 3, 3}, ParameterLayout::conv, xavier, Initial{},
+                          details.normalise_sharpening);
     break;
   }
   case Upsampling::transposed:
@@ -132,12 +136,13 @@ Var UpBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid c
   return add(ctx, z, y);
 }
 
-FinalBlock::FinalBlock(WeightBook& book, std::string const& name, Upsampling kind, index_t in, index_t out)
+FinalBlock::FinalBlock(WeightBook& book, std::string const& name, Upsampling kind, UpsamplingDetails const& details,
+                       index_t in, index_t out)
     : kind_(kind), out_(out)
 {
   switch (kind) {
   case Upsampling::pixel_shuffle:
-    first_ = declare_shuffled_conv(book, name + ".0", 4 * out, in);
+    first_ = declare_shuffled_conv(book, name + ".0", details, 4 * out, in);
     second_ = declare_conv(book, name + ".2", out, out, 3);
     break;
   case Upsampling::transposed:

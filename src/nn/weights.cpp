@@ -10,30 +10,34 @@ namespace rossby {
 Initial default_initial(index_t fan_in) { return {Initial::Kind::uniform, 1 / std::sqrt(static_cast<double>(fan_in))}; }
 
 int WeightBook::declare(std::string const& name, Shape shape, ParameterLayout layout, Initial weight,
-                        std::optional<Initial> bias)
+                        std::optional<Initial> bias, bool normalised, std::string const& other_name)
 {
   bool const transposed = layout == ParameterLayout::conv_transpose;
   index_t const out = shape[transposed ? 1 : 0], in = shape[transposed ? 0 : 1];
   index_t const columns = product(shape) / out;
   Entry e{-1, -1, -1, -1};
+  auto const declare_one = [&](char const* what, ParameterSpec spec) {
+    spec.name = name + what;
+    spec.other_name = other_name.empty() ? "" : other_name + what;
+    return parameters_->declare(std::move(spec));
+  };
   auto const declare_bias = [&] {
     if (bias)
-      e.bias = parameters_->declare({name + ".bias", {out}, ParameterLayout::natural, {}, *bias});
+      e.bias = declare_one(".bias", {{}, {out}, ParameterLayout::natural, {}, *bias});
   };
-  if (spectral_) { // PyTorch's hook moves the weight behind the bias
+  if (spectral_ && normalised) { // PyTorch's hook moves the weight behind the bias
     declare_bias();
-    e.weight = parameters_->declare({name + ".weight_orig", shape, layout, {}, weight});
-    e.u = parameters_->declare(
-        {name + ".weight_u", {out}, ParameterLayout::natural, {}, {Initial::Kind::unit_vector, 1}, false});
+    e.weight = declare_one(".weight_orig", {{}, shape, layout, {}, weight});
+    e.u = declare_one(".weight_u", {{}, {out}, ParameterLayout::natural, {}, {Initial::Kind::unit_vector, 1}, false});
     bool const permuted = layout != ParameterLayout::natural;
-    e.v = parameters_->declare({name + ".weight_v",
-                                {columns},
-                                permuted ? ParameterLayout::patch : ParameterLayout::natural,
-                                permuted ? Shape{in, shape[2], shape[3]} : Shape{},
-                                {Initial::Kind::unit_vector, 1},
-                                false});
+    e.v = declare_one(".weight_v", {{},
+                                    {columns},
+                                    permuted ? ParameterLayout::patch : ParameterLayout::natural,
+                                    permuted ? Shape{in, shape[2], shape[3]} : Shape{},
+                                    {Initial::Kind::unit_vector, 1},
+                                    false});
   } else {
-    e.weight = parameters_->declare({name + ".weight", shape, layout, {}, weight});
+    e.weight = declare_one(".weight", {{}, shape, layout, {}, weight});
     declare_bias();
   }
   entries_.push_back(e);
@@ -196,36 +200,43 @@ std::vector<double> WeightBook::sigmas(Context& ctx) const
   Parameters& p = *parameters_;
   Exec const& exec = ctx.exec;
   std::vector<double> sigma(entries_.size(), 1);
-  if (!spectral_ || entries_.empty())
+  std::vector<std::size_t> numbers; // of the weights that are normalised
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < entries_.size(); ++i)
+    if (entries_[i].normalised()) {
+      numbers.push_back(i);
+      entries.push_back(entries_[i]);
+    }
+  if (entries.empty())
     return sigma;
   // Those of the parts that other ranks hold too are summed over the ranks that share them: one group for all.
   Communicator const& others = p.placement().spread();
   auto const spread = [&](Entry const& e) { return p.parts(e.weight).size() > 1; };
   if (ctx.training) {
     Batch right(exec, p.dtype());
-    for (auto const& e : entries_)
+    for (auto const& e : entries)
       right.add(p[e.v].value().size(), spread(e));
     right.allocate();
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      auto const& w = p[entries_[i].weight];
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      auto const& w = p[entries[i].weight];
       if (w.part.size() > 0)
-        ops::spectral_transposed_product(exec, w.value(), rows_of(exec, p[entries_[i].u].value(), w.part),
+        ops::spectral_transposed_product(exec, w.value(), rows_of(exec, p[entries[i].u].value(), w.part),
                                          columns_of(right[i], w.part));
     }
     right.reduce(others);
-    for (std::size_t i = 0; i < entries_.size(); ++i)
-      ops::spectral_normalise(exec, right[i], p[entries_[i].v].value());
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      ops::spectral_normalise(exec, right[i], p[entries[i].v].value());
   }
   Batch left(exec, p.dtype());
-  for (auto const& e : entries_)
+  for (auto const& e : entries)
     left.add(p[e.u].value().size(), spread(e));
   left.allocate();
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    auto const& w = p[entries_[i].weight];
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    auto const& w = p[entries[i].weight];
     if (w.part.size() == 0)
       continue;
     Array const image = Array::empty(p.dtype(), {w.part.row_count()});
-    ops::spectral_product(exec, w.value(), columns_of(p[entries_[i].v].value(), w.part), image);
+    ops::spectral_product(exec, w.value(), columns_of(p[entries[i].v].value(), w.part), image);
     index_t at = 0;
     for (auto const& r : w.part.rows) {
       left[i].slice(r.begin, {r.size()}).copy_from(exec, image.slice(at, {r.size()}));
@@ -233,14 +244,17 @@ std::vector<double> WeightBook::sigmas(Context& ctx) const
     }
   }
   left.reduce(others);
-  Array const all = Array::empty(p.dtype(), {static_cast<index_t>(entries_.size())});
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    Array const& u = p[entries_[i].u].value();
+  Array const all = Array::empty(p.dtype(), {static_cast<index_t>(entries.size())});
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    Array const& u = p[entries[i].u].value();
     if (ctx.training)
       ops::spectral_normalise(exec, left[i], u);
     ops::spectral_sigma(exec, u, left[i], all.slice(static_cast<index_t>(i), {1}));
   }
-  return all.to_host(exec);
+  auto const values = all.to_host(exec);
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    sigma[numbers[i]] = values[i];
+  return sigma;
 }
 
 std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
@@ -260,7 +274,7 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
     Entry const& e = entries_[i];
     Var const raw = prepared->parameter(e.weight);
     Weight w{raw, 1 / sigma[i], e.bias >= 0 ? prepared->parameter(e.bias) : Var()};
-    if (spectral_ && ctx.recording(raw)) {
+    if (e.normalised() && ctx.recording(raw)) {
       // A variable of its own over the same memory: its gradient is that of the normalised weight.
       w.value = Var(raw.value(), true);
       auto const& spec = p[e.weight].spec;

@@ -31,8 +31,8 @@ ParallelismConfig ParallelismConfig::read(DeckNode const& trainer, Problems& pro
   std::vector<int> stages;
   if (outer("tensor_whole", stages))
     for (int const stage : stages) {
-      if (stage < 0 || stage > 3)
-        problems.error(outer.path("tensor_whole"), fmt::format("holds {}", stage), "encoder stages are 0, 1, 2 and 3");
+      if (stage < 0)
+        problems.error(outer.path("tensor_whole"), fmt::format("holds {}", stage), "stages are counted from 0");
       c.tensor_whole.insert(stage);
     }
   return c;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace rossby {
 
 namespace {
@@ -40,6 +42,12 @@ void cut_tensor_blocks(Model& model, int degree, std::set<int> const& whole_stag
 {
   Problems problems;
   auto& parameters = model.parameters();
+  int last = 0;
+  for (auto const& block : model.tensor_blocks())
+    last = std::max(last, block.stage);
+  if (!whole_stages.empty() && *whole_stages.rbegin() > last)
+    problems.error("trainer.tensor_whole", fmt::format("holds {}", *whole_stages.rbegin()),
+                   fmt::format("the model's stages are 0 to {}", last));
   for (auto const& block : model.tensor_blocks()) {
     if (degree == 1 || whole_stages.count(block.stage))
       continue;

@@ -23,7 +23,7 @@ namespace rossby {
 namespace {
 
 struct Setup {
-  ModelConfig model;
+  std::shared_ptr<Spec const> model;
   LossConfig loss;
   ParallelismConfig parallelism;
   bool activation_checkpoint;
@@ -33,7 +33,7 @@ Setup read_deck(Deck const& deck, bool gradients, int ranks)
 {
   Problems problems;
   Setup s;
-  s.model = ModelConfig::read(deck["model"], problems);
+  s.model = read_spec(deck["model"], problems);
   if (gradients)
     s.loss = LossConfig::read(deck["loss"], problems);
   s.parallelism = ParallelismConfig::read(deck["trainer"], problems);
@@ -121,9 +121,9 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
       fail("--output", fmt::format("{} is also the file of {}, which it would replace", options.output, name),
            "choose another name");
   Setup const setup = read_deck(deck, options.gradients, world.size());
-  ModelConfig const& config = setup.model;
+  FieldShape const& fields = setup.model->fields;
   Mesh const mesh = build_device_mesh(setup.parallelism, world);
-  auto const model = make_model(config);
+  auto const model = make_model(*setup.model);
   parallelise(*model, mesh, setup.parallelism);
   model->set_activation_checkpoint(setup.activation_checkpoint);
   model->allocate(exec, options.precision, 0);
@@ -132,7 +132,7 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
 
   auto const input_file = io::Hdf5File::open_read(options.input);
   auto const &in = model->input_tiling(), &out = model->output_tiling();
-  Shape const in_shape = expect_field(input_file, "input", 0, config.base_input_channels(), config.frames, in);
+  Shape const in_shape = expect_field(input_file, "input", 0, fields.in(), fields.frames, in);
   index_t const batch = in_shape[0];
   if (batch == 0)
     fail(options.input + ": /input", "holds no sample", "give at least one");
@@ -143,10 +143,8 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   index_t const from = std::min(first, batch - 1), count = std::max(end - first, index_t(1));
   Box const input_tile = in.box(mesh.spatial.rank()), output_tile = out.box(mesh.spatial.rank());
   FieldPart const input{in_shape, from, count, input_tile};
-  FieldPart const result{{batch, config.base_output_channels(), config.output_frames, out.height(), out.width()},
-                         first,
-                         end - first,
-                         output_tile};
+  FieldPart const result{
+      {batch, fields.out(), fields.output_frames, out.height(), out.width()}, first, end - first, output_tile};
 
   Tape tape;
   Context ctx{exec, options.gradients ? &tape : nullptr, options.training};
@@ -155,12 +153,12 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
 
   double loss_value = 0;
   if (options.gradients) {
-    expect_field(input_file, "target", batch, config.base_output_channels(), config.output_frames, out);
+    expect_field(input_file, "target", batch, fields.out(), fields.output_frames, out);
     if (setup.loss.use_latitude_weights && !input_file.exists("latitude"))
       fail(options.input + ": /latitude", "the deck's loss is weighted by latitude and the file has none",
            "write the latitudes in degrees, north first, or set loss.use_latitude_weights to false");
     LossDomain domain;
-    domain.variables = unnamed_variables(config.output_channels());
+    domain.variables = unnamed_variables(fields.output_channels());
     domain.latitude = setup.loss.use_latitude_weights ? input_file.read("latitude")
                                                       : std::vector<double>(static_cast<std::size_t>(out.height()), 0);
     if (static_cast<index_t>(domain.latitude.size()) != out.height())

@@ -10,14 +10,15 @@ namespace {
 /// What the blocks must say alike.
 void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
 {
-  if (!c.data.sources.empty() && c.data.history_len != c.model.frames)
+  auto const& fields = c.model->fields;
+  if (!c.data.sources.empty() && c.data.history_len != fields.frames)
     problems.error("model.frames",
                    fmt::format("is {}, but data.history_len is {}: the model takes as many frames as a sample has",
-                               c.model.frames, c.data.history_len),
+                               fields.frames, c.data.history_len),
                    "make them equal");
-  if (c.model.output_frames != 1)
+  if (fields.output_frames != 1)
     problems.error("model.output_frames",
-                   fmt::format("is {}; training and forecasts take one step at a time", c.model.output_frames),
+                   fmt::format("is {}; training and forecasts take one step at a time", fields.output_frames),
                    "set it to 1");
   if (c.has_validation && c.validation_data.history_len != c.data.history_len)
     problems.error("validation_data.history_len",
@@ -51,7 +52,7 @@ RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
   DeckBlock const root(deck.root(), problems);
   root.require("save_loc", c.save_loc, "name the folder of the run");
   root.in_range("seed", c.seed, 0, std::numeric_limits<int>::max(), "0 or more");
-  c.model = ModelConfig::read(deck["model"], problems);
+  c.model = read_spec(deck["model"], problems);
 
   if (!root.has("data"))
     problems.error("data", "the block is missing", "add a data: block with source, timestep, forecast_len");

@@ -159,7 +159,7 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
   std::optional<DataPlan> plan;
   ForecastResult result;
   collectively(world, [&] {
-    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model, problems);
+    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model->fields, problems);
     deck.check_all_read(problems);
     problems.raise();
     forecast_files(*config.inference, config.inference->first_init, plan->config.timestep);
@@ -169,7 +169,7 @@ ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOpt
     log::warning(w.what());
 
   Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
-  auto const model = make_model(config.model);
+  auto const model = make_model(*config.model);
   parallelise(*model, mesh, config.trainer.parallelism);
   model->allocate(Exec(), config.trainer.precision, static_cast<std::uint64_t>(config.seed));
   using Weights = InferenceConfig::Weights;

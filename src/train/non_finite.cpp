@@ -38,7 +38,7 @@ void Trainer::refuse_non_finite(Pass pass, double loss, Suspect const& suspect)
   auto const& [input, target, times] = suspect;
   std::string bad;
   if (index_t const at = first_bad(exec_, input); at >= 0)
-    bad = in_field("the input", input, at, times, schema.input, model.config().frames);
+    bad = in_field("the input", input, at, times, schema.input, model.fields().frames);
   if (index_t const at = target ? first_bad(exec_, target) : -1; bad.empty() && at >= 0)
     bad = in_field("the target", target, at, times, schema.target, 1);
   for (auto const& p : model.parameters().all())

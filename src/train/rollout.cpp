@@ -81,7 +81,7 @@ Array upload(Exec const& exec, DType dtype, Shape const& shape, std::vector<floa
 }
 
 Rollout::Rollout(DataPlan const& plan, Model const& model, Communicator const& spatial)
-    : frames_(model.config().frames), channels_(plan.schema.input_channels()),
+    : frames_(model.fields().frames), channels_(plan.schema.input_channels()),
       forcing_channels_(static_cast<index_t>(plan.schema.forcing().size())),
       target_channels_(plan.schema.target_channels()), input_tile_(model.input_tiling().box(spatial.rank())),
       output_tile_(model.output_tiling().box(spatial.rank())),

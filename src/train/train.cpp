@@ -14,45 +14,6 @@
 namespace rossby {
 
 namespace {
-/// What of the model block makes weights of one run unusable in another.
-std::string describe(ModelConfig const& m)
-{
-  std::string text;
-  auto const line = [&](std::string const& key, auto const& value) { text += fmt::format("{}: {}\n", key, value); };
-  auto const list = [](auto const& values) {
-    std::string items;
-    for (auto const& v : values)
-      items += (items.empty() ? "" : ", ") + fmt::format("{}", v);
-    return "[" + items + "]";
-  };
-  line("type", m.type == ModelConfig::Type::wxformer ? "wxformer" : "crossformer");
-  line("image_height", m.image_height);
-  line("image_width", m.image_width);
-  line("frames", m.frames);
-  line("output_frames", m.output_frames);
-  line("channels", m.channels);
-  line("levels", m.levels);
-  line("surface_channels", m.surface_channels);
-  line("input_only_channels", m.input_only_channels);
-  line("output_only_channels", m.output_only_channels);
-  line("dim", list(m.dim));
-  line("depth", list(m.depth));
-  line("dim_head", m.dim_head);
-  line("global_window_size", list(m.global_window));
-  line("local_window_size", list(m.local_window));
-  for (auto const& k : m.kernels)
-    line("cross_embed_kernel_sizes", list(k));
-  line("cross_embed_strides", list(m.strides));
-  line("use_spectral_norm", m.spectral_norm);
-  line("interp", m.interp);
-  line("upsample_v_conv", m.upsample_v_conv);
-  if (m.padding.active)
-    line("padding_conf",
-         fmt::format("{} [{}, {}] [{}, {}]", m.padding.mode == PaddingConfig::Mode::earth ? "earth" : "mirror",
-                     m.padding.top, m.padding.bottom, m.padding.left, m.padding.right));
-  return text;
-}
-
 Sampler sampler_of(DataPlan const& plan, RunConfig const& config, Mesh const& mesh, bool training)
 {
   auto const samples = static_cast<index_t>(plan.config.initial_times().size());
@@ -102,9 +63,9 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   std::optional<DataPlan> plan, validation_plan;
   bool const validates = config.has_validation && !config.trainer.skip_validation;
   collectively(world, [&] {
-    plan = DataPlan::make(deck, DataPlan::Use::training, config.model, problems);
+    plan = DataPlan::make(deck, DataPlan::Use::training, config.model->fields, problems);
     if (validates)
-      validation_plan = DataPlan::make(deck, DataPlan::Use::validation, config.model, problems);
+      validation_plan = DataPlan::make(deck, DataPlan::Use::validation, config.model->fields, problems);
     deck.check_all_read(problems);
     problems.raise();
   });
@@ -120,7 +81,7 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
   on_first_rank(world, [&] { keep_descriptions(folder, deck, plan->schema); });
 
   Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
-  auto const model = make_model(config.model);
+  auto const model = make_model(*config.model);
   parallelise(*model, mesh, config.trainer.parallelism);
   model->set_activation_checkpoint(config.trainer.activation_checkpoint);
   model->allocate(Exec(), config.trainer.precision, static_cast<std::uint64_t>(config.seed));
@@ -145,7 +106,7 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
                    folder,
                    *training,
                    validation.get(),
-                   {deck.text(), describe(config.model), plan->schema.to_yaml()}});
+                   {deck.text(), config.model->fingerprint(), plan->schema.to_yaml()}});
   start_point(trainer, folder, config.trainer, options);
   return trainer.run();
 }

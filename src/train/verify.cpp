@@ -176,8 +176,8 @@ VerifyResult verify(Deck const& deck, Communicator const& world, VerifyOptions c
   auto const& inference = *config.inference;
   std::optional<DataPlan> training, plan;
   collectively(world, [&] {
-    training = DataPlan::make(deck, DataPlan::Use::training, config.model, problems);
-    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model, problems);
+    training = DataPlan::make(deck, DataPlan::Use::training, config.model->fields, problems);
+    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model->fields, problems);
     deck.check_all_read(problems);
     problems.raise();
   });

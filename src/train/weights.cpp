@@ -18,20 +18,6 @@ std::uint64_t mix(std::uint64_t x) // the finaliser of Steele, Lea and Flood's S
   return x ^ (x >> 31);
 }
 
-/// "…convs.3.1.bias" for "…convs.3.bias" and back; empty for other names.
-std::string other_spelling(std::string const& name)
-{
-  auto const found = name.find("convs.");
-  if (found == std::string::npos)
-    return {};
-  auto const dot = name.find('.', found + 6);
-  if (dot == std::string::npos)
-    return {};
-  if (name.compare(dot, 3, ".1.") == 0)
-    return name.substr(0, dot) + name.substr(dot + 2);
-  return name.substr(0, dot) + ".1" + name.substr(dot);
-}
-
 void verify(io::Hdf5File const& file, std::string const& dataset, std::int64_t found)
 {
   if (file.has_attribute(dataset, "checksum"))
@@ -99,8 +85,8 @@ void PartReader::read_weights(std::string const& group)
   for (int i = 0; i < parameters.size(); ++i) {
     auto const& spec = parameters[i].spec;
     std::string name = spec.name;
-    if (unknown.count(name) == 0)
-      name = other_spelling(name);
+    if (unknown.count(name) == 0 && !spec.other_name.empty())
+      name = spec.other_name;
     if (unknown.count(name) == 0) {
       if (spec.used)
         problems.push_back(fmt::format("{} {} is missing", spec.name, to_string(spec.shape)));

@@ -3,6 +3,7 @@
 // over at least twelve tilings or block sizes each, uneven ones included.
 
 #include <rossby/autograd/shards.hpp>
+#include <rossby/models/pyramid/spatial_plan.hpp>
 #include <rossby/parallel.hpp>
 #include <support/adjoint_check.hpp>
 #include <support/arrays.hpp>
@@ -43,7 +44,7 @@ protected:
 };
 
 /// All tensor x rows x columns of these ranks that a model allows.
-std::vector<ProcessGrid> process_grids(ModelConfig const& model, int ranks)
+std::vector<ProcessGrid> process_grids(WXFormerConfig const& model, int ranks)
 {
   std::vector<ProcessGrid> list;
   for (int tensor = 1; tensor <= ranks; ++tensor)

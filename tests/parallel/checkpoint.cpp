@@ -42,7 +42,7 @@ struct ParallelCheckpoint : ::testing::Test {
 TEST_F(ParallelCheckpoint, ManyWritersOrOne)
 {
   SmallWorld const world;
-  LinearModel model(world.config.model);
+  LinearModel model(world.config.model->fields);
   Exec const exec;
   ModelLayout layout;
   layout.parameters.world = all;

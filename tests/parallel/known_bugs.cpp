@@ -45,7 +45,7 @@ struct Pass {
 };
 
 struct Experiment {
-  ModelConfig model = [] {
+  WXFormerConfig model = [] {
     auto m = small_model();
     m.dim_head = 2; // four heads or more in every stage
     return m;
@@ -69,7 +69,7 @@ Pass run(Experiment const& setup, Communicator const& ranks, ParallelismConfig c
     pass.stages[name] = gather_spatial(exec, x.value(), manager, tiling).to_host(exec);
   });
   Box const tile = manager.input().box(mesh.spatial.rank());
-  index_t const channels = setup.model.input_channels();
+  index_t const channels = setup.model.fields.input_channels();
   auto input = tile_of_field(DType::float64, manager.input(), mesh.spatial.rank(), 1, channels, 1).to_host();
   for (std::size_t i = 0; i < input.size(); ++i) {
     index_t const cell = static_cast<index_t>(i) / channels;

@@ -21,7 +21,7 @@ using namespace test;
 using Data = ParallelismConfig::Data;
 
 struct Trial {
-  ModelConfig model;
+  WXFormerConfig model;
   index_t batch = 2; ///< of all data ranks together
   int steps = 1;
   Precision precision = DType::float64;
@@ -72,12 +72,12 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     auto const stream = static_cast<std::uint64_t>(2 * step);
     int const me = manager.ranks().rank();
     Var const y = model->forward(
-        ctx, Var(samples(dtype, manager.input(), me, trial.model.input_channels(), stream + 1, first, share)));
+        ctx, Var(samples(dtype, manager.input(), me, trial.model.fields.input_channels(), stream + 1, first, share)));
     auto const out = y.value().to_host(exec);
-    auto seed =
-        samples(dtype, manager.output(), me, trial.model.output_channels(), stream + 2, first, share).to_host(exec);
+    auto seed = samples(dtype, manager.output(), me, trial.model.fields.output_channels(), stream + 2, first, share)
+                    .to_host(exec);
     double const count = static_cast<double>(trial.batch * manager.output().height() * manager.output().width() *
-                                             trial.model.output_channels());
+                                             trial.model.fields.output_channels());
     double loss = 0;
     for (std::size_t i = 0; i < seed.size(); ++i) {
       double const d = out[i] - seed[i];
@@ -241,7 +241,7 @@ std::vector<ParallelismConfig> meshes(bool all)
 }
 
 /// On each mesh of these ranks, with and without activation checkpoints in turn.
-void compare_all(ModelConfig const& model, int steps, bool every_mesh = true, Precision precision = DType::float64)
+void compare_all(WXFormerConfig const& model, int steps, bool every_mesh = true, Precision precision = DType::float64)
 {
   std::map<index_t, Result> references;
   bool checkpoint = false;
@@ -256,31 +256,31 @@ void compare_all(ModelConfig const& model, int steps, bool every_mesh = true, Pr
 }
 
 /// Four heads or more in every stage.
-ModelConfig many_heads(ModelConfig::Type type)
+WXFormerConfig many_heads(WXFormerConfig::Type type)
 {
   auto m = small_model(type);
   m.dim_head = 2;
   return m;
 }
 
-TEST(Meshes, WXFormerOnAnOddGrid) { compare_all(many_heads(ModelConfig::Type::wxformer), 5); }
+TEST(Meshes, WXFormerOnAnOddGrid) { compare_all(many_heads(WXFormerConfig::Type::wxformer), 5); }
 
 TEST(Meshes, CrossFormerWithMirrorPadding)
 {
-  auto m = many_heads(ModelConfig::Type::crossformer);
-  m.padding.mode = PaddingConfig::Mode::mirror;
+  auto m = many_heads(WXFormerConfig::Type::crossformer);
+  m.padding.mode = SpherePadding::Mode::mirror;
   compare_all(m, 2, false);
 }
 
 TEST(Meshes, MixedPrecision)
 {
   if (Communicator::world().size() <= 4) // more ranks have no other kind of mesh
-    compare_all(many_heads(ModelConfig::Type::wxformer), 3, false, Precision::mixed());
+    compare_all(many_heads(WXFormerConfig::Type::wxformer), 3, false, Precision::mixed());
 }
 
 TEST(Meshes, CrossFormerWithBilinearDecoderAndNoSpectralNorm)
 {
-  auto m = many_heads(ModelConfig::Type::crossformer);
+  auto m = many_heads(WXFormerConfig::Type::crossformer);
   m.upsample_v_conv = true;
   m.spectral_norm = false;
   compare_all(m, 1, false);
@@ -315,7 +315,7 @@ TEST(Meshes, RandomGeometries)
   for (std::uint64_t draw = 4 * ranks; draw < 4 * ranks + 4; ++draw) {
     auto model = random_model(draw);
     model.dim_head = 2;
-    SCOPED_TRACE(std::to_string(model.image_height) + " x " + std::to_string(model.image_width) + " cells, draw " +
+    SCOPED_TRACE(std::to_string(model.fields.height) + " x " + std::to_string(model.fields.width) + " cells, draw " +
                  std::to_string(draw));
     Trial const trial{model, 2, 1};
     auto const one = reference(trial);

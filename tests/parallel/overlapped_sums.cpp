@@ -89,10 +89,10 @@ std::vector<std::vector<double>> gradients(Watch::Calls calls)
     return test::tile_of_field(DType::float32, tiling, 0, 1, channels, s);
   };
   auto const manager = get_domain_manager(*model);
-  Var const y = model->forward(ctx, Var(field(manager.input(), model->config().input_channels(), stream)));
+  Var const y = model->forward(ctx, Var(field(manager.input(), model->fields().input_channels(), stream)));
   Kokkos::Tools::Experimental::set_begin_parallel_for_callback(
       [](char const*, std::uint32_t, std::uint64_t*) { ++Watch::here().kernels; });
-  tape.backward(exec, y, field(manager.output(), model->config().output_channels(), stream + 1));
+  tape.backward(exec, y, field(manager.output(), model->fields().output_channels(), stream + 1));
   Kokkos::Tools::Experimental::set_begin_parallel_for_callback(nullptr);
   std::vector<std::vector<double>> all;
   for (auto const& p : model->parameters().all())

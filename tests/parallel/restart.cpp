@@ -45,12 +45,12 @@ std::vector<Place> places()
 }
 
 /// Four heads or more in every stage, a parameter that nothing uses, and dropout.
-ModelConfig small()
+WXFormerConfig small()
 {
   auto m = small_model();
   m.dim_head = 2;
-  m.image_height = 33; // four by four coarse cells and a row
-  m.image_width = 58;
+  m.fields.height = 33; // four by four coarse cells and a row
+  m.fields.width = 58;
   m.padding.top = m.padding.bottom = 16;
   m.local_window = {2, 2, 2, 2};
   return m;
@@ -85,9 +85,9 @@ public:
         return tile_of_field(DType::float64, tiling, manager.ranks().rank(), first + share, channels, s)
             .rows(first, share);
       };
-      Var const y = placed_.forward(ctx, Var(samples(manager.input(), small().input_channels(), stream + 1)));
+      Var const y = placed_.forward(ctx, Var(samples(manager.input(), small().fields.input_channels(), stream + 1)));
       auto const out = y.value().to_host(exec_);
-      auto seed = samples(manager.output(), small().output_channels(), stream + 2).to_host(exec_);
+      auto seed = samples(manager.output(), small().fields.output_channels(), stream + 2).to_host(exec_);
       double const cells = static_cast<double>(2 * manager.output().height() * manager.output().width());
       double loss = 0;
       for (std::size_t k = 0; k < seed.size(); ++k) {

@@ -1,7 +1,7 @@
 // ranks: 1 2 3 4 6
 // What the plan of a tiled model brings to each rank, against the plan of one rank: fields carry their own cell number,
 // so every cell can be named.
-#include <rossby/models/spatial_plan.hpp>
+#include <rossby/models/pyramid/spatial_plan.hpp>
 #include <support/arrays.hpp>
 #include <support/small_model.hpp>
 
@@ -10,11 +10,12 @@ namespace {
 using namespace test;
 
 /// Six by nine coarse cells, wide kernels, and a decoder that doubles its grids.
-ModelConfig odd_grid()
+WXFormerConfig odd_grid()
 {
   auto m = small_model();
-  m.image_width = 138;
+  m.fields.width = 138;
   m.kernels[0] = {2, 4, 8};
+  m.kind = WXFormerConfig::Type::crossformer;
   m.upsample_v_conv = true;
   return m;
 }
@@ -40,10 +41,10 @@ Values brought(IndexMap const& map, Tiling const& t, int rank)
 
 struct Plans {
   Communicator world = Communicator::world();
-  ModelConfig config;
+  WXFormerConfig config;
   int rows, columns;
   SpatialPlan tiled, whole;
-  Plans(ModelConfig const& c, int process_rows)
+  Plans(WXFormerConfig const& c, int process_rows)
       : config(c), rows(process_rows), columns(world.size() / process_rows), tiled(c, world, {rows, columns}),
         whole(c, Communicator(), {})
   {
@@ -51,7 +52,7 @@ struct Plans {
   int rank() const { return world.rank(); }
 };
 
-template <class F> void for_each_process_grid(ModelConfig const& config, F const& f)
+template <class F> void for_each_process_grid(WXFormerConfig const& config, F const& f)
 {
   int const ranks = Communicator::world().size();
   for (int rows = 1; rows <= ranks; ++rows)

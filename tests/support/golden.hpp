@@ -87,12 +87,12 @@ public:
   {
     Problems problems;
     auto const deck = Deck::parse(file_.read_string_attribute("/", "model_yaml"));
-    auto const config = ModelConfig::read(deck["model"], problems);
+    auto const spec = read_spec(deck["model"], problems);
     problems.raise();
-    model_ = make_model(config);
-    for (int s = 0; s < 4; ++s)
-      if (config.heads(s) % parallelism.tensor != 0)
-        parallelism.tensor_whole.insert(s);
+    model_ = make_model(*spec);
+    for (auto const& block : model_->tensor_blocks())
+      if (block.indivisible % parallelism.tensor != 0)
+        parallelism.tensor_whole.insert(block.stage);
     mesh_ = std::make_unique<Mesh>(build_device_mesh(parallelism, ranks));
     parallelise(*model_, *mesh_, parallelism);
     model_->allocate(exec_, dtype, 1);
@@ -128,7 +128,7 @@ public:
     config.use_latitude_weights = file_.read_int_attribute("/", "latitude_weights") != 0;
     auto const& tiling = model_->output_tiling();
     Loss const loss(config, Loss::Use::training,
-                    {unnamed_variables(model_->config().output_channels()),
+                    {unnamed_variables(model_->fields().output_channels()),
                      {},
                      file_.read("latitude"),
                      tiling.width(),

@@ -5,7 +5,7 @@
 #include <rossby/core/array.hpp>
 #include <rossby/core/random.hpp>
 #include <rossby/dist/tiling.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/models/wxformer/config.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -13,18 +13,18 @@
 namespace rossby::test {
 
 /// Padded over poles and date line to 97 x 96 cells: six by six coarse cells, and one row beyond the last of them.
-inline ModelConfig small_model(ModelConfig::Type type = ModelConfig::Type::wxformer)
+inline WXFormerConfig small_model(WXFormerConfig::Type type = WXFormerConfig::Type::wxformer)
 {
-  ModelConfig m;
-  m.type = type;
-  m.image_height = 45;
-  m.image_width = 90;
-  m.frames = 1;
-  m.channels = 2;
-  m.levels = 2;
-  m.surface_channels = 1;
-  m.input_only_channels = 1;
-  m.output_only_channels = 1;
+  WXFormerConfig m;
+  m.kind = type;
+  m.fields.height = 45;
+  m.fields.width = 90;
+  m.fields.frames = 1;
+  m.fields.channels = 2;
+  m.fields.levels = 2;
+  m.fields.surface_channels = 1;
+  m.fields.input_only_channels = 1;
+  m.fields.output_only_channels = 1;
   m.dim = {8, 16, 32, 64};
   m.depth = {1, 1, 1, 1};
   m.dim_head = 8;
@@ -33,12 +33,12 @@ inline ModelConfig small_model(ModelConfig::Type type = ModelConfig::Type::wxfor
   m.local_window = {3, 3, 3, 3};
   m.ff_dropout = 0.1;
   m.attn_dropout = 0.1;
-  m.padding = {true, PaddingConfig::Mode::earth, 26, 26, 3, 3};
+  m.padding = {true, SpherePadding::Mode::earth, 26, 26, 3, 3};
   return m;
 }
 
 /// A small model of random geometry: grid, padding, windows, kernels, depths, decoder. Depends on `draw` alone.
-inline ModelConfig random_model(std::uint64_t draw)
+inline WXFormerConfig random_model(std::uint64_t draw)
 {
   std::uint64_t counter = 0;
   auto const pick = [&](int low, int high) { // both included
@@ -51,10 +51,10 @@ inline ModelConfig random_model(std::uint64_t draw)
         all.push_back(d);
     return all[static_cast<std::size_t>(pick(0, static_cast<int>(all.size()) - 1))];
   };
-  auto m = small_model(pick(0, 1) ? ModelConfig::Type::wxformer : ModelConfig::Type::crossformer);
-  m.upsample_v_conv = m.type == ModelConfig::Type::crossformer && pick(0, 1);
+  auto m = small_model(pick(0, 1) ? WXFormerConfig::Type::wxformer : WXFormerConfig::Type::crossformer);
+  m.upsample_v_conv = m.kind == WXFormerConfig::Type::crossformer && pick(0, 1);
   m.spectral_norm = pick(0, 1);
-  m.padding.mode = pick(0, 1) ? PaddingConfig::Mode::earth : PaddingConfig::Mode::mirror;
+  m.padding.mode = pick(0, 1) ? SpherePadding::Mode::earth : SpherePadding::Mode::mirror;
   int const coarse_rows = pick(3, 7), coarse_cols = pick(3, 7);
   auto const gcd = [](int a, int b) {
     while (b)
@@ -74,8 +74,8 @@ inline ModelConfig random_model(std::uint64_t draw)
   m.padding.bottom = pick(0, 14);
   m.padding.left = pick(0, 14);
   m.padding.right = pick(0, 14);
-  m.image_height = rows - m.padding.top - m.padding.bottom;
-  m.image_width = cols - m.padding.left - m.padding.right;
+  m.fields.height = rows - m.padding.top - m.padding.bottom;
+  m.fields.width = cols - m.padding.left - m.padding.right;
   return m;
 }
 

@@ -15,22 +15,34 @@ namespace rossby::testing {
 /// y = W x + b in every cell; the tiles are bands of rows (a grid of `rows` x 1) or of columns.
 class LinearModel final : public Model {
 public:
-  explicit LinearModel(ModelConfig config) : config_(std::move(config))
+  explicit LinearModel(FieldShape const& fields) : fields_(fields)
   {
     parameters_.declare({"head.weight",
-                         {config_.output_channels(), config_.input_channels()},
+                         {fields_.output_channels(), fields_.input_channels()},
                          ParameterLayout::natural,
                          {},
                          {Initial::Kind::normal, 0.1},
                          true,
                          true});
-    parameters_.declare({"head.bias", {config_.output_channels()}, ParameterLayout::natural, {}, {}, true, true});
+    parameters_.declare({"head.bias", {fields_.output_channels()}, ParameterLayout::natural, {}, {}, true, true});
     parameters_.declare({"spare.bias", {3}, ParameterLayout::natural, {}, {Initial::Kind::constant, 1}, true, false});
   }
-  ModelConfig const& config() const override { return config_; }
+  FieldShape const& fields() const override { return fields_; }
   std::vector<TensorBlock> const& tensor_blocks() const override { return no_blocks_; }
   Tiling const& input_tiling() const override { return tiling_; }
   Tiling const& output_tiling() const override { return tiling_; }
+  Cut cut(ProcessGrid const& grid) const override
+  {
+    index_t const h = fields_.height, w = fields_.width;
+    int const n = grid.domains();
+    bool const by_columns = grid.columns > 1;
+    std::vector<Box> boxes;
+    for (int r = 0; r < n; ++r) {
+      index_t const extent = by_columns ? w : h, a = extent * r / n, b = extent * (r + 1) / n;
+      boxes.push_back(by_columns ? Box{0, h, a, b} : Box{a, b, 0, w});
+    }
+    return {Tiling(h, w, boxes), Tiling(h, w, boxes)};
+  }
   Var forward(Context& context, Var const& x) override
   {
     Var const y = linear(context, x, {parameters_[0].var, 1, parameters_[1].var});
@@ -40,22 +52,23 @@ public:
   }
 
 private:
-  void plan() override
-  {
-    index_t const h = config_.image_height, w = config_.image_width;
-    int const n = layout_.spatial.size();
-    bool const by_columns = layout_.grid.columns > 1;
-    std::vector<Box> boxes;
-    for (int r = 0; r < n; ++r) {
-      index_t const extent = by_columns ? w : h, a = extent * r / n, b = extent * (r + 1) / n;
-      boxes.push_back(by_columns ? Box{0, h, a, b} : Box{a, b, 0, w});
-    }
-    tiling_ = Tiling(h, w, boxes);
-  }
+  void plan() override { tiling_ = cut(layout_.grid).input; }
 
-  ModelConfig config_;
+  FieldShape fields_;
   Tiling tiling_;
   std::vector<TensorBlock> no_blocks_;
+};
+
+class LinearSpec final : public Spec {
+public:
+  std::string type() const override { return "linear"; }
+  void check(Problems&) const override {}
+  std::string fingerprint() const override { return "model: linear\n"; }
+  std::pair<int, int> padded_grid() const override { return {fields.height, fields.width}; }
+  std::vector<PartCost> parts() const override { return {}; }
+
+private:
+  std::unique_ptr<Model> make() const override { return std::make_unique<LinearModel>(fields); }
 };
 
 /// Two prognostic variables (one of two levels), a static field and a forcing; two frames; a 5 x 6 grid.
@@ -66,14 +79,9 @@ struct SmallWorld {
 
   SmallWorld()
   {
-    config.model.image_height = height;
-    config.model.image_width = width;
-    config.model.frames = 2;
-    config.model.channels = 1;
-    config.model.levels = 2;
-    config.model.surface_channels = 1;
-    config.model.input_only_channels = 2;
-    config.model.output_only_channels = 0;
+    auto const spec = std::make_shared<LinearSpec>();
+    spec->fields = {height, width, 2, 1, 1, 2, 1, 2, 0};
+    config.model = spec;
     auto const entry = [](std::string const& key, FieldType type, int levels, int first) {
       SchemaEntry e;
       e.key = key;
@@ -197,8 +205,8 @@ struct SmallRun {
 
   SmallRun(SmallWorld w, Communicator const& ranks, std::string const& path, int rows = 1, int columns = 1,
            index_t samples = 10)
-      : world(std::move(w)), mesh(build_device_mesh(parallelism(rows, columns), ranks)), model(world.config.model),
-        folder(path, ranks, RunFolder::Entry::again), stored(allocated()),
+      : world(std::move(w)), mesh(build_device_mesh(parallelism(rows, columns), ranks)),
+        model(world.config.model->fields), folder(path, ranks, RunFolder::Entry::again), stored(allocated()),
         training(sampler_for(world.config, mesh, samples, true), tile(), world.config.data.forecast_len),
         validation(sampler_for(world.config, mesh, 4, false), tile(), world.config.data.forecast_len),
         trainer({world.config,

@@ -46,7 +46,8 @@ struct ParameterSpec {
   bool trainable = true; ///< false: spectral-norm vectors, which training steps update by themselves
   bool used = true;      ///< false: kept in files for CREDIT, never touched (no gradient, no optimizer state)
   TensorCut cut = TensorCut::none;
-  index_t sections = 1; ///< consecutive equal groups of rows that are cut alike: q, k and v
+  index_t sections = 1;     ///< consecutive equal groups of rows that are cut alike: q, k and v
+  std::string other_name{}; ///< in files of other versions; empty: the same
 };
 
 /// Indices [begin, end).

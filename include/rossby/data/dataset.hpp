@@ -7,7 +7,7 @@
 #include <rossby/data/schema.hpp>
 #include <rossby/data/transform.hpp>
 #include <rossby/dist/tiling.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/models/field_shape.hpp>
 
 #include <memory>
 #include <string>
@@ -30,7 +30,7 @@ struct DataPlan {
 
   /// Opens the files of the first and last time, checks variables, grid and channel counts against the model and
   /// collects every problem.
-  static DataPlan make(Deck const&, Use, ModelConfig const&, Problems&);
+  static DataPlan make(Deck const&, Use, FieldShape const&, Problems&);
 };
 
 /// Reads fields through file handles that stay open. One thread at a time; no message passing and no kernels, so a

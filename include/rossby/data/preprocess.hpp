@@ -4,7 +4,7 @@
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/deck.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/models/field_shape.hpp>
 
 #include <string>
 #include <vector>
@@ -25,6 +25,6 @@ struct PreprocessReport {
 };
 
 /// One pass over the initial times of `data`, dealt over the ranks of `world`, in float64. Collective; rank 0 writes.
-PreprocessReport preprocess(Deck const&, ModelConfig const&, Communicator const& world);
+PreprocessReport preprocess(Deck const&, FieldShape const&, Communicator const& world);
 
 } // namespace rossby

@@ -3,7 +3,7 @@
 /// Which variable and level each channel of the model's input and output is.
 
 #include <rossby/data/config.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/models/field_shape.hpp>
 
 #include <string>
 #include <vector>
@@ -44,7 +44,7 @@ struct ChannelSchema {
   std::vector<int> forcing() const;
 
   /// Holds the counts against the model: one error for each that differs, with what each side has.
-  void check(ModelConfig const&, Problems&) const;
+  void check(FieldShape const&, Problems&) const;
   /// CREDIT's `channel_schema.yaml`.
   std::string to_yaml() const;
   /// Compares with the text of an earlier run; fails on the first difference.

@@ -5,9 +5,9 @@
 #include <rossby/autograd/parameters.hpp>
 #include <rossby/comm/communicator.hpp>
 #include <rossby/dist/tiling.hpp>
-#include <rossby/models/config.hpp>
 #include <rossby/models/precision.hpp>
-#include <rossby/models/spatial_plan.hpp>
+#include <rossby/models/pyramid/tiles.hpp>
+#include <rossby/models/spec.hpp>
 #include <rossby/nn/weights.hpp>
 
 #include <functional>
@@ -29,7 +29,8 @@ struct ModelLayout {
 class Model {
 public:
   virtual ~Model() = default;
-  virtual ModelConfig const& config() const = 0;
+  /// What it takes and gives.
+  virtual FieldShape const& fields() const = 0;
 
   /// Declared at construction, not yet stored.
   Parameters& parameters() { return parameters_; }
@@ -47,6 +48,12 @@ public:
   /// How the ranks of the spatial group share the input grid and the output grid. After allocate().
   virtual Tiling const& input_tiling() const = 0;
   virtual Tiling const& output_tiling() const = 0;
+  /// How a process grid would cut the input grid, and the coarsest, whose cells are never cut. Asks no rank.
+  /// \throws Error when a rank would get no coarse cell, naming a process grid that fits.
+  struct Cut {
+    Tiling input, coarsest;
+  };
+  virtual Cut cut(ProcessGrid const&) const = 0;
 
   /// One forward pass over this rank's tile. `x` is [batch, rows, columns, input channel], the channel of variable c
   /// and frame t being c * frames + t; the result is [batch, rows, columns, output channel] on the output tile. In
@@ -67,7 +74,5 @@ protected:
   StageObserver observer_;
   bool activation_checkpoint_ = false;
 };
-
-std::unique_ptr<Model> make_model(ModelConfig const&);
 
 } // namespace rossby

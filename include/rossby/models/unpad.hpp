@@ -4,7 +4,7 @@
 
 #include <rossby/autograd/functions.hpp>
 #include <rossby/dist/box_map.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/dist/sphere_padding.hpp>
 
 namespace rossby {
 
@@ -14,7 +14,7 @@ public:
   /// `padded` is the decoder's output grid. CREDIT crops it by the widths of the *input's* padding, then resizes what
   /// is left to `image_h` x `image_w` (bilinear, corners not aligned) if it has another size. An output cell belongs to
   /// the tile of its upper left source cell. Collective over `group`.
-  Unpad(Communicator const& group, Tiling const& padded, PaddingConfig const& padding, index_t image_h,
+  Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
         index_t image_w);
   Unpad() = default;
 

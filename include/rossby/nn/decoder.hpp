@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The decoders of WXFormer: pixel shuffle (wxformer), transposed or bilinear convolution (crossformer).
+/// Decoder blocks that double a grid: by pixel shuffle, transposed or bilinear convolution.
 
 #include <rossby/nn/weights.hpp>
 
@@ -21,11 +21,18 @@ struct DecoderGrid {
 
 enum class Upsampling { pixel_shuffle, transposed, bilinear };
 
+/// In what decoders with pixel shuffle differ.
+struct UpsamplingDetails {
+  bool icnr = true;                 ///< kernels ahead of a pixel shuffle start alike for the four pixels of a cell
+  bool normalise_sharpening = true; ///< spectral norm, where it is on, also of the sharpening convolutions
+};
+
 /// Doubles the grid, then twice {3x3 convolution, group norm, SiLU} with a skip. With pixel shuffle a sharpening 3x3
 /// convolution is added in between.
 class UpBlock {
 public:
-  UpBlock(Parameters&, WeightBook&, std::string const& name, Upsampling, index_t in, index_t out, index_t groups);
+  UpBlock(Parameters&, WeightBook&, std::string const& name, Upsampling, UpsamplingDetails const&, index_t in,
+          index_t out, index_t groups);
   Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x) const;
 
 private:
@@ -38,7 +45,7 @@ private:
 /// The last doubling, to the output channels: no norm, no activation.
 class FinalBlock {
 public:
-  FinalBlock(WeightBook&, std::string const& name, Upsampling, index_t in, index_t out);
+  FinalBlock(WeightBook&, std::string const& name, Upsampling, UpsamplingDetails const&, index_t in, index_t out);
   /// The result is of x's type unless `result` says that it be left in the type of the sums.
   Var forward(Context&, PreparedWeights const&, DecoderGrid const&, Var const& x,
               std::optional<DType> result = {}) const;

@@ -20,7 +20,7 @@ struct TensorBlock {
   index_t indivisible;     ///< what is never cut: attention heads, hidden channels; a degree must divide their number
   char const* what;        ///< their name: "heads"
   index_t sections;        ///< of the first layer's outputs: q, k and v
-  int stage;               ///< of the encoder
+  int stage;               ///< of the model: `trainer.tensor_whole` names those that are left whole
 };
 
 /// The parameters of one forward pass: what layers compute with.
@@ -47,9 +47,10 @@ class WeightBook {
 public:
   WeightBook(Parameters& parameters, bool spectral) : parameters_(&parameters), spectral_(spectral) {}
 
-  /// `name` is the module's: "layers.0.1.layers.0.0.to_qkv". Without `bias` there is none. Returns the weight's number.
-  int declare(std::string const& name, Shape shape, ParameterLayout layout, Initial weight,
-              std::optional<Initial> bias);
+  /// `name` is the module's: "layers.0.1.layers.0.0.to_qkv". Without `bias` there is none. `normalised`: spectral norm,
+  /// where the model has it. `other_name`: the module's in files of other versions. Returns the weight's number.
+  int declare(std::string const& name, Shape shape, ParameterLayout layout, Initial weight, std::optional<Initial> bias,
+              bool normalised = true, std::string const& other_name = {});
   void declare(TensorBlock block) { tensor_blocks_.push_back(std::move(block)); }
   std::vector<TensorBlock> const& tensor_blocks() const { return tensor_blocks_; }
 
@@ -59,7 +60,8 @@ public:
 
 private:
   struct Entry {
-    int weight, bias, u, v;
+    int weight, bias, u, v; ///< numbers of parameters, -1 for none: without u and v it is not normalised
+    bool normalised() const { return u >= 0; }
   };
   std::vector<double> sigmas(Context&) const;
 

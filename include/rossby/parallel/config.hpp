@@ -15,7 +15,7 @@ struct ParallelismConfig {
   int tensor = 1;
   /// Tiles in latitude and longitude; `domain: 3` means [3, 1].
   std::array<int, 2> domain{1, 1};
-  /// Encoder stages whose layers the ranks of a tensor group don't share, though they share its cells.
+  /// Stages of the model whose layers the ranks of a tensor group don't share, though they share its cells.
   std::set<int> tensor_whole;
 
   int domain_size() const { return domain[0] * domain[1]; }

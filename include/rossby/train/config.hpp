@@ -6,8 +6,8 @@
 #include <rossby/core/deck.hpp>
 #include <rossby/core/dtype.hpp>
 #include <rossby/data/config.hpp>
-#include <rossby/models/config.hpp>
 #include <rossby/models/precision.hpp>
+#include <rossby/models/spec.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/optim/schedule.hpp>
 #include <rossby/parallel/config.hpp>
@@ -158,7 +158,7 @@ struct InferenceConfig {
 struct RunConfig {
   std::string save_loc;
   int seed = 42;
-  ModelConfig model;
+  std::shared_ptr<Spec const> model; ///< null when its type is not known
   DataConfig data, validation_data;
   bool has_validation = false;
   TrainerConfig trainer;

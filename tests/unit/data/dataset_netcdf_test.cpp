@@ -223,7 +223,7 @@ TEST_F(DatasetTest, TimesThatAreMissingDuplicatedOrOutOfOrderAreNamed)
 TEST_F(DatasetTest, BadFilesAndGridsAreNamed)
 {
   auto model = DataFolder::model();
-  model.image_height = 7, model.surface_channels = 2;
+  model.height = 7, model.surface_channels = 2;
   auto const text = message_of([&] { plan_of(folder.deck_text(), DataPlan::Use::geometry, model); });
   EXPECT_THAT(text, HasSubstr("model.image_height: is 7, but the data have 6 latitudes"));
   EXPECT_THAT(text, HasSubstr("model.surface_channels: is 2"));

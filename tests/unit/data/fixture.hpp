@@ -164,10 +164,10 @@ postblocks:
                        folder_.string());
   }
 
-  static ModelConfig model()
+  static FieldShape model()
   {
-    ModelConfig m;
-    m.image_height = rows, m.image_width = cols;
+    FieldShape m;
+    m.height = rows, m.width = cols;
     m.frames = 2, m.channels = 1, m.levels = 2, m.surface_channels = 1, m.input_only_channels = 3;
     return m;
   }
@@ -185,7 +185,7 @@ private:
 };
 
 inline DataPlan plan_of(std::string const& deck, DataPlan::Use use = DataPlan::Use::training,
-                        ModelConfig const& model = DataFolder::model())
+                        FieldShape const& model = DataFolder::model())
 {
   Problems problems;
   DataPlan plan = DataPlan::make(Deck::parse(deck), use, model, problems);

@@ -27,10 +27,10 @@ data:
 {})",
                        source, rest);
   }
-  static ModelConfig model(int levels, int channels_2d)
+  static FieldShape model(int levels, int channels_2d)
   {
-    ModelConfig m;
-    m.image_height = rows, m.image_width = cols, m.frames = 1;
+    FieldShape m;
+    m.height = rows, m.width = cols, m.frames = 1;
     m.channels = levels > 0 ? 1 : 0, m.levels = levels, m.surface_channels = channels_2d, m.input_only_channels = 0;
     return m;
   }

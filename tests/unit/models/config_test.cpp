@@ -1,4 +1,5 @@
-#include <rossby/models/config.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/models/wxformer/config.hpp>
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>
@@ -30,7 +31,7 @@ model:
 )";
 
 struct Outcome {
-  ModelConfig config;
+  WXFormerConfig config;
   Problems problems;
   std::string all() const { return test::text_of(problems); }
 };
@@ -39,33 +40,34 @@ Outcome read(std::vector<std::string> const& changes = {})
 {
   auto const deck = Deck::parse(one_degree, "deck", changes);
   Outcome o;
-  o.config = ModelConfig::read(deck["model"], o.problems);
+  if (auto const spec = read_spec(deck["model"], o.problems))
+    o.config = dynamic_cast<WXFormerConfig const&>(*spec);
   deck.check_all_read(o.problems);
   return o;
 }
 
-TEST(ModelConfig, OneDegree)
+TEST(WXFormerConfig, OneDegree)
 {
   auto const o = read();
   EXPECT_EQ(o.all(), "");
-  EXPECT_EQ(o.config.base_input_channels(), 80);
-  EXPECT_EQ(o.config.output_channels(), 84);
+  EXPECT_EQ(o.config.fields.in(), 80);
+  EXPECT_EQ(o.config.fields.output_channels(), 84);
   EXPECT_EQ(o.config.padded_height(), 256);
   EXPECT_EQ(o.config.padded_width(), 384);
   EXPECT_EQ(o.config.stage_extent(256, 3), 16);
-  EXPECT_EQ(o.config.local_window, (std::array<int, 4>{4, 4, 4, 4}));
+  EXPECT_EQ(o.config.local_window, (std::vector<int>{4, 4, 4, 4}));
   EXPECT_EQ(o.config.kernels[1], (std::vector<int>{2, 4}));
   EXPECT_EQ(o.config.heads(3), 8);
 }
 
-TEST(ModelConfig, InactivePaddingHasNoWidth)
+TEST(WXFormerConfig, InactivePaddingHasNoWidth)
 {
   auto const o = read({"model.padding_conf.activate=false", "model.image_height=256", "model.image_width=384"});
   EXPECT_EQ(o.all(), "");
   EXPECT_EQ(o.config.padded_height(), 256);
 }
 
-TEST(ModelConfig, IgnoredKeysWarnOnce)
+TEST(WXFormerConfig, IgnoredKeysWarnOnce)
 {
   auto const o = read({"model.upsample_with_ps=true", "model.frame_patch_size=1", "model.post_conf={activate: false}",
                        "model.attention_type=scse_standard", "model.pad_lat=80"});
@@ -73,17 +75,17 @@ TEST(ModelConfig, IgnoredKeysWarnOnce)
   EXPECT_EQ(o.problems.warnings().size(), 5u) << o.all();
 }
 
-TEST(ModelConfig, OneSidedPaddingIsFine) { EXPECT_EQ(read({"model.padding_conf.pad_lat=[75, 0]"}).all(), ""); }
+TEST(WXFormerConfig, OneSidedPaddingIsFine) { EXPECT_EQ(read({"model.padding_conf.pad_lat=[75, 0]"}).all(), ""); }
 
 struct Bad {
   std::vector<std::string> changes;
   char const* expected;
 };
 
-TEST(ModelConfig, Refusals)
+TEST(WXFormerConfig, Refusals)
 {
   std::vector<Bad> const cases{
-      {{"model.type=fuxi"}, "no model 'fuxi'"},
+      {{"model.type=unet"}, "no model 'unet'"},
       {{"model.type=wxfromer"}, "did you mean 'wxformer'"},
       {{"model.dim=[32, 64, 128]"}, "model.dim: has 3 entries"},
       {{"model.dim=[32, 64, 100, 256]"}, "use [32, 64, 128, 256]"},
@@ -115,7 +117,7 @@ TEST(ModelConfig, Refusals)
   }
 }
 
-TEST(ModelConfig, ResizeNeededButOff)
+TEST(WXFormerConfig, ResizeNeededButOff)
 {
   std::vector<std::string> const geometry{"model.image_height=182", "model.image_width=360",
                                           "model.padding_conf.activate=false", "model.local_window_size=1",
@@ -126,19 +128,35 @@ TEST(ModelConfig, ResizeNeededButOff)
   EXPECT_THAT(read(off).all(), HasSubstr("gives 176 x 352 cells for 182 x 360"));
 }
 
-TEST(ModelConfig, ReportsEverythingAtOnce)
+TEST(WXFormerConfig, ReportsEverythingAtOnce)
 {
-  auto const o = read({"model.dim=[32, 64]", "model.depth=x", "model.frames=1.5", "model.type=unet"});
+  auto const o = read({"model.dim=[32, 64]", "model.depth=x", "model.frames=1.5", "model.interp=5"});
   EXPECT_EQ(o.problems.errors().size(), 4u) << o.all();
 }
 
-TEST(ModelConfig, MissingBlock)
+TEST(WXFormerConfig, MissingBlock)
 {
   auto const deck = Deck::parse("a: 1");
   Problems problems;
-  ModelConfig::read(deck["model"], problems);
+  read_spec(deck["model"], problems);
   ASSERT_EQ(problems.errors().size(), 1u);
   EXPECT_EQ(problems.errors()[0].where(), "model");
+}
+
+// A model that a program describes meets the same refusals as a deck's.
+TEST(WXFormerConfig, ProgramsAreRefusedLikeDecks)
+{
+  auto const refusal = [](std::function<void(WXFormerConfig&)> const& change) {
+    auto config = read().config;
+    change(config);
+    return test::message_of([&] { make_model(config); });
+  };
+  EXPECT_EQ(refusal([](WXFormerConfig&) {}), "");
+  EXPECT_THAT(refusal([](WXFormerConfig& c) { c.local_window = {4, 4, 4, 5}; }), HasSubstr("5 does not divide the 16"));
+  EXPECT_THAT(refusal([](WXFormerConfig& c) { c.depth = {1, 1, 1, -1}; }), HasSubstr("model.depth: is -1"));
+  EXPECT_THAT(refusal([](WXFormerConfig& c) { c.depth = {1, 1, 1}; }), HasSubstr("model.depth: has 3 entries"));
+  EXPECT_THAT(refusal([](WXFormerConfig& c) { c.dim = {32, 64, 100, 256}; }), HasSubstr("use [32, 64, 128, 256]"));
+  EXPECT_THAT(refusal([](WXFormerConfig& c) { c.kernels[2].clear(); }), HasSubstr("at least one kernel size"));
 }
 
 } // namespace

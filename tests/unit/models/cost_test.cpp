@@ -1,26 +1,26 @@
-#include <rossby/models/cost.hpp>
+#include <rossby/models/wxformer/config.hpp>
 
 #include <gtest/gtest.h>
 
 namespace rossby {
 namespace {
 
-ModelConfig one_degree()
+WXFormerConfig one_degree()
 {
-  ModelConfig c;
-  c.image_height = 181;
-  c.image_width = 360;
-  c.frames = 1;
-  c.levels = 18;
-  c.channels = 4;
-  c.surface_channels = 4;
-  c.input_only_channels = 4;
-  c.output_only_channels = 8;
+  WXFormerConfig c;
+  c.fields.height = 181;
+  c.fields.width = 360;
+  c.fields.frames = 1;
+  c.fields.levels = 18;
+  c.fields.channels = 4;
+  c.fields.surface_channels = 4;
+  c.fields.input_only_channels = 4;
+  c.fields.output_only_channels = 8;
   c.dim = {32, 64, 128, 256};
   c.global_window = {8, 4, 2, 1};
   c.local_window = {4, 4, 4, 4};
   c.strides = {2, 2, 2, 2};
-  c.padding = {true, PaddingConfig::Mode::earth, 37, 38, 12, 12};
+  c.padding = {true, SpherePadding::Mode::earth, 37, 38, 12, 12};
   return c;
 }
 
@@ -31,7 +31,7 @@ TEST(Cost, OneDegreeDeck)
 
 TEST(Cost, Grids)
 {
-  auto const parts = forward_cost(one_degree());
+  auto const parts = one_degree().parts();
   ASSERT_EQ(parts.size(), 8u);
   EXPECT_EQ(parts[0].rows, 128);
   EXPECT_EQ(parts[3].cols, 24);

@@ -14,7 +14,7 @@ struct Pass {
   Values output, gradient, sigma_vectors;
 };
 
-Pass pass(ModelConfig const& config, Precision const& precision, bool checkpoint = false)
+Pass pass(WXFormerConfig const& config, Precision const& precision, bool checkpoint = false)
 {
   Exec const exec;
   auto const model = make_model(config);
@@ -23,10 +23,11 @@ Pass pass(ModelConfig const& config, Precision const& precision, bool checkpoint
   DType const dtype = precision.parameters;
   Tape tape;
   Context ctx{exec, &tape, true};
-  Var const y = model->forward(ctx, Var(tile_of_field(dtype, model->input_tiling(), 0, 1, config.input_channels(), 1)));
+  Var const y =
+      model->forward(ctx, Var(tile_of_field(dtype, model->input_tiling(), 0, 1, config.fields.input_channels(), 1)));
   EXPECT_EQ(y.value().dtype(), dtype);
   Pass result{y.value().to_host(), {}, {}};
-  tape.backward(exec, y, tile_of_field(dtype, model->output_tiling(), 0, 1, config.output_channels(), 2));
+  tape.backward(exec, y, tile_of_field(dtype, model->output_tiling(), 0, 1, config.fields.output_channels(), 2));
   for (auto const& p : model->parameters().all()) {
     EXPECT_EQ(p.value().dtype(), dtype) << p.spec.name;
     auto& list = p.spec.trainable ? result.gradient : result.sigma_vectors;
@@ -52,9 +53,9 @@ double error(Values const& got, Values const& wanted)
   return std::sqrt(difference / length);
 }
 
-std::vector<ModelConfig> models()
+std::vector<WXFormerConfig> models()
 {
-  auto legacy = small_model(ModelConfig::Type::crossformer), bilinear = legacy;
+  auto legacy = small_model(WXFormerConfig::Type::crossformer), bilinear = legacy;
   bilinear.upsample_v_conv = true;
   return {small_model(), legacy, bilinear};
 }
@@ -85,7 +86,7 @@ TEST(MixedPrecisionModel, LastLayerIsRoundedWhenTheDeckSaysSo)
         [&](std::string const& name, Var const& value, Tiling const&) { seen[name] = value.value().dtype(); });
     model->allocate(Exec(), precision, 3);
     Context ctx{Exec()};
-    Var const x(tile_of_field(DType::float32, model->input_tiling(), 0, 1, config.input_channels(), 1));
+    Var const x(tile_of_field(DType::float32, model->input_tiling(), 0, 1, config.fields.input_channels(), 1));
     EXPECT_EQ(model->forward(ctx, x).value().dtype(), DType::float32);
     EXPECT_EQ(seen.at("up_block4"), output);
     for (char const* name : {"embed0", "encoder0", "encoder3", "up_block1", "up_block3"})

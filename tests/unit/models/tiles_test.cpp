@@ -1,5 +1,5 @@
 #include <rossby/core/error.hpp>
-#include <rossby/models/tiles.hpp>
+#include <rossby/models/pyramid/tiles.hpp>
 #include <support/small_model.hpp>
 
 #include <gtest/gtest.h>
@@ -18,11 +18,11 @@ ProcessGrid grid(int rows, int columns, int tensor)
 }
 
 /// Three coarse rows of five cells.
-ModelConfig flat()
+WXFormerConfig flat()
 {
   auto m = small_model();
-  m.image_height = 48;
-  m.image_width = 80;
+  m.fields.height = 48;
+  m.fields.width = 80;
   m.padding = {};
   return m;
 }

@@ -1,6 +1,7 @@
 // Transformer layers and decoder blocks: every parameter's gradient by finite differences, and the two pieces whose
 // arithmetic is not a plain chain of tested functions (position bias, transposed convolution) against loops.
-#include <rossby/models/spatial_plan.hpp>
+#include <rossby/models/pyramid/spatial_plan.hpp>
+#include <rossby/models/wxformer/config.hpp>
 #include <rossby/nn/decoder.hpp>
 #include <rossby/nn/transformer.hpp>
 #include <support/gradient_check.hpp>
@@ -10,15 +11,16 @@ namespace {
 using namespace test;
 
 /// Stages of 8 x 16, 4 x 8, 2 x 4 and 1 x 2 cells.
-ModelConfig small_grid()
+WXFormerConfig small_grid()
 {
-  ModelConfig m;
-  m.image_height = 16;
-  m.image_width = 32;
+  WXFormerConfig m;
+  m.fields.height = 16;
+  m.fields.width = 32;
   m.strides = {2, 2, 2, 2};
   m.kernels = {{{2, 4}, {2, 4}, {2, 4}, {2, 4}}};
   m.local_window = {2, 2, 1, 1};
   m.global_window = {2, 2, 2, 1};
+  m.kind = WXFormerConfig::Type::crossformer;
   m.upsample_v_conv = true;
   return m;
 }
@@ -99,7 +101,7 @@ TEST(UpBlock, Gradients)
   for (auto const kind : {Upsampling::pixel_shuffle, Upsampling::transposed, Upsampling::bilinear}) {
     SCOPED_TRACE(static_cast<int>(kind));
     Bench b;
-    UpBlock const block(b.parameters, b.book, "up", kind, 3, 4, 2);
+    UpBlock const block(b.parameters, b.book, "up", kind, {}, 3, 4, 2);
     b.allocate();
     auto const grid = b.decoder_grid(1);
     b.check(random_array(DType::float64, {2, 2, 4, 3}, 1),
@@ -112,7 +114,7 @@ TEST(FinalBlock, Gradients)
   for (auto const kind : {Upsampling::pixel_shuffle, Upsampling::transposed, Upsampling::bilinear}) {
     SCOPED_TRACE(static_cast<int>(kind));
     Bench b;
-    FinalBlock const block(b.book, "up", kind, 3, 2);
+    FinalBlock const block(b.book, "up", kind, {}, 3, 2);
     b.allocate();
     auto const grid = b.decoder_grid(1);
     b.check(random_array(DType::float64, {2, 2, 4, 3}, 1),
@@ -124,7 +126,7 @@ TEST(FinalBlock, IsPyTorchsTransposedConvolution)
 {
   index_t const in = 3, out = 2, rows = 2, cols = 4;
   Bench b;
-  FinalBlock const block(b.book, "up", Upsampling::transposed, in, out);
+  FinalBlock const block(b.book, "up", Upsampling::transposed, {}, in, out);
   b.allocate();
   Context ctx{Exec()};
   Array const x = random_array(DType::float64, {1, rows, cols, in}, 1);

@@ -9,11 +9,11 @@
 namespace rossby {
 namespace {
 
-ModelConfig one_degree()
+std::shared_ptr<Spec const> one_degree()
 {
   auto const deck = Deck::load(ROSSBY_SOURCE_DIR "/inputs/wxformer_1deg.yml");
   Problems problems;
-  auto const config = ModelConfig::read(deck["model"], problems);
+  auto const config = read_spec(deck["model"], problems);
   problems.raise();
   return config;
 }
@@ -25,13 +25,13 @@ struct Spread {
 
 Spread spread(int ranks, int tensor)
 {
-  auto const alone = make_model(one_degree());
+  auto const alone = make_model(*one_degree());
   auto const one = stored_elements(alone->parameters(), {}, 1).front().sum();
   ParallelismConfig p;
   p.data = ParallelismConfig::Data::fsdp2;
   p.tensor = tensor;
   p.tensor_whole = {0};
-  auto const model = make_model(one_degree());
+  auto const model = make_model(*one_degree());
   cut_tensor_blocks(*model, tensor, p.tensor_whole);
   double most = 0, total = 0;
   for (auto const& s : stored_elements(model->parameters(), p, ranks)) {
@@ -56,7 +56,7 @@ TEST(StoredElements, OfTheOneDegreeModelAreEven)
 // Every row of a block is some holder's, in order; trained parameters are shared, vectors are not.
 TEST(ShareTable, SharesTogetherAreTheBlock)
 {
-  auto const model = make_model(one_degree());
+  auto const model = make_model(*one_degree());
   cut_tensor_blocks(*model, 2, {0});
   auto const& parameters = model->parameters();
   int const ranks = 12;
@@ -83,6 +83,18 @@ TEST(ShareTable, SharesTogetherAreTheBlock)
       }
       EXPECT_EQ(found, rows) << spec.name;
     }
+  }
+}
+
+TEST(Plans, StagesThatTheModelHasNot)
+{
+  auto const model = make_model(*one_degree());
+  try {
+    cut_tensor_blocks(*model, 1, {4});
+    ADD_FAILURE() << "accepted";
+  } catch (Error const& e) {
+    EXPECT_EQ(e.where(), "trainer.tensor_whole");
+    EXPECT_EQ(e.fix(), "the model's stages are 0 to 3");
   }
 }
 

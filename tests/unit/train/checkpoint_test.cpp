@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <regex>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -37,6 +38,8 @@ struct SmallRun {
     parameters.declare({"cube_embedding.proj.bias", {6}, ParameterLayout::natural, {}, normal, true, false});
     parameters.declare(
         {other_model ? "head.gain" : "head.bias", {7}, ParameterLayout::natural, {}, normal, true, true});
+    for (int i = 0; i < 2; ++i) // what older files say
+      parameters[i].spec.other_name = std::regex_replace(parameters[i].spec.name, std::regex("convs.0.1"), "convs.0");
     parameters.allocate(exec, dtype, seed);
     adam = std::make_unique<AdamW>(parameters, AdamWConfig{});
     ema = std::make_unique<Ema>(exec, parameters, 0.5);

@@ -144,8 +144,8 @@ TEST(ParallelismConfig, WholeStages)
   EXPECT_EQ(c.data, ParallelismConfig::Data::fsdp2);
   EXPECT_EQ(c.group_size(), 12);
   EXPECT_EQ(c.tensor_whole, (std::set<int>{0, 2}));
-  read("{tensor_whole: [4]}", wrong);
-  EXPECT_THAT(text_of(wrong), HasSubstr("trainer.tensor_whole: holds 4"));
+  read("{tensor_whole: [-1]}", wrong);
+  EXPECT_THAT(text_of(wrong), HasSubstr("trainer.tensor_whole: holds -1"));
 }
 
 LossConfig loss(std::string const& text, std::string* messages = nullptr)

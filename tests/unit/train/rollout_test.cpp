@@ -42,7 +42,7 @@ TEST(Rollout, FramesMoveDownAndTheNewestIsMadeOfStateForcingAndStaticFields)
   scale.scale = 3;
   scale.offset = -1;
   step.world.plan.transforms.feedback[1] = {scale}; // level 2 of u is normalised in another way as input
-  LinearModel model(step.world.config.model);
+  LinearModel model(step.world.config.model->fields);
   model.allocate(Exec(), DType::float64, 1);
   auto const rollout = step.rollout(model);
   Exec const exec;
@@ -68,7 +68,7 @@ TEST(Rollout, ValuesStayWithinTheDecksBounds)
 {
   Step step;
   step.world.plan.config.clamp = {{-0.5, 0.5}};
-  LinearModel model(step.world.config.model);
+  LinearModel model(step.world.config.model->fields);
   model.allocate(Exec(), DType::float64, 1);
   auto const rollout = step.rollout(model);
   Context context;
@@ -83,7 +83,7 @@ TEST(Rollout, ValuesStayWithinTheDecksBounds)
 TEST(Rollout, OutputsComeInPhysicalUnits)
 {
   Step step;
-  LinearModel model(step.world.config.model);
+  LinearModel model(step.world.config.model->fields);
   model.allocate(Exec(), DType::float64, 1);
   auto const physical =
       step.rollout(model).to_physical(Exec(), upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output)).to_host();

@@ -1,4 +1,4 @@
-#include <rossby/models/tiles.hpp>
+#include <rossby/models/pyramid/tiles.hpp>
 
 #include <fmt/format.h>
 
@@ -85,7 +85,7 @@ std::vector<Box> coarse_boxes(index_t height, index_t width, ProcessGrid const& 
 
 } // namespace
 
-GridTiles cut_tiles(ModelConfig const& m, ProcessGrid const& grid)
+GridTiles cut_tiles(PyramidConfig const& m, ProcessGrid const& grid)
 {
   GridTiles tiles;
   index_t const h3 = m.stage_extent(m.padded_height(), 3), w3 = m.stage_extent(m.padded_width(), 3);
@@ -103,14 +103,14 @@ GridTiles cut_tiles(ModelConfig const& m, ProcessGrid const& grid)
   }
   // A rank's part of the physical grid: its padded tile less the padding, possibly nothing.
   std::vector<Box> physical;
-  Box const inside{m.padding.top, m.padding.top + m.image_height, m.padding.left, m.padding.left + m.image_width};
+  Box const inside{m.padding.top, m.padding.top + m.fields.height, m.padding.left, m.padding.left + m.fields.width};
   for (int r = 0; r < coarse.ranks(); ++r) {
     Box const b = intersect(tiles.padded.box(r), inside);
     physical.push_back(
         b.empty() ? Box{}
                   : Box{b.row0 - inside.row0, b.row1 - inside.row0, b.col0 - inside.col0, b.col1 - inside.col0});
   }
-  tiles.image = Tiling(m.image_height, m.image_width, std::move(physical));
+  tiles.image = Tiling(m.fields.height, m.fields.width, std::move(physical));
   return tiles;
 }
 

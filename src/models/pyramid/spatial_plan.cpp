@@ -1,6 +1,6 @@
-#include <rossby/models/spatial_plan.hpp>
+#include <rossby/models/pyramid/spatial_plan.hpp>
 
-#include "bilinear.hpp"
+#include "../bilinear.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,6 @@
 namespace rossby {
 
 namespace {
-
-index_t positive_modulo(index_t a, index_t n) { return (a % n + n) % n; }
 
 /// The smallest box around two.
 Box around(Box const& a, Box const& b)
@@ -28,24 +26,7 @@ std::function<index_t(index_t, index_t)> zero_outside(Tiling const& t)
 
 } // namespace
 
-PaddedCell padding_source(ModelConfig const& m, index_t row, index_t col)
-{
-  index_t const h = m.image_height, w = m.image_width;
-  index_t r = row - m.padding.top, c = positive_modulo(col - m.padding.left, w);
-  if (m.padding.mode == PaddingConfig::Mode::earth) {
-    if (r < 0 || r >= h) {
-      r = r < 0 ? -1 - r : 2 * h - 1 - r;
-      c = positive_modulo(c - w / 2, w);
-    }
-    return {r, c};
-  }
-  r = std::abs(r);
-  if (r >= h)
-    r = 2 * (h - 1) - r;
-  return {r, c};
-}
-
-SpatialPlan::SpatialPlan(ModelConfig const& config, Communicator const& group, ProcessGrid const& grid)
+SpatialPlan::SpatialPlan(PyramidConfig const& config, Communicator const& group, ProcessGrid const& grid)
     : group_(group), grid_(grid), tiles_(cut_tiles(config, grid))
 {
   ROSSBY_EXPECT(grid.domains() * grid.tensor == group.size());
@@ -56,15 +37,15 @@ SpatialPlan::SpatialPlan(ModelConfig const& config, Communicator const& group, P
                          zero_outside(tiles_.level[k]));
   }
   build_windows(config);
-  if (config.upsample_v_conv)
+  if (config.variant().upsampling == Upsampling::bilinear)
     build_doubling();
   Tiling const& top = level(4);
   auto const& p = config.padding;
-  unpad_ = Unpad(group_, top, p, config.interp ? config.image_height : top.height() - p.top - p.bottom,
-                 config.interp ? config.image_width : top.width() - p.left - p.right);
+  unpad_ = Unpad(group_, top, p, config.interp ? config.fields.height : top.height() - p.top - p.bottom,
+                 config.interp ? config.fields.width : top.width() - p.left - p.right);
 }
 
-void SpatialPlan::build_embed_inputs(ModelConfig const& m)
+void SpatialPlan::build_embed_inputs(PyramidConfig const& m)
 {
   for (int s = 0; s < 4; ++s) {
     auto const i = static_cast<std::size_t>(s);
@@ -80,8 +61,8 @@ void SpatialPlan::build_embed_inputs(ModelConfig const& m)
     embed_[0] = box_map(group_, tiles_.image, needed, [&](index_t r, index_t c) {
       if (r < 0 || r >= tiles_.padded.height() || c < 0 || c >= tiles_.padded.width())
         return IndexMap::nothing;
-      auto const source = padding_source(m, r, c);
-      return source.row * m.image_width + source.col;
+      auto const source = padding_source(m.padding, m.fields.height, m.fields.width, r, c);
+      return source.row * m.fields.width + source.col;
     });
   }
 }
@@ -129,7 +110,7 @@ WindowMap SpatialPlan::cells_of(Tiling const& grid, bool shared) const
           {IndexList(numbers), grid.height() * grid.width()}};
 }
 
-void SpatialPlan::build_windows(ModelConfig const& m)
+void SpatialPlan::build_windows(PyramidConfig const& m)
 {
   for (std::size_t s = 0; s < 4; ++s) {
     bool const shared = shares(static_cast<int>(s)) > 1;

@@ -3,7 +3,7 @@
 /// How the grids of a WXFormer are cut into tiles.
 
 #include <rossby/dist/tiling.hpp>
-#include <rossby/models/config.hpp>
+#include <rossby/models/pyramid/config.hpp>
 
 #include <array>
 #include <set>
@@ -28,6 +28,6 @@ struct GridTiles {
 };
 
 /// \throws Error when a rank would get no coarse cell, naming a process grid that fits.
-GridTiles cut_tiles(ModelConfig const&, ProcessGrid const&);
+GridTiles cut_tiles(PyramidConfig const&, ProcessGrid const&);
 
 } // namespace rossby

@@ -1,8 +1,10 @@
-// WXFormer (CREDIT's wxformer/crossformer.py) and its predecessor CrossFormer (crossformer.py): the same encoder,
-// another decoder. Parameters are declared in the order in which CREDIT constructs them.
+// The forward pass of a pyramid: an encoder of stages, each a cross-embedding and transformer layers, and a decoder
+// whose blocks double the grid and join what the encoder had there. Parameters are declared in the order in which
+// CREDIT constructs them.
 
 #include <rossby/models/model.hpp>
-#include <rossby/models/spatial_plan.hpp>
+#include <rossby/models/pyramid/config.hpp>
+#include <rossby/models/pyramid/spatial_plan.hpp>
 #include <rossby/nn/decoder.hpp>
 #include <rossby/nn/transformer.hpp>
 
@@ -15,19 +17,25 @@ namespace {
 
 Shape extents(Box const& b) { return {b.rows(), b.cols()}; }
 
-class WXFormer final : public Model {
+class Pyramid final : public Model {
 public:
-  explicit WXFormer(ModelConfig const& config) : config_(config), book_(parameters_, config.spectral_norm)
+  explicit Pyramid(std::shared_ptr<PyramidConfig const> config)
+      : config_(std::move(config)), variant_(config_->variant()), book_(parameters_, config_->spectral_norm)
   {
     declare_encoder();
     declare_cube_embedding();
     declare_decoder();
   }
 
-  ModelConfig const& config() const override { return config_; }
+  FieldShape const& fields() const override { return config_->fields; }
   std::vector<TensorBlock> const& tensor_blocks() const override { return book_.tensor_blocks(); }
   Tiling const& input_tiling() const override { return plan_->image(); }
   Tiling const& output_tiling() const override { return plan_->output(); }
+  Cut cut(ProcessGrid const& grid) const override
+  {
+    auto const tiles = cut_tiles(*config_, grid);
+    return {tiles.image, tiles.stage.back()};
+  }
   Var forward(Context&, Var const& x) override;
 
 private:
@@ -35,7 +43,7 @@ private:
     int weight;
     ops::ConvShape shape;
   };
-  void plan() override { plan_ = std::make_unique<SpatialPlan>(config_, layout_.spatial, layout_.grid); }
+  void plan() override { plan_ = std::make_unique<SpatialPlan>(*config_, layout_.spatial, layout_.grid); }
 
   void declare_encoder();
   void declare_cube_embedding();
@@ -52,7 +60,8 @@ private:
            std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const;
   Var encode(Context&, std::shared_ptr<PreparedWeights const> const&, int stage, Var const& x) const;
 
-  ModelConfig config_;
+  std::shared_ptr<PyramidConfig const> config_;
+  PyramidConfig::Variant variant_;
   std::unique_ptr<SpatialPlan> plan_;
   WeightBook book_;
   std::array<std::vector<Branch>, 4> embed_;
@@ -67,35 +76,34 @@ private:
   std::vector<FinalBlock> final_;
 };
 
-void WXFormer::declare_encoder()
+void Pyramid::declare_encoder()
 {
-  bool const legacy = config_.type == ModelConfig::Type::crossformer;
-  index_t in = config_.input_channels();
+  index_t in = config_->embedded_channels();
   for (std::size_t s = 0; s < 4; ++s) {
     std::string const stage = "layers." + std::to_string(s);
-    auto kernels = config_.kernels[s];
+    auto kernels = config_->kernels[s];
+    auto const channels = config_->branch_channels(static_cast<int>(s));
     std::sort(kernels.begin(), kernels.end());
-    index_t const stride = config_.strides[s], dim = config_.dim[s];
-    index_t left = dim;
+    index_t const stride = config_->strides[s], dim = config_->dim[s];
     embed_unit_[s] = parameters_.begin_unit(stage + ".0");
     for (std::size_t j = 0; j < kernels.size(); ++j) {
-      // Half the channels to the smallest kernel, a quarter to the next, ...; the last takes what is left.
-      index_t const out = j + 1 == kernels.size() ? left : dim / (index_t(1) << (j + 1));
-      left -= out;
-      index_t const k = kernels[j];
+      index_t const out = channels[j], k = kernels[j];
       auto const initial = default_initial(in * k * k);
-      int const weight = book_.declare(stage + ".0.convs." + std::to_string(j) + (legacy ? "" : ".1"), {out, in, k, k},
-                                       ParameterLayout::conv, initial, initial);
+      // A padding layer of its own ahead of the convolution gives the latter the number 1; versions differ in it.
+      std::string name = stage + ".0.convs." + std::to_string(j), other = name + ".1";
+      if (!variant_.centred_kernels)
+        std::swap(name, other);
+      int const weight = book_.declare(name, {out, in, k, k}, ParameterLayout::conv, initial, initial, true, other);
       embed_[s].push_back({weight, {k, stride, (kernels.back() - stride) / 2 - (k - stride) / 2}});
     }
     TransformerConfig const layer{dim,
-                                  config_.dim_head,
-                                  config_.local_window[s],
-                                  config_.global_window[s],
-                                  config_.attn_dropout,
-                                  config_.ff_dropout,
+                                  config_->dim_head,
+                                  config_->local_window[s],
+                                  config_->global_window[s],
+                                  config_->attn_dropout,
+                                  config_->ff_dropout,
                                   static_cast<int>(s)};
-    for (int n = 0; n < config_.depth[s]; ++n) {
+    for (int n = 0; n < config_->depth[s]; ++n) {
       std::string const name = stage + ".1.layers." + std::to_string(n);
       int const unit = parameters_.begin_unit(name);
       layers_[s].push_back({unit, TransformerLayer(parameters_, book_, name, layer)});
@@ -104,11 +112,11 @@ void WXFormer::declare_encoder()
   }
 }
 
-void WXFormer::declare_cube_embedding()
+void Pyramid::declare_cube_embedding()
 {
   parameters_.begin_unit("cube_embedding");
   // CREDIT allocates it and never calls it with patches of one cell; its files carry it.
-  index_t const in = config_.input_channels(), frames = config_.frames, dim = config_.dim[0];
+  index_t const in = config_->fields.input_channels(), frames = config_->fields.frames, dim = config_->dim[0];
   auto const initial = default_initial(in * frames);
   auto const declare = [&](char const* name, Shape shape, Initial i) {
     parameters_.declare(
@@ -120,24 +128,22 @@ void WXFormer::declare_cube_embedding()
   declare("norm.bias", {dim}, {Initial::Kind::constant, 0});
 }
 
-void WXFormer::declare_decoder()
+void Pyramid::declare_decoder()
 {
-  auto const kind = config_.type == ModelConfig::Type::wxformer ? Upsampling::pixel_shuffle
-                    : config_.upsample_v_conv                   ? Upsampling::bilinear
-                                                                : Upsampling::transposed;
-  index_t const last = config_.dim[3], groups = config_.dim[0];
-  std::array<index_t, 4> const in{last, last / 2 + config_.dim[2], last / 4 + config_.dim[1],
-                                  last / 8 + config_.dim[0]};
+  auto const kind = variant_.upsampling;
+  index_t const last = config_->dim[3], groups = config_->dim[0];
+  std::array<index_t, 4> const in{last, last / 2 + config_->dim[2], last / 4 + config_->dim[1],
+                                  last / 8 + config_->dim[0]};
   for (std::size_t k = 0; k < 3; ++k) {
     std::string const name = "up_block" + std::to_string(k + 1);
     up_unit_[k] = parameters_.begin_unit(name);
-    up_.emplace_back(parameters_, book_, name, kind, in[k], last / (index_t(2) << k), groups);
+    up_.emplace_back(parameters_, book_, name, kind, variant_.details, in[k], last / (index_t(2) << k), groups);
   }
   up_unit_[3] = parameters_.begin_unit("up_block4");
-  final_.emplace_back(book_, "up_block4", kind, in[3], config_.output_channels());
+  final_.emplace_back(book_, "up_block4", kind, variant_.details, in[3], config_->fields.output_channels());
 }
 
-LayerGrid WXFormer::layer_grid(int s) const
+LayerGrid Pyramid::layer_grid(int s) const
 {
   auto const tokens = [](WindowMap const& w) { return LayerTokens{&w.map, w.windows, w.tokens, w.numbers}; };
   return {extents(plan_->tile(plan_->stage(s))),
@@ -148,7 +154,7 @@ LayerGrid WXFormer::layer_grid(int s) const
           plan_->shares(s)};
 }
 
-DecoderGrid WXFormer::decoder_grid(int k) const
+DecoderGrid Pyramid::decoder_grid(int k) const
 {
   return {plan_->group(),
           &plan_->border(k),
@@ -158,16 +164,16 @@ DecoderGrid WXFormer::decoder_grid(int k) const
           &plan_->doubling(k)};
 }
 
-Var WXFormer::unit(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int number, bool checkpoint,
-                   Var const& x, std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const
+Var Pyramid::unit(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int number, bool checkpoint,
+                  Var const& x, std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const
 {
   return rossby::unit(
       ctx, parameters_.units()[static_cast<std::size_t>(number)].name.c_str(), checkpoint, weights->scope(number), {x},
       [weights, body = std::move(body)](Context& c, std::vector<Var> const& in) { return body(c, *weights, in[0]); });
 }
 
-Var WXFormer::encode(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int stage,
-                     Var const& input) const
+Var Pyramid::encode(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int stage,
+                    Var const& input) const
 {
   auto const s = static_cast<std::size_t>(stage);
   Var x = unit(ctx, weights, embed_unit_[s], false, input,
@@ -188,11 +194,11 @@ Var WXFormer::encode(Context& ctx, std::shared_ptr<PreparedWeights const> const&
   return x;
 }
 
-Var WXFormer::forward(Context& ctx, Var const& input)
+Var Pyramid::forward(Context& ctx, Var const& input)
 {
   Box const mine = plan_->tile(plan_->image());
   ROSSBY_EXPECT(input.value().rank() == 4 && input.value().extent(1) * input.value().extent(2) == mine.cells() &&
-                input.value().extent(3) == config_.input_channels());
+                input.value().extent(3) == config_->fields.input_channels());
   auto const weights = book_.prepare(ctx);
   std::array<Var, 4> encoded;
   Var x = cast(ctx, input, precision_.fields);
@@ -217,21 +223,6 @@ Var WXFormer::forward(Context& ctx, Var const& input)
 
 } // namespace
 
-void Model::set_layout(ModelLayout const& layout)
-{
-  ROSSBY_EXPECT(parameters_.size() > 0 && !parameters_[0].var);
-  layout_ = layout;
-}
-
-void Model::allocate(Exec const& exec, Precision const& precision, std::uint64_t seed)
-{
-  ROSSBY_EXPECT(parameters_.size() > 0 && !parameters_[0].var);
-  precision_ = precision;
-  plan();
-  parameters_.place(layout_.parameters);
-  parameters_.allocate(exec, precision.parameters, seed);
-}
-
-std::unique_ptr<Model> make_model(ModelConfig const& config) { return std::make_unique<WXFormer>(config); }
+std::unique_ptr<Model> PyramidConfig::make() const { return std::make_unique<Pyramid>(clone()); }
 
 } // namespace rossby

@@ -3,7 +3,7 @@
 /// Where every cell of a WXFormer's grids lives and how cells travel: built once per (model, mesh).
 
 #include <rossby/dist/box_map.hpp>
-#include <rossby/models/tiles.hpp>
+#include <rossby/models/pyramid/tiles.hpp>
 #include <rossby/models/unpad.hpp>
 #include <rossby/ops/elementwise.hpp>
 #include <rossby/ops/shuffle.hpp>
@@ -25,7 +25,7 @@ struct WindowMap {
 class SpatialPlan {
 public:
   /// Collective over `group`. \throws Error when a tile would get no coarse cell, naming a process grid that fits.
-  SpatialPlan(ModelConfig const&, Communicator const& group, ProcessGrid const&);
+  SpatialPlan(PyramidConfig const&, Communicator const& group, ProcessGrid const&);
 
   Communicator const& group() const { return group_; }
   Tiling const& image() const { return tiles_.image; }
@@ -53,8 +53,8 @@ public:
   ops::Stencil const& doubling(int k) const { return doubling_[static_cast<std::size_t>(k)]; }
 
 private:
-  void build_embed_inputs(ModelConfig const&);
-  void build_windows(ModelConfig const&);
+  void build_embed_inputs(PyramidConfig const&);
+  void build_windows(PyramidConfig const&);
   void build_doubling();
   WindowMap windows_of(Tiling const&, index_t window, bool whole_globe, bool shared) const;
   WindowMap cells_of(Tiling const&, bool shared) const;
@@ -68,13 +68,5 @@ private:
   Unpad unpad_;
   std::array<ops::Stencil, 4> doubling_;
 };
-
-/// Source row and column in the image of a cell of the padded image (CREDIT's boundary_padding.py): 'earth' reverses
-/// the rows beyond a pole, the first of them repeating the edge row, and rolls them by half the width; 'mirror'
-/// reflects rows without repeating the edge. Longitude wraps.
-struct PaddedCell {
-  index_t row, col;
-};
-PaddedCell padding_source(ModelConfig const&, index_t row, index_t col);
 
 } // namespace rossby
