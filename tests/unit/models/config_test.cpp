@@ -151,7 +151,7 @@ TEST(WXFormerConfig, ProgramsAreRefusedLikeDecks)
     change(config);
     return test::message_of([&] { make_model(config); });
   };
-  EXPECT_EQ(refusal([](WXFormerConfig&) {}), "");
+  EXPECT_EQ(refusal([](WXFormerConfig&) {}), "no error");
   EXPECT_THAT(refusal([](WXFormerConfig& c) { c.local_window = {4, 4, 4, 5}; }), HasSubstr("5 does not divide the 16"));
   EXPECT_THAT(refusal([](WXFormerConfig& c) { c.depth = {1, 1, 1, -1}; }), HasSubstr("model.depth: is -1"));
   EXPECT_THAT(refusal([](WXFormerConfig& c) { c.depth = {1, 1, 1}; }), HasSubstr("model.depth: has 3 entries"));
