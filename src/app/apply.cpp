@@ -28,7 +28,10 @@ void add_apply(CLI::App& program, Job& job)
   auto* const command = program.add_subcommand(
       "apply", "Run a model on a file of inputs; with --gradients also its loss and the gradient of every parameter");
   o->deck.add_to(*command);
-  command->add_option("--weights", o->apply.weights, "HDF5 file with /model/<name>")->required();
+  command
+      ->add_option("--weights", o->apply.weights,
+                   "Weights: HDF5 with /model/<name>, a file of torch.save (CREDIT's checkpoint.pt), or safetensors")
+      ->required();
   command
       ->add_option("--input", o->apply.input,
                    "HDF5 file with /input (B,C,T,H,W); /target and /latitude for --gradients")

@@ -24,6 +24,9 @@ void add_forecast(CLI::App& program, Job&);
 void add_verify(CLI::App& program, Job&);
 void add_apply(CLI::App& program, Job&);
 
+/// `rossby info` of a file of tensors.
+int info_of_tensors(std::string const& file, bool all);
+
 /// The arguments that all commands on decks have.
 struct DeckArguments {
   std::string file;

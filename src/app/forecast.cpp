@@ -29,7 +29,7 @@ void add_forecast(CLI::App& program, Job& job)
   o->deck.add_to(*command);
   command
       ->add_option("--checkpoint", o->forecast.checkpoint,
-                   "Checkpoint to use (default: the best of the run, or else the last)")
+                   "Checkpoint to use, Rossby's or CREDIT's (default: the best of the run, or else the last)")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
   command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });

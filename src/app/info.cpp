@@ -3,6 +3,7 @@
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/io/hdf5.hpp>
+#include <rossby/io/tensor_file.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/train/config.hpp>
@@ -166,6 +167,8 @@ int info_of_file(Options const& o)
 
 int info(Options const& o, Communicator const& world)
 {
+  if (io::TensorFile::is_one(o.deck.file))
+    return info_of_tensors(o.deck.file, o.parameters);
   return is_hdf5(o.deck.file) ? info_of_file(o) : info_of_deck(o, world);
 }
 } // namespace
@@ -173,8 +176,8 @@ int info(Options const& o, Communicator const& world)
 void add_info(CLI::App& program, Job& job)
 {
   auto const o = std::make_shared<Options>();
-  auto* const command =
-      program.add_subcommand("info", "Describe the model of a deck, its device mesh, or the contents of an HDF5 file");
+  auto* const command = program.add_subcommand(
+      "info", "Describe the model of a deck, its device mesh, or the contents of an HDF5, torch or safetensors file");
   o->deck.add_to(*command);
   command->add_flag("--parameters", o->parameters, "List every parameter (of a file: every dataset)");
   command->add_flag("--mesh", o->mesh, "Show which rank has which tile and how many parameters");

@@ -62,7 +62,9 @@ void add_train(CLI::App& program, Job& job)
   o->deck.add_to(*command);
   auto* const resume =
       command->add_flag("--resume", o->train.resume, "Go on exactly where the run in save_loc stopped");
-  command->add_option("--weights", o->train.weights, "Start from the weights of this HDF5 file")
+  command
+      ->add_option("--weights", o->train.weights,
+                   "Start from the weights of this file: HDF5, torch.save's (CREDIT's checkpoint.pt), or safetensors")
       ->type_name("FILE")
       ->check(CLI::ExistingFile)
       ->excludes(resume);

@@ -70,25 +70,54 @@ struct TensorFile::Impl {
   std::vector<ZipMember> members; ///< by number of storage; none where the format has no checksums
 };
 
+namespace {
+enum class Format { torch, old_torch, safetensors, tar, none };
+
+Format format_of(InputFile const& file)
+{
+  std::string const head = file.read(0, std::min<std::uint64_t>(file.size(), 512));
+  if (head.compare(0, 4, "PK\x03\x04") == 0)
+    return Format::torch;
+  if (is_old_torch(file))
+    return Format::old_torch;
+  if (is_safetensors(file))
+    return Format::safetensors;
+  return head.size() >= 262 && head.compare(257, 5, "ustar") == 0 ? Format::tar : Format::none;
+}
+} // namespace
+
+bool TensorFile::is_one(std::string const& path) noexcept
+{
+  try {
+    return format_of(InputFile(path)) < Format::tar;
+  } catch (...) {
+    return false;
+  }
+}
+
 TensorFile::TensorFile(std::string path) : impl_(std::make_unique<Impl>(std::move(path)))
 {
   auto& [file, format, tree, root, members] = *impl_;
-  std::string const head = file.read(0, std::min<std::uint64_t>(file.size(), 512));
-  if (head.compare(0, 4, "PK\x03\x04") == 0) {
+  switch (format_of(file)) {
+  case Format::torch:
     format = "torch";
     root = read_torch_archive(file, tree, members);
-  } else if (is_old_torch(file)) {
+    return;
+  case Format::old_torch:
     format = "torch (before 1.6)";
     root = read_old_torch(file, tree);
-  } else if (is_safetensors(file)) {
+    return;
+  case Format::safetensors:
     format = "safetensors";
     root = read_safetensors(file, tree);
-  } else if (head.size() >= 262 && head.compare(257, 5, "ustar") == 0) {
+    return;
+  case Format::tar:
     file.refuse("is a tar archive, as torch wrote before version 0.4", "load it with PyTorch and save it again");
-  } else {
-    file.refuse(file.size() == 0 ? "is empty" : "is no file of torch.save and no safetensors file",
-                "give a file that torch.save or safetensors has written");
+  case Format::none:
+    break;
   }
+  file.refuse(file.size() == 0 ? "is empty" : "is no file of torch.save and no safetensors file",
+              "give a file that torch.save or safetensors has written");
 }
 
 TensorFile::~TensorFile() = default;

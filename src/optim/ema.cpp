@@ -26,7 +26,7 @@ template <class T> void exchange(Exec const& exec, View<T, 1> a, View<T, 1> b)
 Ema::Ema(Exec const& exec, Parameters const& parameters, double decay) : decay_(decay)
 {
   for (auto const& p : parameters.all())
-    shadow_.push_back(is_optimized(p.spec) ? p.value().clone(exec) : Array());
+    shadow_.push_back(p.spec.trainable ? p.value().clone(exec) : Array());
 }
 
 double Ema::effective_decay(std::int64_t step) const

@@ -6,6 +6,7 @@
 #include <rossby/train/weights.hpp>
 
 #include "part_in_file.hpp"
+#include "run_arrays.hpp"
 
 #include <fmt/format.h>
 
@@ -60,8 +61,8 @@ std::vector<Field> fields_of(Parameters const& parameters, AdamW const& optimize
       fields.push_back({"/optimizer/" + spec.name + "/exp_avg", i, m.first});
       fields.push_back({"/optimizer/" + spec.name + "/exp_avg_sq", i, m.second});
     }
-    if (averages && spec.trainable)
-      fields.push_back({"/ema/" + spec.name, i, averages->shadow(i) ? averages->shadow(i) : parameters[i].value()});
+    if (averages && averages->shadow(i))
+      fields.push_back({"/ema/" + spec.name, i, averages->shadow(i)});
   }
   return fields;
 }
@@ -196,42 +197,52 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
   }
 }
 
+void read_moments(PartReader& reader, ArraySource const& source, Parameters const& parameters, AdamW& optimizer)
+{
+  for (int i = 0; i < parameters.size(); ++i)
+    if (std::string const group = "/optimizer/" + reader.name_in_file(i);
+        !reader.name_in_file(i).empty() && source.exists(group))
+      reader.when_sound([&moments = optimizer.moments(i), first = reader.read(i, group + "/exp_avg"),
+                         second = reader.read(i, group + "/exp_avg_sq"),
+                         step = static_cast<std::int64_t>(source.number(group + "/step"))] {
+        moments.first = first;
+        moments.second = second;
+        moments.step = step;
+      });
+}
+
+void read_averages(PartReader& reader, ArraySource const& source, Exec const& exec, Parameters const& parameters,
+                   Ema& averages)
+{
+  for (int i = 0; i < parameters.size(); ++i) {
+    if (!averages.shadow(i))
+      continue;
+    if (std::string const name = "/ema/" + reader.name_in_file(i); name != "/ema/" && source.exists(name))
+      reader.read_to(averages.shadow(i), i, name);
+    else // a run that turns averaging on starts from here
+      reader.when_sound([&, i] { averages.shadow(i).copy_from(exec, parameters[i].value()); });
+  }
+}
+
 TrainingState read_checkpoint(std::string const& file, Exec const& exec, Parameters& parameters, AdamW& optimizer,
                               Ema* averages, CheckpointParts parts, RunDescription const& expected)
 {
   TrainingState state;
-  read_parts(exec, parameters, file, [&](PartReader& reader) {
-    auto const& in = reader.file();
+  auto const open = [&] { return std::make_unique<Hdf5Source>(file); };
+  read_parts(exec, parameters, open, [&](PartReader& reader, Hdf5Source const& source) {
+    auto const& in = source.file();
     if (!in.has_attribute("/", "rossby_checkpoint"))
       fail(file, "is no checkpoint of Rossby, or was not written to its end");
     if (auto const version = in.read_int_attribute("/", "rossby_checkpoint"); version != format_version)
       fail(file, fmt::format("has checkpoint format {}, this program reads format {}", version, format_version));
     expect_same_model(file, read_text_verified(in, "/model_block"), expected.model_block);
-    auto const number = [&](std::string const& name) {
-      auto const values = read_verified(in, name);
-      if (values.size() != 1)
-        fail(fmt::format("{}: {}", file, name), fmt::format("holds {} values instead of one", values.size()));
-      return static_cast<std::int64_t>(values[0]);
-    };
+    auto const number = [&](std::string const& name) { return static_cast<std::int64_t>(source.number(name)); };
 
     reader.read_weights("/model");
-    for (int i = 0; i < parameters.size(); ++i) {
-      auto const& spec = parameters[i].spec;
-      if (std::string const group = "/optimizer/" + spec.name; parts.optimizer && in.exists(group)) {
-        reader.when_sound([&moments = optimizer.moments(i), first = reader.read(i, group + "/exp_avg"),
-                           second = reader.read(i, group + "/exp_avg_sq"), step = number(group + "/step")] {
-          moments.first = first;
-          moments.second = second;
-          moments.step = step;
-        });
-      }
-      if (parts.averages && averages && averages->shadow(i)) {
-        if (std::string const name = "/ema/" + spec.name; in.exists(name))
-          reader.read_to(averages->shadow(i), i, name);
-        else // a run that turns averaging on starts from here
-          reader.when_sound([&, i] { averages->shadow(i).copy_from(exec, parameters[i].value()); });
-      }
-    }
+    if (parts.optimizer)
+      read_moments(reader, source, parameters, optimizer);
+    if (parts.averages && averages)
+      read_averages(reader, source, exec, parameters, *averages);
     state.epoch = number("/trainer/epoch");
     state.batch = number("/trainer/batch");
     state.update = number("/trainer/update");
@@ -250,14 +261,15 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
 
 void read_forecast_weights(std::string const& file, Exec const& exec, Parameters& parameters, bool averages)
 {
-  read_parts(exec, parameters, file, [&](PartReader& reader) {
+  auto const open = [&] { return open_weights(file, averages ? Extent::averages : Extent::weights); };
+  read_parts(exec, parameters, open, [&](PartReader& reader, ArraySource const&) {
     reader.read_weights("/model");
     for (int i = 0; averages && i < parameters.size(); ++i)
-      if (is_optimized(parameters[i].spec))
-        reader.read_to(parameters[i].value(), i, "/ema/" + parameters[i].spec.name);
+      if (auto const& spec = parameters[i].spec; spec.trainable && !reader.name_in_file(i).empty())
+        reader.read_to(parameters[i].value(), i, "/ema/" + reader.name_in_file(i));
   });
 }
 
-bool has_averages(std::string const& file) { return Hdf5File::open_read(file).exists("/ema"); }
+bool has_averages(std::string const& file) { return open_weights(file, Extent::averages)->exists("/ema"); }
 
 } // namespace rossby

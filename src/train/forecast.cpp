@@ -113,7 +113,8 @@ std::string find_checkpoint(std::string const& wanted, std::string const& folder
 {
   if (!wanted.empty())
     return wanted;
-  for (char const* name : {"/best_checkpoint.h5", "/checkpoint.h5"})
+  for (char const* name : {"/best_checkpoint.h5", "/checkpoint.h5", "/best_model_checkpoint.pt", "/best_checkpoint.pt",
+                           "/model_checkpoint.pt", "/checkpoint.pt"})
     if (fs::exists(folder + name))
       return folder + name;
   fail(folder, "holds no checkpoint", "train the model first, or name a checkpoint with --checkpoint");

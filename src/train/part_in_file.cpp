@@ -61,15 +61,15 @@ WrittenShare written_share(Parameters const& parameters, int parameter, int writ
 Array PartReader::read(int i, std::string const& dataset, Accept accept)
 {
   auto const& p = (*parameters_)[i];
-  if (auto const shape = file_->shape(dataset); shape != p.spec.shape)
-    fail(file_->path() + ": " + dataset,
+  if (auto const shape = source_->shape(dataset); shape != p.spec.shape)
+    fail(source_->path() + ": " + dataset,
          fmt::format("has shape {}, but the parameter has {}", to_string(shape), to_string(p.spec.shape)));
   PartInFile const place(p.spec, p.part);
-  auto const values = file_->read_boxes(dataset, place.boxes());
-  if (file_->has_attribute(dataset, "checksum"))
-    sums_.push_back({i, dataset, place.checksum(values), file_->read_int_attribute(dataset, "checksum")});
+  auto const values = source_->read_boxes(dataset, place.boxes());
+  if (auto const expected = source_->checksum(dataset))
+    sums_.push_back({i, dataset, place.checksum(values), *expected});
   if (accept == Accept::finite && !std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
-    fail(fmt::format("{}: {}", file_->path(), dataset), "holds NaN or infinite values");
+    fail(fmt::format("{}: {}", source_->path(), dataset), "holds NaN or infinite values");
   Array const array = Array::empty(parameters_->dtype(), p.value().shape());
   array.copy_from_host(exec_, place.to_memory(values));
   return array;

@@ -4,7 +4,8 @@
 
 #include <rossby/autograd/parameters.hpp>
 #include <rossby/comm/agree.hpp>
-#include <rossby/io/hdf5.hpp>
+
+#include "array_source.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -49,11 +50,10 @@ WrittenShare written_share(Parameters const&, int parameter, int writers);
 /// checksums have been compared.
 class PartReader {
 public:
-  PartReader(Exec const& exec, Parameters& parameters, io::Hdf5File const& file)
-      : exec_(exec), parameters_(&parameters), file_(&file)
+  PartReader(Exec const& exec, Parameters& parameters, ArraySource const& source)
+      : exec_(exec), parameters_(&parameters), source_(&source)
   {
   }
-  io::Hdf5File const& file() const { return *file_; }
   enum class Accept { all, finite };
   /// A new array shaped like the stored part of parameter `i`, from a dataset of its global shape.
   Array read(int i, std::string const& dataset, Accept = Accept::all);
@@ -61,6 +61,8 @@ public:
   void read_to(Array const& to, int i, std::string const& dataset, Accept = Accept::all);
   /// All weights of a group; see load_model_weights.
   void read_weights(std::string const& group);
+  /// The name of parameter `i` in the file, once read_weights() has found it.
+  std::string const& name_in_file(int i) const { return names_.at(static_cast<std::size_t>(i)); }
   /// What to do once the file has proved sound, in the order of the calls.
   void when_sound(std::function<void()> action) { actions_.push_back(std::move(action)); }
   std::vector<std::function<void()>> const& actions() const { return actions_; }
@@ -75,7 +77,8 @@ public:
 private:
   Exec exec_;
   Parameters* parameters_;
-  io::Hdf5File const* file_;
+  ArraySource const* source_;
+  std::vector<std::string> names_;
   std::vector<Sum> sums_;
   std::vector<std::function<void()>> actions_;
 };
@@ -84,21 +87,25 @@ private:
 /// placement.
 void verify_parts(Parameters const&, std::string const& file, std::vector<PartReader::Sum>);
 
-/// Opens `file` on every rank of the placement, each for itself (collective opening costs more than it saves), and lets
-/// `f` read parts of it, without collective calls. \throws Error on all ranks when one fails or a dataset is damaged;
-/// everything is then as it was.
-template <class F> void read_parts(Exec const& exec, Parameters& parameters, std::string const& file, F&& f)
+/// Opens a file on every rank of the placement, each for itself (collective opening costs more than it saves), and lets
+/// `f` read parts of it, without collective calls. `open` returns a pointer to an ArraySource, which `f` gets beside
+/// the reader. \throws Error on all ranks when one fails or something is damaged; everything is then as it was.
+template <class Open, class F> void read_parts(Exec const& exec, Parameters& parameters, Open&& open, F&& f)
 {
+  std::string path;
   std::vector<PartReader::Sum> sums;
   std::vector<std::function<void()>> actions;
-  collectively(parameters.placement().world, [&] {
-    auto const in = io::Hdf5File::open_read(file);
-    PartReader reader(exec, parameters, in);
-    f(reader);
+  auto const& ranks = parameters.placement().world;
+  collectively(ranks, [&] {
+    auto const source = open();
+    PartReader reader(exec, parameters, *source);
+    f(reader, *source);
+    source->verify(ranks.rank(), ranks.size());
+    path = source->path();
     sums = reader.sums();
     actions = reader.actions();
   });
-  verify_parts(parameters, file, std::move(sums));
+  verify_parts(parameters, path, std::move(sums));
   for (auto const& action : actions)
     action();
 }

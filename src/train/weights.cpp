@@ -1,12 +1,12 @@
 #include <rossby/train/weights.hpp>
 
+#include "parameter_names.hpp"
 #include "part_in_file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 namespace rossby {
 
@@ -72,53 +72,59 @@ std::string read_text_verified(io::Hdf5File const& file, std::string const& data
   return text;
 }
 
+namespace {
+/// Some of both kinds: names that are the same thing under two names show side by side.
+std::string first_ten(std::vector<std::string> const& unfit, std::vector<std::string> const& unknown)
+{
+  std::size_t const from_unknown = std::min(unknown.size(), 10 - std::min<std::size_t>(unfit.size(), 5)),
+                    from_unfit = std::min(unfit.size(), 10 - from_unknown), all = unfit.size() + unknown.size();
+  std::string list;
+  for (std::size_t i = 0; i < from_unfit; ++i)
+    list += "\n  " + unfit[i];
+  for (std::size_t i = 0; i < from_unknown; ++i)
+    list += "\n  " + unknown[i];
+  if (all > from_unfit + from_unknown)
+    list += fmt::format("\n  and {} more", all - from_unfit - from_unknown);
+  return list;
+}
+} // namespace
+
 void PartReader::read_weights(std::string const& group)
 {
-  auto const& file = *file_;
   auto& parameters = *parameters_;
-  if (!file.exists(group))
-    fail(file.path(), fmt::format("holds no weights: there is no group {}", group),
-         "give a checkpoint of Rossby or a file converted from CREDIT");
-  auto const names = file.list(group);
-  std::set<std::string> unknown(names.begin(), names.end());
-  std::vector<std::string> problems, source(static_cast<std::size_t>(parameters.size()));
+  if (!source_->exists(group))
+    fail(source_->path(), fmt::format("holds no weights: there is no group {}", group),
+         "give a checkpoint of Rossby or of CREDIT");
+  auto const match = match_names(parameters, source_->list(group));
+  std::vector<std::string> unfit, unknown;
   for (int i = 0; i < parameters.size(); ++i) {
     auto const& spec = parameters[i].spec;
-    std::string name = spec.name;
-    if (unknown.count(name) == 0 && !spec.other_name.empty())
-      name = spec.other_name;
-    if (unknown.count(name) == 0) {
+    auto const& name = match.in_file[static_cast<std::size_t>(i)];
+    if (name.empty()) {
       if (spec.used)
-        problems.push_back(fmt::format("{} {} is missing", spec.name, to_string(spec.shape)));
-      continue;
+        unfit.push_back(fmt::format("{} {} is missing", spec.name, to_string(spec.shape)));
+    } else if (auto const shape = source_->shape(group + "/" + name); shape != spec.shape) {
+      unfit.push_back(fmt::format("{} is {}, but the model has {}", name, to_string(shape), to_string(spec.shape)));
     }
-    unknown.erase(name);
-    std::string const dataset = group + "/" + name;
-    if (auto const shape = file.shape(dataset); shape == spec.shape)
-      source[static_cast<std::size_t>(i)] = dataset;
-    else
-      problems.push_back(fmt::format("{} is {}, but the model has {}", name, to_string(shape), to_string(spec.shape)));
   }
-  for (auto const& name : unknown)
-    problems.push_back(
-        fmt::format("{} {} is no parameter of the model", name, to_string(file.shape(group + "/" + name))));
-  if (!problems.empty()) {
-    std::string list;
-    for (std::size_t i = 0; i < std::min<std::size_t>(10, problems.size()); ++i)
-      list += "\n  " + problems[i];
-    if (problems.size() > 10)
-      list += fmt::format("\n  and {} more", problems.size() - 10);
-    fail(file.path(), "holds the weights of another model:" + list, "use the deck that the weights were trained with");
-  }
+  for (auto const& name : match.unknown)
+    unknown.push_back(
+        fmt::format("{} {} is no parameter of the model", name, to_string(source_->shape(group + "/" + name))));
+  if (!unfit.empty() || !unknown.empty())
+    fail(source_->path(), "holds the weights of another model:" + first_ten(unfit, unknown),
+         "use the deck that the weights were trained with");
 
+  names_ = match.in_file;
   for (int i = 0; i < parameters.size(); ++i)
-    if (auto const& dataset = source[static_cast<std::size_t>(i)]; !dataset.empty())
-      read_to(parameters[i].value(), i, dataset, Accept::finite);
+    if (auto const& name = name_in_file(i); !name.empty())
+      read_to(parameters[i].value(), i, group + "/" + name, Accept::finite);
 }
 
 void load_model_weights(Exec const& exec, Parameters& parameters, std::string const& file, std::string const& group)
 {
-  read_parts(exec, parameters, file, [&](PartReader& reader) { reader.read_weights(group); });
+  read_parts(
+      exec, parameters, [&] { return open_weights(file, Extent::weights); },
+      [&](PartReader& reader, ArraySource const&) { reader.read_weights(group); });
 }
 
 } // namespace rossby

@@ -87,6 +87,9 @@ public:
   TensorFile(TensorFile&&) noexcept;
   TensorFile& operator=(TensorFile&&) noexcept;
 
+  /// True for what begins like one of the formats; false for what can't be read.
+  static bool is_one(std::string const& path) noexcept;
+
   std::string const& path() const;
   /// "torch", "torch (before 1.6)" or "safetensors".
   std::string const& format() const;

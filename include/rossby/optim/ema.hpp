@@ -10,7 +10,8 @@
 namespace rossby {
 
 /// After step s (from 1): shadow = d shadow + (1 - d) p with d = min(decay, (1 + s)/(10 + s)). Spectral-norm vectors
-/// are no weights and stay out of it: an average of unit vectors is not one.
+/// are no weights and stay out of it: an average of unit vectors is not one. Parameters that the model never uses are
+/// averaged like all others, as CREDIT does, so that its files come back as they were.
 class Ema {
 public:
   Ema(Exec const&, Parameters const&, double decay);

@@ -119,7 +119,7 @@ TEST(Ema, StartsFastLeavesSpectralVectorsAloneAndSwapsBack)
   double const mean = 2.0 / 11 * start + 9.0 / 11 * 2;
   EXPECT_NEAR(ema.shadow(3).to_host()[0], mean, 1e-15);
   EXPECT_FALSE(ema.shadow(1));
-  EXPECT_FALSE(ema.shadow(2));
+  EXPECT_TRUE(ema.shadow(2)) << "of a parameter that the model does not use: CREDIT's files have it";
   auto const u = p[1].value().to_host();
   ema.swap(exec, p);
   EXPECT_NEAR(p[3].value().to_host()[0], mean, 1e-15);

@@ -1,0 +1,43 @@
+#include "array_source.hpp"
+
+#include "credit_source.hpp"
+
+#include <rossby/core/error.hpp>
+#include <rossby/train/weights.hpp>
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+namespace rossby {
+
+double Hdf5Source::number(std::string const& array) const
+{
+  auto const values = read_verified(file_, array);
+  if (values.size() != 1)
+    fail(fmt::format("{}: {}", path(), array), fmt::format("holds {} values instead of one", values.size()));
+  return values[0];
+}
+
+std::optional<std::int64_t> Hdf5Source::checksum(std::string const& array) const
+{
+  if (!file_.has_attribute(array, "checksum"))
+    return {};
+  return file_.read_int_attribute(array, "checksum");
+}
+
+bool is_hdf5(std::string const& path)
+{
+  std::ifstream in(path, std::ios::binary);
+  char head[8] = {};
+  return in.read(head, sizeof head) && std::string(head, sizeof head) == std::string("\x89HDF\r\n\x1a\n", 8);
+}
+
+std::unique_ptr<ArraySource> open_weights(std::string const& path, Extent extent)
+{
+  if (is_hdf5(path))
+    return std::make_unique<Hdf5Source>(path);
+  return std::make_unique<CreditSource>(path, extent);
+}
+
+} // namespace rossby
