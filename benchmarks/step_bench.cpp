@@ -9,6 +9,7 @@
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/comm/counters.hpp>
+#include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/core/pool.hpp>
 #include <rossby/optim/adamw.hpp>
@@ -117,7 +118,7 @@ void run(Deck const& deck, int forecasts, int steps)
   double loss_seen = 0;
   CommCosts step_costs;
   auto const step = time_each(world, exec, steps, [&] {
-    auto const before = comm_costs();
+    auto const before = comm_costs(world);
     Tape tape;
     context.tape = &tape;
     context.training = true;
@@ -129,7 +130,7 @@ void run(Deck const& deck, int forecasts, int steps)
     ++context.step;
     context.tape = nullptr;
     context.training = false;
-    step_costs = difference(comm_costs(), before);
+    step_costs = difference(comm_costs(world), before);
   });
   std::string sent;
   for (auto const& [name, cost] : over_ranks(world, step_costs))

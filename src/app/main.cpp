@@ -1,5 +1,6 @@
 #include <rossby/app/program.hpp>
 #include <rossby/comm/communicator.hpp>
+#include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/core/log.hpp>
 

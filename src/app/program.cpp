@@ -3,6 +3,7 @@
 #include "commands.hpp"
 
 #include <rossby/comm/agree.hpp>
+#include <rossby/comm/runtime.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
@@ -110,7 +111,7 @@ Deck DeckArguments::load(Communicator const& world) const
 int run_program(int argc, char** argv)
 {
   auto const world = Communicator::world();
-  log::set_rank(world.rank());
+  log::Scope const scope(std::make_shared<Log>(world.rank()));
   try {
     expect_same_program(world, argc, argv);
   } catch (std::exception const& e) {

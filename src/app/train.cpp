@@ -1,6 +1,7 @@
 #include "commands.hpp"
 
 #include <rossby/comm/counters.hpp>
+#include <rossby/core/interrupt.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/train/trainer.hpp>
 
@@ -19,7 +20,7 @@ struct Options {
 
 void report_communication(Communicator const& world)
 {
-  auto const costs = over_ranks(world, comm_costs());
+  auto const costs = over_ranks(world, comm_costs(world));
   log::info(
       "communication since the start (messages and MiB sent: sums over ranks; calls and seconds: of the rank with "
       "most)\n" +
@@ -28,7 +29,10 @@ void report_communication(Communicator const& world)
 
 int run(Options const& o, Communicator const& world)
 {
-  auto const result = train(o.deck.load(world), world, o.train);
+  InterruptGuard const signals;
+  TrainOptions options = o.train;
+  options.stop = [&] { return signals.requested(); };
+  auto const result = train(o.deck.load(world), world, options);
   using End = TrainResult::End;
   std::string const again = fmt::format("go on with: rossby train --resume {}", o.deck.file);
   std::string const done = fmt::format("{} epochs, {} optimizer steps", result.epochs, result.updates);

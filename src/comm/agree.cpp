@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 namespace rossby {
 
 namespace {
@@ -14,6 +16,21 @@ std::uint64_t hash_of(std::string const& text)
   return h;
 }
 } // namespace
+
+Error current_error()
+{
+  try {
+    throw;
+  } catch (Error const& e) {
+    return e;
+  } catch (std::bad_alloc const&) {
+    return Error("memory", "out of memory on the host", "use more nodes, or fewer ranks on each");
+  } catch (std::exception const& e) {
+    return Error("", e.what());
+  } catch (...) {
+    return Error("", "an exception of unknown type");
+  }
+}
 
 void agree(Communicator const& ranks, std::optional<Error> const& mine)
 {

@@ -8,109 +8,103 @@ using mpi::check;
 MpiGroup::~MpiGroup()
 {
   transport.reset();
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (owned && !finalized)
+  if (mpi::running())
     MPI_Comm_free(&comm);
 }
 
-Communicator::Impl::Impl(std::shared_ptr<MpiGroup> g, std::string axis)
-    : group(std::move(g)), comm(group->comm), name(std::move(axis))
+namespace mpi {
+
+bool running()
 {
-  check(MPI_Comm_rank(comm, &rank), "MPI_Comm_rank");
-  check(MPI_Comm_size(comm, &size), "MPI_Comm_size");
+  int started = 0, stopped = 0;
+  MPI_Initialized(&started);
+  MPI_Finalized(&stopped);
+  return started && !stopped;
 }
 
-namespace {
-std::shared_ptr<MpiGroup> owned(MPI_Comm comm) { return std::make_shared<MpiGroup>(comm, true); }
-
-struct Grid {
-  std::vector<int> extents, periodic, coordinates;
-};
-
-Grid grid_of(Communicator const& ranks, MPI_Comm comm)
+Communicator::Impl group_of(MPI_Comm handle, Communicator::Impl model)
 {
-  ROSSBY_EXPECT(ranks.is_cartesian());
-  int axes = 0;
-  check(MPI_Cartdim_get(comm, &axes), "MPI_Cartdim_get");
-  auto const n = static_cast<std::size_t>(axes);
-  Grid grid{std::vector<int>(n), std::vector<int>(n), std::vector<int>(n)};
-  if (n > 0)
-    check(MPI_Cart_get(comm, axes, grid.extents.data(), grid.periodic.data(), grid.coordinates.data()), "MPI_Cart_get");
-  return grid;
+  check(MPI_Comm_rank(handle, &model.rank), "MPI_Comm_rank");
+  check(MPI_Comm_size(handle, &model.size), "MPI_Comm_size");
+  model.group = nullptr;
+  if (model.size == 1)
+    check(MPI_Comm_free(&handle), "MPI_Comm_free");
+  else
+    model.group = std::make_shared<MpiGroup>(handle);
+  return model;
+}
+
+} // namespace mpi
+
+namespace {
+std::shared_ptr<Communicator::Impl const> shared(Communicator::Impl impl)
+{
+  return std::make_shared<Communicator::Impl const>(std::move(impl));
 }
 } // namespace
 
-Communicator::Communicator()
-    : Communicator(std::make_shared<Impl>(std::make_shared<MpiGroup>(MPI_COMM_SELF, false), "self"))
-{
-}
-Communicator::Communicator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-
-Communicator Communicator::world() { return Communicator(std::make_shared<Impl>(mpi::world(), "world")); }
-
-int Communicator::rank() const { return impl_->rank; }
-int Communicator::size() const { return impl_->size; }
-std::string const& Communicator::name() const { return impl_->name; }
-
-Communicator Communicator::named(std::string name) const
-{
-  auto impl = std::make_shared<Impl>(*impl_);
-  impl->name = std::move(name);
-  return Communicator(std::move(impl));
-}
-
 Communicator Communicator::split(int color, int key) const
 {
+  Impl model{name()};
+  model.counts = impl_->counts;
+  if (impl_->alone())
+    return Communicator(shared(model));
   MPI_Comm part = MPI_COMM_NULL;
-  auto const site = impl_->site("split");
-  Call const call(site, 1, 0);
-  check(MPI_Comm_split(impl_->comm, color, key, &part), "split");
-  return Communicator(std::make_shared<Impl>(owned(part), name()));
+  Call const call(impl_->site("split"), 1, 0);
+  check(MPI_Comm_split(impl_->group->comm, color, key, &part), "split");
+  return Communicator(shared(mpi::group_of(part, model)));
 }
 
 Communicator Communicator::cartesian(Communicator const& all, std::vector<int> const& extents,
                                      std::vector<bool> const& periodic)
 {
   expect_grid(all, extents, periodic);
+  auto const& from = *all.impl_;
+  if (from.alone())
+    return Communicator(shared(from.as_grid(extents, periodic)));
   std::vector<int> const wraps(periodic.begin(), periodic.end());
-  auto const site = all.impl_->site("cartesian");
-  Call const call(site, 1, 0);
+  Call const call(from.site("cartesian"), 1, 0);
   MPI_Comm grid = MPI_COMM_NULL;
   bool const reorder = false; // rank r stays rank r: meshes are row-major by contract
   check(
-      MPI_Cart_create(all.impl_->comm, static_cast<int>(extents.size()), extents.data(), wraps.data(), reorder, &grid),
+      MPI_Cart_create(from.group->comm, static_cast<int>(extents.size()), extents.data(), wraps.data(), reorder, &grid),
       "cartesian");
-  return Communicator(std::make_shared<Impl>(owned(grid), all.name()));
+  return Communicator(shared(mpi::group_of(grid, from.as_grid(extents, periodic))));
 }
 
 Communicator Communicator::sub(std::vector<bool> const& keep) const
 {
-  ROSSBY_EXPECT(keep.size() == extents().size());
+  ROSSBY_EXPECT(is_cartesian() && keep.size() == impl_->extents.size());
+  auto [extents, periodic] = impl_->axes(keep);
+  Impl const part = impl_->as_grid(std::move(extents), std::move(periodic));
+  if (impl_->alone())
+    return Communicator(shared(part));
   std::vector<int> const kept(keep.begin(), keep.end());
-  MPI_Comm part = MPI_COMM_NULL;
-  auto const site = impl_->site("sub");
-  Call const call(site, 1, 0);
-  check(MPI_Cart_sub(impl_->comm, kept.data(), &part), "sub");
-  return Communicator(std::make_shared<Impl>(owned(part), name()));
+  MPI_Comm handle = MPI_COMM_NULL;
+  Call const call(impl_->site("sub"), 1, 0);
+  check(MPI_Cart_sub(impl_->group->comm, kept.data(), &handle), "sub");
+  return Communicator(shared(mpi::group_of(handle, part)));
 }
 
-bool Communicator::is_cartesian() const
+void* Communicator::native_handle() const { return impl_->alone() ? nullptr : &impl_->group->comm; }
+
+Communicator Communicator::from_native(void const* mpi_comm, Handle handle, std::string name)
 {
-  int topology = MPI_UNDEFINED;
-  check(MPI_Topo_test(impl_->comm, &topology), "MPI_Topo_test");
-  return topology == MPI_CART;
+  if (!mpi::running())
+    fail("communicator", "MPI is not running", "call MPI_Init_thread before, and MPI_Finalize after the last group");
+  MPI_Comm comm = *static_cast<MPI_Comm const*>(mpi_comm);
+  if (comm == MPI_COMM_NULL)
+    fail("communicator", "is MPI_COMM_NULL", "only the ranks of the communicator take part");
+  if (handle == Handle::borrowed)
+    check(MPI_Comm_dup(*static_cast<MPI_Comm const*>(mpi_comm), &comm), "MPI_Comm_dup");
+  MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+  return Communicator(shared(mpi::group_of(comm, Impl{std::move(name)})));
 }
 
-std::vector<int> Communicator::extents() const { return grid_of(*this, impl_->comm).extents; }
-std::vector<int> Communicator::coordinates() const { return grid_of(*this, impl_->comm).coordinates; }
-
-std::vector<bool> Communicator::periodic() const
+Communicator Communicator::from_fortran(int mpi_comm, std::string name)
 {
-  auto const wraps = grid_of(*this, impl_->comm).periodic;
-  return {wraps.begin(), wraps.end()};
+  MPI_Comm const comm = MPI_Comm_f2c(static_cast<MPI_Fint>(mpi_comm));
+  return from_native(&comm, Handle::borrowed, std::move(name));
 }
-
-void* Communicator::native_handle() const { return &impl_->comm; }
 
 } // namespace rossby

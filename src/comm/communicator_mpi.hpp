@@ -2,7 +2,7 @@
 /// \file
 /// What the MPI bodies share.
 
-#include "call.hpp"
+#include "communicator_impl.hpp"
 #include "exchange_state.hpp"
 
 #include "transport_choice.hpp"
@@ -15,36 +15,27 @@
 
 namespace rossby {
 
-/// A handle that is freed with the last group that uses it.
+/// A handle of several ranks that is freed with the last group that uses it.
 struct MpiGroup {
-  MpiGroup(MPI_Comm c, bool owns) : comm(c), owned(owns), factory(current_device_transport()) {}
+  explicit MpiGroup(MPI_Comm c) : comm(c), factory(current_device_transport()) {}
   MpiGroup(MpiGroup const&) = delete;
   MpiGroup& operator=(MpiGroup const&) = delete;
   ~MpiGroup();
 
   MPI_Comm comm;
-  bool owned;
   std::shared_ptr<TransportFactory const> factory; ///< null: MPI carries device arrays
   /// Made by it at the group's first call on device arrays; null again where it declines.
   std::optional<std::unique_ptr<DeviceTransport>> transport;
 };
 
-struct Communicator::Impl {
-  Impl(std::shared_ptr<MpiGroup> group, std::string name);
-
-  /// How counters and the watchdog know a call.
-  CallSite site(char const* operation) const { return {name, operation, rank, size}; }
-
-  std::shared_ptr<MpiGroup> group;
-  MPI_Comm comm;
-  std::string name;
-  int rank = 0, size = 1;
-};
-
 namespace mpi {
 
-/// All ranks; a copy of MPI_COMM_WORLD, so that our messages can't meet those of a host program.
-std::shared_ptr<MpiGroup> world();
+/// The group of a handle, which is given away. A group of one rank keeps none. `model`: what it is like but for ranks,
+/// size and handle.
+Communicator::Impl group_of(MPI_Comm handle, Communicator::Impl model);
+
+/// MPI has been started and not stopped.
+bool running();
 
 /// The transport of this group's device arrays, or null. Collective.
 DeviceTransport* transport_of(Communicator const&, Communicator::Impl const&);
@@ -80,6 +71,7 @@ public:
   Transported(Exec const& exec, CallSite site, std::int64_t messages, std::size_t bytes, std::vector<Array> arrays,
               std::function<transported::Ticket()> const& start);
   void wait() override;
+  bool done() override { return ticket_->done(); }
 
 private:
   Exec exec_;
@@ -107,6 +99,11 @@ public:
 
   void progress() override;
   void wait() override;
+  bool done() override
+  {
+    progress();
+    return requests_.empty();
+  }
 
 private:
   Exec exec_;

@@ -1,4 +1,7 @@
 #include "blocks.hpp"
+#include "communicator_impl.hpp"
+
+#include <rossby/comm/runtime.hpp>
 
 #include <cstdlib>
 
@@ -6,54 +9,41 @@ namespace rossby {
 
 CommRuntime::CommRuntime(int&, char**&) {}
 CommRuntime::~CommRuntime() = default;
-
 void abort_all_ranks(int exit_code) { std::_Exit(exit_code); }
 bool all_ranks_arrive(double) { return true; }
 std::string message_passing() { return "one rank"; }
 
-struct Communicator::Impl {
-  std::string name;
-  bool cartesian = false;
-  std::vector<bool> periodic; // one element per axis of the grid
-};
-
-Communicator::Communicator() : Communicator(std::make_shared<Impl>(Impl{"self", false, {}})) {}
-Communicator::Communicator(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Communicator Communicator::world() { return Communicator().named("world"); }
-int Communicator::rank() const { return 0; }
-int Communicator::size() const { return 1; }
-std::string const& Communicator::name() const { return impl_->name; }
 
-Communicator Communicator::named(std::string name) const
+Communicator Communicator::split(int, int) const
 {
-  auto impl = std::make_shared<Impl>(*impl_);
-  impl->name = std::move(name);
-  return Communicator(std::move(impl));
+  Impl part{name()};
+  part.counts = impl_->counts;
+  return Communicator(std::make_shared<Impl const>(std::move(part)));
 }
-
-Communicator Communicator::split(int, int) const { return Communicator().named(name()); }
 
 Communicator Communicator::cartesian(Communicator const& all, std::vector<int> const& extents,
                                      std::vector<bool> const& periodic)
 {
   expect_grid(all, extents, periodic);
-  return Communicator(std::make_shared<Impl>(Impl{all.name(), true, periodic}));
+  return Communicator(std::make_shared<Impl const>(all.impl_->as_grid(extents, periodic)));
 }
 
 Communicator Communicator::sub(std::vector<bool> const& keep) const
 {
-  ROSSBY_EXPECT(is_cartesian() && keep.size() == impl_->periodic.size());
-  Impl part{name(), true, {}};
-  for (std::size_t axis = 0; axis < keep.size(); ++axis)
-    if (keep[axis])
-      part.periodic.push_back(impl_->periodic[axis]);
-  return Communicator(std::make_shared<Impl>(std::move(part)));
+  ROSSBY_EXPECT(is_cartesian() && keep.size() == impl_->extents.size());
+  auto [extents, periodic] = impl_->axes(keep);
+  return Communicator(std::make_shared<Impl const>(impl_->as_grid(std::move(extents), std::move(periodic))));
 }
 
-bool Communicator::is_cartesian() const { return impl_->cartesian; }
-std::vector<int> Communicator::extents() const { return std::vector<int>(impl_->periodic.size(), 1); }
-std::vector<int> Communicator::coordinates() const { return std::vector<int>(impl_->periodic.size(), 0); }
-std::vector<bool> Communicator::periodic() const { return impl_->periodic; }
+Communicator Communicator::from_native(void const*, Handle, std::string)
+{
+  fail("communicator", "this Rossby is built without MPI", "configure it with -DROSSBY_ENABLE_MPI=ON");
+}
+Communicator Communicator::from_fortran(int, std::string name)
+{
+  return from_native(nullptr, Handle::borrowed, std::move(name));
+}
 
 void Communicator::barrier() const {}
 void Communicator::all_reduce_sum(double*, std::size_t) const {}

@@ -1,42 +1,20 @@
 #include <rossby/comm/counters.hpp>
 
-#include "call.hpp"
+#include "communicator_impl.hpp"
 #include "watchdog.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <set>
 #include <sstream>
-#include <string_view>
 
 namespace rossby {
 
 namespace {
-struct ByText {
-  using is_transparent = void; // a look-up makes no strings
-  template <class A, class B> bool operator()(A const& a, B const& b) const
-  {
-    std::string_view const group_a = a.first, group_b = b.first;
-    return group_a != group_b ? group_a < group_b : std::string_view(a.second) < std::string_view(b.second);
-  }
-};
-
-struct Registry {
-  std::mutex mutex;
-  std::map<std::pair<std::string, std::string>, CommCost, ByText> costs;
-};
-
-Registry& registry()
-{
-  static Registry r;
-  return r;
-}
-
 void add(CallSite const& site, CommCost const& cost)
 {
-  auto& r = registry();
+  auto& r = *site.counts;
   std::lock_guard<std::mutex> const lock(r.mutex);
   auto found = r.costs.find(std::pair<std::string_view, std::string_view>(site.group, site.operation));
   if (found == r.costs.end())
@@ -49,18 +27,18 @@ void add(CallSite const& site, CommCost const& cost)
 }
 } // namespace
 
-Call::Call(CallSite const& site, std::int64_t messages, std::size_t bytes, Part part)
-    : site_(site), messages_(messages), bytes_(bytes), part_(part), begin_(std::chrono::steady_clock::now())
+Call::Call(CallSite site, std::int64_t messages, std::size_t bytes, Part part)
+    : site_(std::move(site)), messages_(messages), bytes_(bytes), part_(part), begin_(std::chrono::steady_clock::now())
 {
   if (site_.ranks > 1)
-    watchdog::enter(site_, bytes_);
+    watched_ = watchdog::enter(site_, bytes_);
 }
 
 Call::~Call()
 {
   if (site_.ranks == 1)
     return;
-  watchdog::leave();
+  watchdog::leave(watched_);
   CommCost cost;
   if (part_ == Part::all)
     cost = {1, messages_, static_cast<std::int64_t>(bytes_), 0};
@@ -68,19 +46,20 @@ Call::~Call()
   add(site_, cost);
 }
 
-CommCosts comm_costs()
+CommCosts Counts::all()
 {
-  auto& r = registry();
-  std::lock_guard<std::mutex> const lock(r.mutex);
-  return {r.costs.begin(), r.costs.end()};
+  std::lock_guard<std::mutex> const lock(mutex);
+  return {costs.begin(), costs.end()};
 }
 
-void reset_comm_costs()
+void Counts::reset()
 {
-  auto& r = registry();
-  std::lock_guard<std::mutex> const lock(r.mutex);
-  r.costs.clear();
+  std::lock_guard<std::mutex> const lock(mutex);
+  costs.clear();
 }
+
+CommCosts comm_costs(Communicator const& ranks) { return ranks.impl().counts->all(); }
+void reset_comm_costs(Communicator const& ranks) { ranks.impl().counts->reset(); }
 
 CommCosts difference(CommCosts const& after, CommCosts const& before)
 {

@@ -41,8 +41,8 @@ Pending sum_everywhere(Exec const& exec, Communicator const& group, Communicator
   in_pieces(static_cast<std::size_t>(array.size()), [&](std::size_t begin, int count) {
     char* const part = values + begin * size_of(array.dtype());
     check(mode == Mode::blocking
-              ? MPI_Allreduce(MPI_IN_PLACE, part, count, type, MPI_SUM, ranks.comm)
-              : MPI_Iallreduce(MPI_IN_PLACE, part, count, type, MPI_SUM, ranks.comm, transfer->request()),
+              ? MPI_Allreduce(MPI_IN_PLACE, part, count, type, MPI_SUM, ranks.group->comm)
+              : MPI_Iallreduce(MPI_IN_PLACE, part, count, type, MPI_SUM, ranks.group->comm, transfer->request()),
           "all_reduce");
   });
   return transfer;
@@ -68,8 +68,8 @@ Pending gather_blocks(Exec const& exec, Communicator const& group, Communicator:
   int const own = static_cast<int>(mine.size());
   int const *const sizes = blocks.counts.data(), *const starts = blocks.starts.data();
   check(mode == Mode::blocking
-            ? MPI_Allgatherv(from, own, type, to, sizes, starts, type, ranks.comm)
-            : MPI_Iallgatherv(from, own, type, to, sizes, starts, type, ranks.comm, transfer->request()),
+            ? MPI_Allgatherv(from, own, type, to, sizes, starts, type, ranks.group->comm)
+            : MPI_Iallgatherv(from, own, type, to, sizes, starts, type, ranks.group->comm, transfer->request()),
         "all_gather");
   return transfer;
 }
@@ -91,9 +91,9 @@ Pending scatter_sums(Exec const& exec, Communicator const& group, Communicator::
   transfer->ready();
   Call const call(transfer->site(), 1, whole.bytes());
   auto const type = mpi::datatype(mine.dtype());
-  check(mode == Mode::blocking
-            ? MPI_Reduce_scatter(from, to, blocks.counts.data(), type, MPI_SUM, ranks.comm)
-            : MPI_Ireduce_scatter(from, to, blocks.counts.data(), type, MPI_SUM, ranks.comm, transfer->request()),
+  check(mode == Mode::blocking ? MPI_Reduce_scatter(from, to, blocks.counts.data(), type, MPI_SUM, ranks.group->comm)
+                               : MPI_Ireduce_scatter(from, to, blocks.counts.data(), type, MPI_SUM, ranks.group->comm,
+                                                     transfer->request()),
         "reduce_scatter");
   return transfer;
 }

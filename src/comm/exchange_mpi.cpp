@@ -85,7 +85,8 @@ Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message
   for (auto const& m : receives)
     if (m.peer != rank())
       in_pieces(m.bytes, [&, buffer = transfer->incoming(m.data, m.bytes)](std::size_t begin, int count) {
-        check(MPI_Irecv(buffer + begin, count, MPI_BYTE, m.peer, 0, impl_->comm, transfer->request()), "receive");
+        check(MPI_Irecv(buffer + begin, count, MPI_BYTE, m.peer, 0, impl_->group->comm, transfer->request()),
+              "receive");
       });
 
   // Messages to oneself: the n-th send meets the n-th receive.
@@ -106,11 +107,13 @@ Communicator::Exchange Communicator::start(Exec const& exec, std::vector<Message
       outgoing.emplace_back(&m, transfer->outgoing(m.data, m.bytes));
     }
   ROSSBY_EXPECT(next == from_self.size());
+  if (outgoing.empty() && receives.size() == from_self.size())
+    return {}; // nothing for others: what was copied is in the order of `exec`
   transfer->ready();
   Call const call(transfer->site(), messages, bytes);
   for (auto const& [message, buffer] : outgoing)
     in_pieces(message->bytes, [&, to = message->peer, data = buffer](std::size_t begin, int count) {
-      check(MPI_Isend(data + begin, count, MPI_BYTE, to, 0, impl_->comm, transfer->request()), "send");
+      check(MPI_Isend(data + begin, count, MPI_BYTE, to, 0, impl_->group->comm, transfer->request()), "send");
     });
   return Exchange(std::move(transfer));
 }

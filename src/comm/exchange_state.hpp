@@ -4,6 +4,8 @@
 
 #include <rossby/comm/communicator.hpp>
 
+#include <vector>
+
 namespace rossby {
 
 struct Communicator::Exchange::State {
@@ -13,6 +15,10 @@ struct Communicator::Exchange::State {
   virtual ~State() = default;
   virtual void progress() {}
   virtual void wait() = 0;
+  /// After some progress: would wait() return at once?
+  virtual bool done() = 0;
+
+  std::vector<Array> kept; ///< until it is done
 };
 
 } // namespace rossby

@@ -1,30 +1,35 @@
 #include "communicator_mpi.hpp"
-#include "watchdog.hpp"
+
+#include <rossby/comm/runtime.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
 namespace rossby {
 
 namespace {
-bool started_mpi = false; // ours to finalise
-MPI_Comm world_copy = MPI_COMM_NULL;
-std::shared_ptr<MpiGroup> everybody; // one, because it may have a transport
-MPI_Comm meeting = MPI_COMM_NULL;    // for all_ranks_arrive alone, which must not match anything else
+bool started_mpi = false;              // ours to finalise
+std::optional<Communicator> everybody; // of this program: there while a CommRuntime lives
+MPI_Comm meeting = MPI_COMM_NULL;      // for all_ranks_arrive alone, which must not match anything else
+
+/// The default of a program: nobody else can end it.
+void end_process(std::string const& message, double limit)
+{
+  std::fputs(message.c_str(), stderr);
+  std::fflush(stderr);
+  // Other waiting ranks have a moment to say the same.
+  std::this_thread::sleep_for(std::chrono::duration<double>(std::clamp(limit / 10, 0.5, 10.0)));
+  std::_Exit(1);
+}
 } // namespace
 
 namespace mpi {
-
-std::shared_ptr<MpiGroup> world()
-{
-  if (!everybody)
-    everybody = std::make_shared<MpiGroup>(world_copy == MPI_COMM_NULL ? MPI_COMM_WORLD : world_copy, false);
-  return everybody;
-}
 
 void check(int code, char const* operation)
 {
@@ -61,7 +66,8 @@ using mpi::check;
 
 CommRuntime::CommRuntime(int& argc, char**& argv)
 {
-  double const limit = watchdog::limit_from_environment();
+  ROSSBY_EXPECT(!everybody);
+  double const limit = Watchdog::seconds_from_environment();
   check_device_messages();
   int initialised = 0;
   MPI_Initialized(&initialised);
@@ -73,29 +79,29 @@ CommRuntime::CommRuntime(int& argc, char**& argv)
       fail("MPI_Init_thread", "this MPI does not allow threads beside the one that communicates",
            "use an MPI built with thread support (MPI_THREAD_FUNNELED)");
   }
-  everybody.reset();
-  check(MPI_Comm_dup(MPI_COMM_WORLD, &world_copy), "MPI_Comm_dup");
-  check(MPI_Comm_dup(MPI_COMM_WORLD, &meeting), "MPI_Comm_dup");
-  MPI_Comm_set_errhandler(world_copy, MPI_ERRORS_RETURN);
-  int ranks = 1;
-  check(MPI_Comm_size(world_copy, &ranks), "MPI_Comm_size");
-  if (ranks > 1)
-    watchdog::start(limit);
+  MPI_Comm const world = MPI_COMM_WORLD; // of the program: nothing else asks for it
+  check(MPI_Comm_dup(world, &meeting), "MPI_Comm_dup");
+  everybody = Communicator::from_native(&world, Communicator::Handle::borrowed, "world");
+  if (everybody->size() > 1)
+    watchdog_ = std::make_unique<Watchdog>(limit, [limit](std::string const& text) { end_process(text, limit); });
 }
 
 CommRuntime::~CommRuntime()
 {
-  watchdog::stop();
+  watchdog_.reset();
   everybody.reset();
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (finalized)
+  if (!mpi::running())
     return;
   MPI_Comm_free(&meeting);
-  MPI_Comm_free(&world_copy);
   if (started_mpi)
     MPI_Finalize();
   started_mpi = false;
+}
+
+Communicator Communicator::world()
+{
+  ROSSBY_EXPECT(everybody);
+  return *everybody;
 }
 
 void abort_all_ranks(int exit_code)

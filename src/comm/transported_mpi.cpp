@@ -5,9 +5,9 @@ namespace rossby::mpi {
 
 DeviceTransport* transport_of(Communicator const& ranks, Communicator::Impl const& impl)
 {
-  auto& group = *impl.group;
-  if (impl.size == 1 || !group.factory) // with one rank there is nobody to talk to
+  if (impl.alone() || !impl.group->factory) // alone there is nobody to talk to
     return nullptr;
+  auto& group = *impl.group;
   if (!group.transport)
     group.transport = (*group.factory)(ranks);
   return group.transport->get();

@@ -1,5 +1,6 @@
 #include "watchdog.hpp"
 
+#include <rossby/comm/runtime.hpp>
 #include <rossby/core/error.hpp>
 
 #include <fmt/format.h>
@@ -7,14 +8,13 @@
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
-#include <cstdio>
 #include <cstdlib>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
 
-namespace rossby::watchdog {
+namespace rossby {
 
 namespace {
 constexpr char variable[] = "ROSSBY_COMM_TIMEOUT";
@@ -24,10 +24,13 @@ constexpr double default_limit = 1800;
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-class Watchdog {
+/// The calls under way of all threads, and the thread that looks at them.
+class Watch {
 public:
-  explicit Watchdog(double limit) : limit_(limit), thread_([this] { watch(); }) {}
-  ~Watchdog()
+  Watch(double limit, Watchdog::Action action) : limit_(limit), action_(std::move(action)), thread_([this] { watch(); })
+  {
+  }
+  ~Watch()
   {
     {
       std::lock_guard<std::mutex> const lock(mutex_);
@@ -37,30 +40,29 @@ public:
     thread_.join();
   }
 
-  void enter(CallSite const& site, std::size_t bytes)
+  std::uint64_t add(CallSite const& site, std::size_t bytes, std::shared_ptr<DeviceTransport::Ticket const> ticket)
   {
     std::lock_guard<std::mutex> const lock(mutex_);
-    site_ = &site;
-    bytes_ = bytes;
-    waited_ = 0;
+    calls_.push_back({++last_, site, bytes, 0, std::move(ticket)});
+    return last_;
   }
-  void leave()
+  void remove(std::uint64_t number)
   {
     std::lock_guard<std::mutex> const lock(mutex_);
-    site_ = nullptr;
-  }
-  void follow(CallSite const& site, std::size_t bytes, std::shared_ptr<DeviceTransport::Ticket const> ticket)
-  {
-    std::lock_guard<std::mutex> const lock(mutex_);
-    followed_.push_back({site, bytes, 0, std::move(ticket)});
+    // The latest calls end first.
+    auto const found = std::find_if(calls_.rbegin(), calls_.rend(), [&](auto const& c) { return c.number == number; });
+    if (found != calls_.rend())
+      calls_.erase(std::next(found).base());
   }
 
 private:
-  struct Followed {
+  struct Waiting {
+    std::uint64_t number;
     CallSite site;
     std::size_t bytes;
-    double waited;
-    std::shared_ptr<DeviceTransport::Ticket const> ticket;
+    double waited;                                         ///< seconds
+    std::shared_ptr<DeviceTransport::Ticket const> ticket; ///< null: until it is removed
+    bool told = false;
   };
 
   void watch()
@@ -72,50 +74,56 @@ private:
       // A longer step is no waiting: the process was stopped, and the others perhaps with it (a suspended job).
       double const passed = std::min(Seconds(now - last).count(), 2 * step);
       last = now;
-      waited_ += passed;
-      if (site_ && waited_ > limit_)
-        give_up(*site_, bytes_, waited_);
-      followed_.remove_if([](Followed const& f) { return f.ticket->done(); });
-      for (auto& f : followed_)
-        if ((f.waited += passed) > limit_)
-          give_up(f.site, f.bytes, f.waited);
+      calls_.remove_if([](Waiting const& w) { return w.ticket && w.ticket->done(); });
+      std::vector<std::string> messages;
+      for (auto& call : calls_)
+        if ((call.waited += passed) > limit_ && !std::exchange(call.told, true))
+          messages.push_back(message(call));
+      lock.unlock(); // the action may end the calls
+      for (auto const& text : messages)
+        action_(text);
+      lock.lock();
     }
   }
 
-  [[noreturn]] void give_up(CallSite const& site, std::size_t bytes, double waited) const
+  static std::string message(Waiting const& w)
   {
-    auto const text = fmt::format(
+    return fmt::format(
         "error: rank {} of {} of group '{}' has waited {:.1f} s in '{}' ({} bytes of its own): some rank never came, "
         "or "
         "left\n  fix: look for a rank that says something else or nothing; if all are only slow, raise {} (seconds; 0: "
         "no limit)\n",
-        site.rank, site.ranks, site.group, waited, site.operation, bytes, variable);
-    std::fputs(text.c_str(), stderr);
-    std::fflush(stderr);
-    std::this_thread::sleep_for(Seconds(std::clamp(limit_ / 10, 0.5, 10.0)));
-    std::_Exit(1);
+        w.site.rank, w.site.ranks, w.site.group, w.waited, w.site.operation, w.bytes, variable);
   }
 
   double limit_;
+  Watchdog::Action action_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;
-  CallSite const* site_ = nullptr; // the call that this rank is in
-  std::size_t bytes_ = 0;
-  double waited_ = 0; // seconds in that call
-  std::list<Followed> followed_;
+  std::uint64_t last_ = 0;
+  std::list<Waiting> calls_;
   std::thread thread_; // last: it uses the others
 };
 
-std::unique_ptr<Watchdog>& active()
+std::unique_ptr<Watch>& active()
 {
   // Never destroyed: std::exit may be called while the thread runs.
-  static auto* const watchdog = new std::unique_ptr<Watchdog>();
-  return *watchdog;
+  static auto* const watch = new std::unique_ptr<Watch>();
+  return *watch;
 }
 } // namespace
 
-double limit_from_environment()
+Watchdog::Watchdog(double seconds, Action action)
+{
+  ROSSBY_EXPECT(!active());
+  if (seconds > 0)
+    active() = std::make_unique<Watch>(seconds, std::move(action));
+}
+
+Watchdog::~Watchdog() { active().reset(); }
+
+double Watchdog::seconds_from_environment()
 {
   char const* const text = std::getenv(variable);
   if (!text || !*text)
@@ -127,30 +135,25 @@ double limit_from_environment()
   return seconds;
 }
 
-void start(double limit)
+namespace watchdog {
+
+std::uint64_t enter(CallSite const& site, std::size_t bytes)
 {
-  if (limit > 0)
-    active() = std::make_unique<Watchdog>(limit);
+  auto const& w = active();
+  return w ? w->add(site, bytes, nullptr) : 0;
 }
 
-void stop() { active().reset(); }
-
-void enter(CallSite const& site, std::size_t bytes)
+void leave(std::uint64_t number)
 {
-  if (auto const& w = active())
-    w->enter(site, bytes);
+  if (auto const& w = active(); w && number > 0)
+    w->remove(number);
 }
 
 void follow(CallSite const& site, std::size_t bytes, std::shared_ptr<DeviceTransport::Ticket const> ticket)
 {
   if (auto const& w = active())
-    w->follow(site, bytes, std::move(ticket));
+    w->add(site, bytes, std::move(ticket));
 }
 
-void leave()
-{
-  if (auto const& w = active())
-    w->leave();
-}
-
-} // namespace rossby::watchdog
+} // namespace watchdog
+} // namespace rossby

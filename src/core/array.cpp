@@ -1,6 +1,6 @@
 #include <rossby/core/array.hpp>
 
-#include <rossby/core/environment.hpp>
+#include <rossby/core/pool.hpp>
 
 namespace rossby {
 
@@ -39,7 +39,7 @@ Array Array::empty(DType dtype, Shape shape)
   a.size_ = product(shape);
   ROSSBY_EXPECT(a.size_ >= 0);
   a.shape_ = std::move(shape);
-  a.block_ = Environment::current().pool()->allocate(a.bytes());
+  a.block_ = Pool::current().allocate(a.bytes());
   a.data_ = a.block_.get();
   return a;
 }
@@ -149,7 +149,7 @@ void Array::fill(Exec const& exec, double value) const
 
 IndexList::IndexList(std::vector<index_t> const& values) : size_(static_cast<index_t>(values.size()))
 {
-  block_ = Environment::current().pool()->allocate(values.size() * sizeof(index_t));
+  block_ = Pool::current().allocate(values.size() * sizeof(index_t));
   using Managed = Kokkos::View<index_t*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Host =
       Kokkos::View<index_t const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;

@@ -1,60 +1,70 @@
 #include <rossby/core/log.hpp>
 
 #include <cstdio>
-#include <mutex>
-#include <set>
+#include <utility>
 
-namespace rossby::log {
+namespace rossby {
+
+Log::Log(int rank, Sink sink) : rank_(rank), sink_(std::move(sink)) {}
+
+void Log::write(LogLevel level, std::string const& message)
+{
+  if (sink_)
+    return sink_(level, message);
+  std::FILE* const to = level == LogLevel::info ? stdout : stderr;
+  std::string prefix = level == LogLevel::info ? "" : level == LogLevel::warning ? "warning: " : "error: ";
+  if (level == LogLevel::error && rank_ != 0)
+    prefix = "error (rank " + std::to_string(rank_) + "): ";
+  std::fprintf(to, "%s%s\n", prefix.c_str(), message.c_str());
+  std::fflush(to);
+}
+
+void Log::info(std::string const& message)
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  if (rank_ == 0)
+    write(LogLevel::info, message);
+}
+
+void Log::warning(std::string const& message)
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  if (rank_ == 0)
+    write(LogLevel::warning, message);
+}
+
+void Log::warning_once(std::string const& message)
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  if (said_.insert(message).second && rank_ == 0)
+    write(LogLevel::warning, message);
+}
+
+void Log::error(std::string const& message)
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  write(LogLevel::error, message);
+}
+
+namespace log {
 
 namespace {
-struct State {
-  std::mutex mutex; // the reader thread of the data loader warns too
-  int rank = 0;
-  std::set<std::string> said;
-};
-State& state()
+std::shared_ptr<Log>& of_this_thread()
 {
-  static State s;
-  return s;
-}
-void write(std::FILE* to, char const* prefix, std::string const& message)
-{
-  std::fprintf(to, "%s%s\n", prefix, message.c_str());
-  std::fflush(to);
+  thread_local std::shared_ptr<Log> log = std::make_shared<Log>();
+  return log;
 }
 } // namespace
 
-void set_rank(int rank) { state().rank = rank; }
+Scope::Scope(std::shared_ptr<Log> log) : before_(std::exchange(of_this_thread(), std::move(log))) {}
+Scope::~Scope() { of_this_thread() = std::move(before_); }
 
-void info(std::string const& message)
-{
-  std::lock_guard<std::mutex> const lock(state().mutex);
-  if (state().rank == 0)
-    write(stdout, "", message);
-}
+std::shared_ptr<Log> current() { return of_this_thread(); }
 
-void warning(std::string const& message)
-{
-  std::lock_guard<std::mutex> const lock(state().mutex);
-  if (state().rank == 0)
-    write(stderr, "warning: ", message);
-}
+void info(std::string const& message) { current()->info(message); }
+void warning(std::string const& message) { current()->warning(message); }
+void warning_once(std::string const& message) { current()->warning_once(message); }
+void error(std::string const& message) { current()->error(message); }
 
-void warning_once(std::string const& message)
-{
-  {
-    std::lock_guard<std::mutex> const lock(state().mutex);
-    if (!state().said.insert(message).second)
-      return;
-  }
-  warning(message);
-}
-
-void error(std::string const& message)
-{
-  std::lock_guard<std::mutex> const lock(state().mutex);
-  std::string const prefix = state().rank == 0 ? "error: " : "error (rank " + std::to_string(state().rank) + "): ";
-  write(stderr, prefix.c_str(), message);
-}
-
-} // namespace rossby::log
+} // namespace log
+} // namespace rossby

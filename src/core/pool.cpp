@@ -1,9 +1,12 @@
 #include <rossby/core/pool.hpp>
 
+#include <rossby/core/environment.hpp>
 #include <rossby/core/error.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace rossby {
 
@@ -11,9 +14,15 @@ namespace {
 constexpr std::size_t granule = 512;
 }
 
-Pool::~Pool() { trim(); }
+Pool::~Pool() { free_unused(); }
 
 void Pool::trim()
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  free_unused();
+}
+
+void Pool::free_unused()
 {
   for (auto const& [bytes, pointer] : free_)
     Kokkos::kokkos_free<MemorySpace>(pointer);
@@ -26,6 +35,7 @@ std::shared_ptr<void> Pool::allocate(std::size_t bytes)
   if (bytes == 0)
     bytes = granule;
   void* pointer = nullptr;
+  std::lock_guard<std::mutex> const lock(mutex_);
   // A block up to a quarter too large is worth taking: fresh pages cost more than the waste.
   auto const found = free_.lower_bound(bytes);
   if (found != free_.end() && found->first <= bytes + bytes / 4) {
@@ -37,7 +47,7 @@ std::shared_ptr<void> Pool::allocate(std::size_t bytes)
     try {
       pointer = ask();
     } catch (std::exception const&) {
-      trim(); // what lies unused may be what is missing
+      free_unused(); // what lies unused may be what is missing
       try {
         pointer = ask();
       } catch (std::exception const&) {
@@ -54,8 +64,44 @@ std::shared_ptr<void> Pool::allocate(std::size_t bytes)
 
 void Pool::give_back(void* pointer, std::size_t bytes)
 {
+  std::lock_guard<std::mutex> const lock(mutex_);
   in_use_ -= bytes;
   free_.emplace(bytes, pointer);
+}
+
+std::size_t Pool::bytes_in_use() const
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  return in_use_;
+}
+
+std::size_t Pool::peak_bytes() const
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  return peak_;
+}
+
+void Pool::reset_peak()
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  peak_ = in_use_;
+}
+
+namespace {
+std::shared_ptr<Pool>& of_this_thread()
+{
+  thread_local std::shared_ptr<Pool> pool;
+  return pool;
+}
+} // namespace
+
+Pool::Scope::Scope(std::shared_ptr<Pool> pool) : before_(std::exchange(of_this_thread(), std::move(pool))) {}
+Pool::Scope::~Scope() { of_this_thread() = std::move(before_); }
+
+Pool& Pool::current()
+{
+  auto const& pool = of_this_thread();
+  return pool ? *pool : *Environment::current().pool();
 }
 
 } // namespace rossby

@@ -1,5 +1,7 @@
 #include <rossby/data/loader.hpp>
 
+#include <rossby/core/log.hpp>
+
 #include <rossby/core/error.hpp>
 
 #include <condition_variable>
@@ -129,7 +131,10 @@ void Loader::start(std::uint64_t epoch, index_t first_batch)
   auto& l = *impl_;
   l.halt();
   l.finished = false;
-  l.reader = std::thread([&l, epoch, first_batch] { l.read_epoch(epoch, first_batch); });
+  l.reader = std::thread([&l, epoch, first_batch, log = log::current()] {
+    log::Scope const scope(log);
+    l.read_epoch(epoch, first_batch);
+  });
 }
 
 std::optional<Batch> Loader::next()

@@ -33,7 +33,7 @@ Sampler::Sampler(Options options) : options_(options)
     batches_ = std::min(batches_, options_.batches_per_epoch);
 }
 
-std::vector<index_t> const& Sampler::order(std::uint64_t epoch) const
+std::vector<index_t> const& Sampler::order(std::uint64_t epoch)
 {
   if (!order_.empty() && (order_epoch_ == epoch || !options_.shuffle))
     return order_;
@@ -49,7 +49,7 @@ std::vector<index_t> const& Sampler::order(std::uint64_t epoch) const
   return order_;
 }
 
-Sampler::Indices Sampler::batch(std::uint64_t epoch, index_t number) const
+Sampler::Indices Sampler::batch(std::uint64_t epoch, index_t number)
 {
   ROSSBY_EXPECT(number >= 0 && number < batches_);
   auto const& global = order(epoch);

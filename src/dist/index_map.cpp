@@ -238,6 +238,8 @@ IndexMap::Coming IndexMap::start(Exec const& exec, Array const& x, Array const& 
       pack<T>(exec, send_list_.view(), in.view<T, 3>(), c.sending_.view<T, 3>());
     c.exchange_ = group_.start(exec, messages(send_to_, c.sending_, batch, channels),
                                messages(receive_from_, c.coming_, batch, channels));
+    c.exchange_.keep(c.sending_);
+    c.exchange_.keep(c.coming_);
     move_local<T>(exec, from_.view(), sources_, in.view<T, 3>(), c.y_.view<T, 3>());
   });
   return c;
@@ -272,6 +274,8 @@ IndexMap::Returning IndexMap::start_adjoint(Exec const& exec, Array const& dy) c
   });
   r.exchange_ = group_.start(exec, messages(receive_from_, r.sending_, batch, channels),
                              messages(send_to_, r.coming_, batch, channels));
+  r.exchange_.keep(r.sending_);
+  r.exchange_.keep(r.coming_);
   return r;
 }
 

@@ -47,7 +47,6 @@ std::string const& Hdf5File::path() const { return impl_->path; }
 Hdf5File Hdf5File::open(std::string const& path, Communicator const* ranks, Mode mode)
 {
   auto const lock = library_lock();
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   Handle const access(ranks ? parallel_file_access(*ranks, mode != Mode::fill) : H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
@@ -83,7 +82,7 @@ Hdf5File Hdf5File::create(std::string const& path, Communicator const& ranks)
 
 Hdf5File Hdf5File::open_fill(std::string const& path, Communicator const& ranks)
 {
-  return open(path, ranks.size() > 1 ? &ranks : nullptr, Mode::fill); // MPI's files are slow for one rank
+  return open(path, &ranks, Mode::fill);
 }
 
 void Hdf5File::close()

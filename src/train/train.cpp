@@ -106,7 +106,8 @@ TrainResult train(Deck const& deck, Communicator const& world, TrainOptions cons
                    folder,
                    *training,
                    validation.get(),
-                   {deck.text(), config.model->fingerprint(), plan->schema.to_yaml()}});
+                   {deck.text(), config.model->fingerprint(), plan->schema.to_yaml()},
+                   options.stop});
   start_point(trainer, folder, config.trainer, options);
   return trainer.run();
 }

@@ -7,8 +7,6 @@
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
-#include "interrupt.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -155,7 +153,7 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
     ROSSBY_EXPECT(following && following->step == batch.step + 1);
     batch = std::move(*following);
   }
-  sums.push_back(interrupt_requested() ? 1 : 0);
+  sums.push_back(parts_.stop && parts_.stop() ? 1 : 0);
   parts_.mesh.world.all_reduce_sum(sums.data(), sums.size());
   Outcome outcome;
   outcome.interrupted = sums.back() > 0;
@@ -303,7 +301,6 @@ std::string Trainer::position() const
 TrainResult Trainer::run()
 {
   auto const& config = parts_.config.trainer;
-  InterruptGuard const guard;
   if (parts_.mesh.world.rank() == 0)
     open_steps_log();
   TrainResult result;

@@ -9,6 +9,8 @@ namespace {
 
 int topology_of(Communicator const& ranks)
 {
+  if (!ranks.native_handle()) // one rank
+    return MPI_CART;
   int topology = 0;
   MPI_Topo_test(*static_cast<MPI_Comm*>(ranks.native_handle()), &topology);
   return topology;

@@ -1,5 +1,6 @@
 // ranks: 1 2 4
 #include <rossby/comm/communicator.hpp>
+#include <rossby/comm/runtime.hpp>
 
 #include <gtest/gtest.h>
 

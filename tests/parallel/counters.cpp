@@ -14,9 +14,9 @@ namespace {
 /// What `f` cost this rank in (group, operation).
 template <class F> CommCost cost_of(std::string const& group, std::string const& operation, F&& f)
 {
-  auto const before = comm_costs();
+  auto const before = comm_costs(Communicator::world());
   f();
-  auto const costs = difference(comm_costs(), before);
+  auto const costs = difference(comm_costs(Communicator::world()), before);
   auto const found = costs.find({group, operation});
   return found == costs.end() ? CommCost{} : found->second;
 }
@@ -113,7 +113,7 @@ TEST(Counters, TotalsOverRanksAndReset)
   ranks.all_reduce_sum(Exec(), a);
   if (world.rank() == 0) // a group that the others don't know
     Communicator().named("only here").barrier();
-  auto const all = over_ranks(world, comm_costs());
+  auto const all = over_ranks(world, comm_costs(Communicator::world()));
   if (world.size() > 1) {
     auto const& cost = all.at({"totals", "all_reduce"});
     EXPECT_EQ(cost.calls, 1);
@@ -123,8 +123,8 @@ TEST(Counters, TotalsOverRanksAndReset)
   } else {
     EXPECT_TRUE(all.empty());
   }
-  reset_comm_costs();
-  EXPECT_TRUE(comm_costs().empty());
+  reset_comm_costs(Communicator::world());
+  EXPECT_TRUE(comm_costs(Communicator::world()).empty());
   EXPECT_EQ(to_table({}), "nothing was sent");
 }
 

@@ -220,9 +220,9 @@ TEST(DeviceTransport, IndexMapsMoveTheSameBitsAndCountTheSame)
                                     numbers(batch * by_mpi.sources() * channels, 1000.0 * world.rank()));
     auto const y = Array::zeros(Exec(), DType::float64, {batch, by_mpi.targets(), channels}), z = y.clone(Exec());
     by_mpi.apply(Exec(), x, y);
-    auto const before = comm_costs();
+    auto const before = comm_costs(world);
     by_stand.apply(Exec(), x, z);
-    auto const costs = difference(comm_costs(), before);
+    auto const costs = difference(comm_costs(world), before);
     EXPECT_EQ(y.to_host(), z.to_host());
     auto const counted = costs.find({"spatial", "exchange"});
     auto const bytes = counted == costs.end() ? 0 : counted->second.bytes;

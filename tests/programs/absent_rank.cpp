@@ -1,6 +1,7 @@
 // A job in which the last rank never comes: absent_rank collective|exchange|started|device. The others wait for it in
 // that kind of call; regression/absent_rank.sh says what must happen then.
 #include <rossby/comm/device_transport.hpp>
+#include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
 
 #include <chrono>

@@ -79,7 +79,7 @@ on moving 2 none 2 1 2 train --resume
 same runs/one runs/moving training_steps.csv training_log.csv
 
 # The search for the first bad tensor, with parameters in parts: every rank takes part and hears of it.
-for mesh in "2 none 2 1 2" "4 fsdp2 2 1 1"; do
+for mesh in "2 none 2 1 2" "4 fsdp2 2 1 1" "3 ddp 1 1 1"; do
   read -r ranks data tensor domain batch <<<"$mesh"
   expect_failure "a run that overflows on $mesh" "the training loss is .*; the first bad tensor is" mpirun -np "$ranks" \
     "$rossby" train deck.yml "${common[@]}" --set save_loc=runs/overflow --set trainer.parallelism.data="$data" \

@@ -1,6 +1,7 @@
 // The one main of all test executables: message passing and Kokkos around GoogleTest; rank 0 alone prints results,
 // and any rank's failure fails the run.
 #include <rossby/comm/communicator.hpp>
+#include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/core/log.hpp>
 
@@ -28,7 +29,7 @@ int main(int argc, char** argv)
   rossby::Environment const environment(argc, argv);
   ::testing::InitGoogleTest(&argc, argv);
   auto const world = rossby::Communicator::world();
-  rossby::log::set_rank(world.rank());
+  rossby::log::Scope const scope(std::make_shared<rossby::Log>(world.rank()));
   if (world.rank() != 0) {
     auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());

@@ -5,7 +5,6 @@
 #include <rossby/train/trainer.hpp>
 
 #include <cmath>
-#include <csignal>
 #include <filesystem>
 #include <limits>
 #include <unistd.h>
@@ -150,13 +149,14 @@ public:
       fill(b, sample);
     }
     if (step_ == 0 && ++given_ == terminate_at)
-      std::raise(SIGTERM);
+      stop_requested = true;
     if (++step_ == steps_) {
       step_ = 0;
       ++batch_;
     }
     return b;
   }
+  bool stop_requested = false;               ///< once the batch `terminate_at` has been given
   index_t terminate_at = -1, poison_at = -1; ///< the n-th batch given, from 1
 
 private:
@@ -216,7 +216,8 @@ struct SmallRun {
                  folder,
                  training,
                  &validation,
-                 {"deck", "model: linear\n", "schema"}})
+                 {"deck", "model: linear\n", "schema"},
+                 [this] { return training.stop_requested; }})
   {
   }
   Model& allocated()

@@ -97,9 +97,12 @@ inline bool is_optimized(ParameterSpec const& spec) { return spec.trainable && s
 class ShardStore;
 class ShareTable;
 
-/// All parameters of a model, in order of declaration.
+/// All parameters of a model, in order of declaration. They stay where they are: modules and shards refer to them.
 class Parameters {
 public:
+  Parameters() = default;
+  Parameters(Parameters const&) = delete;
+  Parameters& operator=(Parameters const&) = delete;
   /// Returns the parameter's number. Names are unique.
   int declare(ParameterSpec);
   /// What is declared from now on belongs to a new unit, whose number is returned.

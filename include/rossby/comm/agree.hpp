@@ -13,14 +13,18 @@ namespace rossby {
 /// Throws on every rank the error of the lowest rank that has one; returns when none has. Collective.
 void agree(Communicator const&, std::optional<Error> const& mine);
 
-/// Runs `f` here and agrees on the outcome. `f` makes no collective calls over `ranks`. Collective.
+/// The exception that is being handled as an Error: itself, or what any other says of itself. In a catch block.
+Error current_error();
+
+/// Runs `f` here and agrees on the outcome, whatever it throws: memory that ran out on one rank is heard of by all.
+/// `f` makes no collective calls over `ranks`. Collective.
 template <class F> void collectively(Communicator const& ranks, F&& f)
 {
   std::optional<Error> error;
   try {
     std::forward<F>(f)();
-  } catch (Error const& e) {
-    error = e;
+  } catch (...) {
+    error = current_error();
   }
   agree(ranks, error);
 }

@@ -1,7 +1,8 @@
 #pragma once
 /// \file
-/// Groups of ranks. The body is chosen when the library is linked: communicator_mpi.cpp or communicator_self.cpp;
-/// a size-1 group is an ordinary group, and nobody above this layer asks which body it is.
+/// Groups of ranks. The bodies of groups of several ranks are chosen when the library is linked: communicator_mpi.cpp
+/// or communicator_self.cpp; a size-1 group is an ordinary group that makes no call of MPI, and nobody above this layer
+/// asks which body it is. rossby/comm/mpi.hpp makes groups from communicators of a host program.
 
 #include <rossby/core/array.hpp>
 
@@ -13,35 +14,13 @@
 
 namespace rossby {
 
-/// Starts and stops message passing for the program. Made first, destroyed last. A host program that has already
-/// initialised MPI keeps ownership of it.
-///
-/// With several ranks a watchdog looks after every call of a Communicator and every wait: one that has not returned
-/// after ROSSBY_COMM_TIMEOUT seconds (environment; default 1800; 0: never) ends the process with code 1, and a message
-/// that names the rank, the group and the operation. The launcher then ends the other ranks, as it does whenever one
-/// dies. Parallel reads and writes of files are not watched.
-class CommRuntime {
-public:
-  CommRuntime(int& argc, char**& argv);
-  ~CommRuntime();
-  CommRuntime(CommRuntime const&) = delete;
-  CommRuntime& operator=(CommRuntime const&) = delete;
-};
-
-/// Ends every rank of the job with this exit code. For a failure that only this rank knows of.
-[[noreturn]] void abort_all_ranks(int exit_code);
-/// Waits until all ranks of the program have called it. False when some have not within `seconds`: they are elsewhere,
-/// perhaps waiting for this rank in another operation. After that the only way on is to end the job.
-bool all_ranks_arrive(double seconds);
-
-/// How messages travel, for people: "MPI 3.1" or "one rank".
-std::string message_passing();
-
 /// A group of ranks. Copies are the same group. Calls are collective unless they say otherwise (those that only ask,
 /// like rank(), don't communicate). Device arrays may be passed directly.
 class Communicator {
 public:
-  Communicator(); ///< this rank alone; its name is "self"
+  Communicator(); ///< this rank alone, named "self": makes no call of MPI, which need not have been started
+  /// All ranks of the program. \throws std::logic_error where there is no CommRuntime: a host program that starts MPI
+  /// itself says which of its ranks take part.
   static Communicator world();
 
   int rank() const;
@@ -88,11 +67,20 @@ public:
     void* data;
     std::size_t bytes;
   };
-  /// Communication under way: started by a `start…` call, complete after `wait`, which must be called. Arrays handed
-  /// to a collective are kept alive until then; the blocks of messages are for the caller to keep.
-  class Exchange {
+  /// Communication under way: started by a `start…` call, complete after `wait`. Arrays handed to a collective, and
+  /// those given to `keep`, live until then; other blocks of messages are for the caller to keep.
+  ///
+  /// An exchange that goes without `wait` (an exception is on its way) waits in its destructor, since messages may
+  /// still be written to its arrays. Where the exception is this rank's alone the others may never answer: after a few
+  /// seconds the messages are left to themselves, and their kept arrays are never freed.
+  class [[nodiscard]] Exchange {
   public:
     Exchange() = default;
+    Exchange(Exchange&&) noexcept = default;
+    Exchange& operator=(Exchange&&) noexcept;
+    ~Exchange();
+    /// Holds the array until `wait`.
+    void keep(Array const&);
     /// Lets messages move on, and waits for none. MPI works on them inside of its calls only: without a turn now and
     /// then, large ones would not leave before `wait`.
     void progress();
@@ -103,6 +91,7 @@ public:
     explicit Exchange(std::shared_ptr<State>);
 
   private:
+    void drop() noexcept;
     std::shared_ptr<State> state_;
   };
 
@@ -131,14 +120,20 @@ public:
   /// Sends and receives at once; every peer must list the mirror image. Waits for `exec` before sending.
   Exchange start(Exec const& exec, std::vector<Message> const& sends, std::vector<Message> const& receives) const;
 
-  /// The MPI communicator behind it as an MPI_Comm handle pointer (parallel files); null without MPI.
+  /// The MPI communicator behind it as an MPI_Comm handle pointer (parallel files); null for one rank and without MPI.
   void* native_handle() const;
+  /// What mpi.hpp's functions come to: the group of an MPI_Comm, given by address. Collective over it.
+  enum class Handle { borrowed, owned };
+  static Communicator from_native(void const* mpi_comm, Handle, std::string name);
+  /// The same of a Fortran handle (`comm%mpi_val`, or the integer of `use mpi`), borrowed.
+  static Communicator from_fortran(int mpi_comm, std::string name);
 
   struct Impl;
+  Impl const& impl() const { return *impl_; } ///< for the bodies of this layer
 
 private:
-  explicit Communicator(std::shared_ptr<Impl>);
-  std::shared_ptr<Impl> impl_;
+  explicit Communicator(std::shared_ptr<Impl const>);
+  std::shared_ptr<Impl const> impl_;
 };
 
 } // namespace rossby

@@ -1,7 +1,9 @@
 #pragma once
 /// \file
 /// What communication costs. Every call over a group of several ranks is counted, always, by the name of its group and
-/// by operation; docs/parallel.md has the table of operations and their bytes.
+/// by operation; docs/parallel.md has the table of operations and their bytes. Groups that come from one communicator
+/// (by split, cartesian, sub, named) are counted together, so that what several sessions of a program send is told
+/// apart.
 
 #include <rossby/comm/communicator.hpp>
 
@@ -29,9 +31,10 @@ struct CommCost {
 /// (group name, operation) -> cost
 using CommCosts = std::map<std::pair<std::string, std::string>, CommCost>;
 
-/// Since the program began or since the last reset. Not collective.
-CommCosts comm_costs();
-void reset_comm_costs();
+/// Of this group and of all that come from the same communicator, since that was made or since the last reset. Not
+/// collective.
+CommCosts comm_costs(Communicator const&);
+void reset_comm_costs(Communicator const&);
 /// What came on top of `before`.
 CommCosts difference(CommCosts const& after, CommCosts const& before);
 

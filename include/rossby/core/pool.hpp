@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace rossby {
 
 /// Hands out device blocks and takes them back. Blocks are reused in the order of the one execution space instance
 /// that all kernels run on, so a block may be handed out again while the kernel that last used it is still queued.
-/// Not thread-safe: only the thread that launches kernels allocates.
+/// Threads may share one; but where kernels run on several instances each of these needs a pool of its own: see Scope.
 class Pool : public std::enable_shared_from_this<Pool> {
 public:
   Pool() = default;
@@ -22,15 +23,32 @@ public:
   /// A block of at least `bytes`, uninitialised; returns to the pool when the last owner lets go.
   std::shared_ptr<void> allocate(std::size_t bytes);
 
-  std::size_t bytes_in_use() const { return in_use_; }
-  std::size_t peak_bytes() const { return peak_; }
-  void reset_peak() { peak_ = in_use_; }
+  std::size_t bytes_in_use() const;
+  std::size_t peak_bytes() const;
+  void reset_peak();
   /// Gives unused blocks back to the system.
   void trim();
 
+  /// While it lives, arrays that this thread makes come from the given pool, in place of the Environment's. Scopes
+  /// nest.
+  class Scope {
+  public:
+    explicit Scope(std::shared_ptr<Pool>);
+    ~Scope();
+    Scope(Scope const&) = delete;
+    Scope& operator=(Scope const&) = delete;
+
+  private:
+    std::shared_ptr<Pool> before_;
+  };
+  /// The pool of this thread's innermost Scope, or that of the Environment.
+  static Pool& current();
+
 private:
   void give_back(void* pointer, std::size_t bytes);
+  void free_unused();
 
+  mutable std::mutex mutex_; // arrays may die on any thread
   std::multimap<std::size_t, void*> free_;
   std::size_t in_use_ = 0, peak_ = 0;
 };

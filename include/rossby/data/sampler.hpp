@@ -33,15 +33,16 @@ public:
     index_t first = 0;  ///< position of the first one in the global batch
     index_t global = 0; ///< samples in the global batch, padding left out
   };
-  Indices batch(std::uint64_t epoch, index_t number) const;
+  /// Keeps the order of the last epoch asked for: one thread at a time.
+  Indices batch(std::uint64_t epoch, index_t number);
 
 private:
-  std::vector<index_t> const& order(std::uint64_t epoch) const;
+  std::vector<index_t> const& order(std::uint64_t epoch);
 
   Options options_;
   index_t batches_ = 0, padded_ = 0;
-  mutable std::uint64_t order_epoch_ = 0;
-  mutable std::vector<index_t> order_;
+  std::uint64_t order_epoch_ = 0;
+  std::vector<index_t> order_;
 };
 
 } // namespace rossby

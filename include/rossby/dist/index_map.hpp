@@ -31,8 +31,8 @@ public:
   /// dx[b, s, :] = sum over the targets of s, on all ranks, of dy[b, t, :], in a fixed order.
   void adjoint(Exec const&, Array const& dy, Array const& dx) const;
 
-  class Coming;
-  class Returning;
+  class [[nodiscard]] Coming;
+  class [[nodiscard]] Returning;
   /// apply() in two steps: after this one, kernels on the same Exec see the targets that this rank has the sources of,
   /// and those that are zero. The others are under way until finish(). `x` may change in between.
   Coming start(Exec const&, Array const& x, Array const& y) const;
@@ -66,7 +66,7 @@ private:
 };
 
 /// What start() began. The map must outlive it; finish() must be called, once.
-class IndexMap::Coming {
+class [[nodiscard]] IndexMap::Coming {
 public:
   /// Lets messages move on: for the host to call now and then while it has other work.
   void progress() { exchange_.progress(); }
@@ -81,7 +81,7 @@ private:
 };
 
 /// What start_adjoint() began, likewise.
-class IndexMap::Returning {
+class [[nodiscard]] IndexMap::Returning {
 public:
   void progress() { exchange_.progress(); }
   void finish(Array const& dx);

@@ -26,6 +26,8 @@ struct ClipConfig {
 class Gradients {
 public:
   explicit Gradients(Parameters const&, std::size_t bucket_bytes = std::size_t{32} << 20);
+  Gradients(Gradients const&) = delete; // the parameters may know where it is
+  Gradients& operator=(Gradients const&) = delete;
 
   /// The sums of the backward pass that follows start as soon as the units that they are made of are done, and go on
   /// beside the rest of it. For the last pass before collect(): what a later one adds to a unit would be lost.

@@ -11,6 +11,7 @@
 #include <rossby/train/training_log.hpp>
 
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,8 @@ namespace rossby {
 struct TrainOptions {
   bool resume = false; ///< go on from the run folder's checkpoint, exactly
   std::string weights; ///< start from the weights of this file ("" for the deck's own way)
+  /// Asked after every batch, on every rank; where one says yes all write a checkpoint and end. See InterruptGuard.
+  std::function<bool()> stop{};
 };
 
 struct TrainResult {
@@ -40,6 +43,7 @@ struct TrainerParts {
   BatchSource& training;
   BatchSource* validation; ///< null: none
   RunDescription about;
+  std::function<bool()> stop{}; ///< see TrainOptions
 };
 
 /// The loop of CREDIT's second generation. A sample is a rollout of forecast_len steps; the state is detached between

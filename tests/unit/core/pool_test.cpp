@@ -1,7 +1,11 @@
+#include <rossby/core/array.hpp>
 #include <rossby/core/error.hpp>
 #include <rossby/core/pool.hpp>
 
 #include <gtest/gtest.h>
+
+#include <thread>
+#include <utility>
 
 namespace rossby {
 namespace {
@@ -53,6 +57,27 @@ TEST(Pool, OutlivedByABlock)
   auto const block = pool->allocate(512);
   pool.reset(); // the block keeps it
   EXPECT_NE(block.get(), nullptr);
+}
+
+TEST(Pool, ArraysComeFromTheInnermostScope)
+{
+  auto const first = std::make_shared<Pool>(), second = std::make_shared<Pool>();
+  Array kept;
+  {
+    Pool::Scope const outer(first);
+    auto const a = Array::empty(DType::float64, {1000});
+    {
+      Pool::Scope const inner(second);
+      kept = Array::empty(DType::float64, {1000});
+    }
+    auto const b = Array::empty(DType::float64, {1000});
+    EXPECT_GE(first->bytes_in_use(), 16000u);
+    EXPECT_LT(second->bytes_in_use(), 16000u);
+  }
+  EXPECT_EQ(first->bytes_in_use(), 0u);
+  EXPECT_GE(second->bytes_in_use(), 8000u);
+  std::thread([array = std::exchange(kept, Array())] {}).join(); // dies on another thread, into its own pool
+  EXPECT_EQ(second->bytes_in_use(), 0u);
 }
 
 } // namespace

@@ -19,7 +19,7 @@ TEST(Sampler, RanksTogetherSeeTheOrderOfOneRank)
 {
   for (index_t const samples : {24, 12, 36}) {
     std::vector<index_t> one, together;
-    auto const alone = sampler(samples, 6, 0, 1);
+    auto alone = sampler(samples, 6, 0, 1);
     for (index_t b = 0; b < alone.batches(); ++b)
       for (index_t const i : alone.batch(3, b).samples)
         one.push_back(i);
@@ -39,7 +39,7 @@ TEST(Sampler, PaddingIsEvenAndMarked)
   index_t real = 0;
   std::set<index_t> seen;
   for (int r = 0; r < 4; ++r) {
-    auto const s = sampler(10, 2, r, 4);
+    auto s = sampler(10, 2, r, 4);
     ASSERT_EQ(s.batches(), 2);
     for (index_t b = 0; b < 2; ++b) {
       auto const part = s.batch(0, b);
@@ -55,7 +55,7 @@ TEST(Sampler, PaddingIsEvenAndMarked)
 
 TEST(Sampler, EpochsDifferAndComeBack)
 {
-  auto const s = sampler(50, 50, 0, 1);
+  auto s = sampler(50, 50, 0, 1);
   auto const first = s.batch(0, 0).samples, second = s.batch(1, 0).samples;
   EXPECT_NE(first, second);
   EXPECT_EQ(s.batch(0, 0).samples, first);
