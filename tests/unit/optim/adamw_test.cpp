@@ -8,16 +8,16 @@
 namespace {
 using namespace rossby;
 
-Parameters make_parameters(DType dtype)
-{
-  Parameters p;
-  p.declare({"a.weight_orig", {2, 3}, ParameterLayout::natural, {}, {Initial::Kind::normal, 1}, true, true});
-  p.declare({"a.weight_u", {2}, ParameterLayout::natural, {}, {Initial::Kind::unit_vector, 1}, false, true});
-  p.declare({"unused.bias", {4}, ParameterLayout::natural, {}, {Initial::Kind::constant, 3}, true, false});
-  p.declare({"b.bias", {5}, ParameterLayout::natural, {}, {Initial::Kind::constant, 0.5}, true, true});
-  p.allocate(Exec(), dtype, 1);
-  return p;
-}
+struct SomeParameters : Parameters {
+  explicit SomeParameters(DType dtype)
+  {
+    declare({"a.weight_orig", {2, 3}, ParameterLayout::natural, {}, {Initial::Kind::normal, 1}, true, true});
+    declare({"a.weight_u", {2}, ParameterLayout::natural, {}, {Initial::Kind::unit_vector, 1}, false, true});
+    declare({"unused.bias", {4}, ParameterLayout::natural, {}, {Initial::Kind::constant, 3}, true, false});
+    declare({"b.bias", {5}, ParameterLayout::natural, {}, {Initial::Kind::constant, 0.5}, true, true});
+    allocate(Exec(), dtype, 1);
+  }
+};
 
 std::vector<double> gradient_of(int parameter, int step, std::size_t n)
 {
@@ -36,7 +36,7 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
 {
   for (DType const dtype : {DType::float64, DType::float32}) {
     Exec const exec;
-    Parameters p = make_parameters(dtype);
+    SomeParameters p(dtype);
     AdamWConfig const c{0.9, 0.95, 1e-8, 0.1};
     AdamW adam(p, c);
     Gradients gradients(p);
@@ -83,7 +83,7 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
 TEST(Gradients, NormsClipsAndFindsBadValuesAcrossBuckets)
 {
   Exec const exec;
-  Parameters p = make_parameters(DType::float32);
+  SomeParameters p(DType::float32);
   Gradients gradients(p, 8); // a bucket for each parameter
   put_gradient(p, 0, {1, 2, 3, 4, 5, 6});
   put_gradient(p, 3, {3, 0, 0, 0, 0});
@@ -108,7 +108,7 @@ TEST(Gradients, NormsClipsAndFindsBadValuesAcrossBuckets)
 TEST(Ema, StartsFastLeavesSpectralVectorsAloneAndSwapsBack)
 {
   Exec const exec;
-  Parameters p = make_parameters(DType::float64);
+  SomeParameters p(DType::float64);
   Ema ema(exec, p, 0.3);
   EXPECT_DOUBLE_EQ(ema.effective_decay(1), 2.0 / 11);
   EXPECT_DOUBLE_EQ(ema.effective_decay(2), 3.0 / 12);
