@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Rossby needs from Debian 12 (or a relative of it). Does nothing when nothing is missing.
-#   scripts/setup.sh [run|test]
-# run: what building, running and plotting need; test (also) what the test suite needs.
+#   scripts/setup.sh [run|test|package]
+# run: what building, running and plotting need; test (also) what the test suite needs; package (beside run) what
+# scripts/check_packaging.sh needs.
 set -euo pipefail
 
 kind="${1:-run}"
@@ -13,11 +14,13 @@ run_packages=(
   python3-numpy python3-netcdf4 python3-matplotlib python3-yaml python-cartopy-data
 )
 test_packages=(libgtest-dev libgmock-dev hdf5-tools netcdf-bin python3-h5py clang-format black python3-pycodestyle)
+package_packages=(clang dpkg-dev file binutils debootstrap)
 case "$kind" in
   run) wanted=("${run_packages[@]}") ;;
   test) wanted=("${run_packages[@]}" "${test_packages[@]}") ;;
+  package) wanted=("${run_packages[@]}" "${package_packages[@]}") ;;
   *)
-    echo "usage: scripts/setup.sh [run|test]" >&2
+    echo "usage: scripts/setup.sh [run|test|package]" >&2
     exit 2
     ;;
 esac

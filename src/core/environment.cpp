@@ -1,5 +1,7 @@
 #include <rossby/core/environment.hpp>
 
+#include "driver.hpp"
+
 #include <rossby/core/error.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 
@@ -32,6 +34,9 @@ Environment::Environment(int& argc, char** argv)
   argc = static_cast<int>(others.size());
   ROSSBY_EXPECT(active == nullptr);
   if (!Kokkos::is_initialized()) {
+    if (auto const reason = missing_driver(); !reason.empty())
+      fail(Exec::name(), "this machine has no driver of a GPU (" + reason + ")",
+           "run on a node that has one; check, info and preprocess need none");
     Kokkos::initialize(kokkos_argc, kokkos_arguments.data());
     started_kokkos_ = true;
   }

@@ -1,0 +1,7 @@
+#include "driver.hpp"
+
+namespace rossby {
+
+std::string missing_driver() { return {}; }
+
+} // namespace rossby
