@@ -4,9 +4,6 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_C_COMPILER cc)
 set(CMAKE_CXX_COMPILER CC)
-# The wrappers are MPI's compilers as well.
-set(MPI_C_COMPILER cc)
-set(MPI_CXX_COMPILER CC)
 # CrayPE links dynamically unless it is told otherwise; then no shared library can be found or made.
 if("$ENV{CRAYPE_LINK_TYPE}" STREQUAL "static")
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)

@@ -75,6 +75,10 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     requires("^kokkos+cuda_lambda", when="+cuda ^kokkos@4", msg="kernels are lambdas")
     depends_on("kokkos-kernels+blas scalars=float,double layouts=right")
     depends_on("kokkos-kernels+cublas", when="+cuda")
+    # A shared Kokkos names the driver's library, and where that is missing nothing would start.
+    depends_on("kokkos~shared", when="+cuda")
+    depends_on("kokkos-kernels~shared", when="+cuda")
+    conflicts("+shared", when="+cuda", msg="with +cuda all of Kokkos goes into the program")
     depends_on("kokkos-kernels+rocblas", when="+rocm")
     depends_on("yaml-cpp@0.7:")
     depends_on("fmt@9:")
