@@ -85,9 +85,10 @@ deb() {
   (cd "$work/gcc-shared" && cpack -G DEB)
   local package
   package="$(ls "$work/gcc-shared"/rossby_*.deb)"
-  dpkg-deb --info "$package"
-  dpkg-deb --contents "$package" | grep -q './usr/bin/rossby'
-  dpkg-deb --info "$package" | grep -q 'Depends: .*libhdf5.*libopenmpi'
+  dpkg-deb --info "$package" | tee "$work/deb-info"
+  dpkg-deb --contents "$package" | tee "$work/deb-contents"
+  grep -q './usr/bin/rossby' "$work/deb-contents"
+  grep -q 'Depends: .*libhdf5.*libopenmpi' "$work/deb-info"
 }
 deb_in_chroot() {
   cp "$work/gcc-shared"/rossby_*.deb "$chroot/tmp/rossby.deb"

@@ -41,7 +41,7 @@ void add_apply(CLI::App& program, Job& job)
   command->add_flag("--gradients", o->apply.gradients, "Also the loss of the deck and its gradients");
   command->add_option("--dtype", o->dtype,
                       "float32 (default), float64, or bfloat16: mixed precision, files in float32");
-  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return run(*o, world); }}; });
 }
 
 } // namespace rossby::app

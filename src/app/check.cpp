@@ -172,7 +172,7 @@ void add_check(CLI::App& program, Job& job)
       ->check(CLI::PositiveNumber);
   command->add_flag("--no-files", o->no_files, "Judge the deck alone; open no data");
   command->add_flag("--strict", o->strict, "Fail on warnings, too");
-  command->callback([o, &job] { job = [o](Communicator const& world) { return check(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return check(*o, world); }, false}; });
 }
 
 } // namespace rossby::app

@@ -12,8 +12,13 @@
 
 namespace rossby::app {
 
-/// What a command does once its arguments are known; returns the exit code. All ranks call it.
-using Job = std::function<int(Communicator const& world)>;
+/// What a command does once its arguments are known.
+struct Job {
+  std::function<int(Communicator const& world)> run; ///< returns the exit code; all ranks call it
+  /// False: the device is not started for it, nor is MPI where no launcher started the program. Such commands work on
+  /// login nodes.
+  bool on_device = true;
+};
 
 /// Each adds its sub-command, which sets the job when it is chosen.
 void add_check(CLI::App& program, Job&);

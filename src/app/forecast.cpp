@@ -32,7 +32,7 @@ void add_forecast(CLI::App& program, Job& job)
                    "Checkpoint to use, Rossby's or CREDIT's (default: the best of the run, or else the last)")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return run(*o, world); }}; });
 }
 
 } // namespace rossby::app

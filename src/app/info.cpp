@@ -183,7 +183,7 @@ void add_info(CLI::App& program, Job& job)
   command->add_flag("--mesh", o->mesh, "Show which rank has which tile and how many parameters");
   command->add_option("-n,--ranks", o->ranks, "Number of ranks for --mesh (default: as started)")
       ->check(CLI::PositiveNumber);
-  command->callback([o, &job] { job = [o](Communicator const& world) { return info(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return info(*o, world); }, false}; });
 }
 
 } // namespace rossby::app

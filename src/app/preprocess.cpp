@@ -42,7 +42,7 @@ void add_preprocess(CLI::App& program, Job& job)
   auto* const command =
       program.add_subcommand("preprocess", "Fit the scalers that the deck's preblocks name, from its training data");
   o->add_to(*command);
-  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return run(*o, world); }, false}; });
 }
 
 } // namespace rossby::app

@@ -4,6 +4,7 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/comm/runtime.hpp>
+#include <rossby/core/environment.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
@@ -41,7 +42,7 @@ void expect_same_program(Communicator const& world, int argc, char** argv)
 }
 
 /// Refuses a first word that is no command; true when it is one.
-bool is_command(CLI::App& program, std::string const& word)
+bool is_command(CLI::App& program, std::string const& word, Communicator const& world)
 {
   std::vector<std::string> names;
   for (auto const* command : program.get_subcommands([](CLI::App*) { return true; }))
@@ -49,7 +50,7 @@ bool is_command(CLI::App& program, std::string const& word)
   if (std::find(names.begin(), names.end(), word) != names.end())
     return true;
   auto const guess = nearest(word, names);
-  if (Communicator::world().rank() == 0)
+  if (world.rank() == 0)
     log::error(fmt::format("there is no command '{}'\n  fix: {}use one of {}", word,
                            guess.empty() ? "" : fmt::format("did you mean '{}'? ", guess), join(names)));
   return false;
@@ -110,7 +111,19 @@ Deck DeckArguments::load(Communicator const& world) const
 
 int run_program(int argc, char** argv)
 {
-  auto const world = Communicator::world();
+  std::optional<CommRuntime> messages; // made first, destroyed last
+  std::optional<Environment> device;
+  auto kokkos_arguments = take_kokkos_arguments(argc, argv);
+  auto world = Communicator();
+  try {
+    if (started_by_launcher()) {
+      messages.emplace(argc, argv);
+      world = Communicator::world();
+    }
+  } catch (std::exception const& e) { // of what must exist before the program can speak for all ranks
+    log::error(e.what());
+    return 1;
+  }
   log::Scope const scope(std::make_shared<Log>(world.rank()));
   try {
     expect_same_program(world, argc, argv);
@@ -129,7 +142,7 @@ int run_program(int argc, char** argv)
   app::add_apply(program, job);
   app::add_info(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");
-  if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1]))
+  if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1], world))
     return 2;
   try {
     program.parse(argc, argv);
@@ -138,7 +151,15 @@ int run_program(int argc, char** argv)
     return code == 0 ? 0 : 2;
   }
   try {
-    return job(world);
+    if (job.on_device) {
+      if (!messages) {
+        messages.emplace(argc, argv);
+        world = Communicator::world();
+      }
+      int count = static_cast<int>(kokkos_arguments.size()) - 1;
+      device.emplace(count, kokkos_arguments.data());
+    }
+    return job.run(world);
   } catch (std::exception const& e) {
     return report_failure(world, e.what());
   }

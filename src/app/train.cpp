@@ -76,7 +76,7 @@ void add_train(CLI::App& program, Job& job)
   command->footer(
       "SIGTERM or SIGUSR1 ends a run after a checkpoint, with exit code 3. OpenMPI's mpirun passes SIGUSR1 on; after\n"
       "SIGTERM it leaves the ranks one second, or as many as --mca odls_base_sigkill_timeout says.");
-  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return run(*o, world); }}; });
 }
 
 } // namespace rossby::app

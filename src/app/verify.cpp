@@ -30,7 +30,7 @@ void add_verify(CLI::App& program, Job& job)
   o->deck.add_to(*command);
   command->add_option("--output", o->verify.output, "Folder for scores.csv and scores.nc (default: save_loc)")
       ->type_name("FOLDER");
-  command->callback([o, &job] { job = [o](Communicator const& world) { return run(*o, world); }; });
+  command->callback([o, &job] { job = {[o](Communicator const& world) { return run(*o, world); }}; });
 }
 
 } // namespace rossby::app

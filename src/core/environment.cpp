@@ -15,7 +15,7 @@ namespace {
 Environment* active = nullptr; // does not own; lets arrays find the pool without a parameter in every call
 }
 
-Environment::Environment(int& argc, char** argv)
+std::vector<char*> take_kokkos_arguments(int& argc, char** argv)
 {
   // Kokkos also listens to arguments without its prefix, --help among them: it gets its own ones only.
   std::vector<char*> kokkos_arguments, others;
@@ -26,12 +26,18 @@ Environment::Environment(int& argc, char** argv)
     if (!theirs)
       others.push_back(argv[i]);
   }
-  int kokkos_argc = static_cast<int>(kokkos_arguments.size());
   kokkos_arguments.push_back(nullptr);
   std::copy(others.begin(), others.end(), argv);
   if (static_cast<int>(others.size()) < argc)
     argv[others.size()] = nullptr;
   argc = static_cast<int>(others.size());
+  return kokkos_arguments;
+}
+
+Environment::Environment(int& argc, char** argv)
+{
+  auto kokkos_arguments = take_kokkos_arguments(argc, argv);
+  int kokkos_argc = static_cast<int>(kokkos_arguments.size()) - 1;
   ROSSBY_EXPECT(active == nullptr);
   if (!Kokkos::is_initialized()) {
     if (auto const reason = missing_driver(); !reason.empty())

@@ -4,7 +4,8 @@
 
 namespace rossby {
 
-/// Runs `rossby <command> ...` and returns the exit code. Expects CommRuntime and Environment to exist.
+/// Runs `rossby <command> ...` and returns the exit code. Starts what the command needs: the device for those that
+/// compute; message passing where a launcher started the program, and for those that compute.
 int run_program(int argc, char** argv);
 
 } // namespace rossby

@@ -45,6 +45,9 @@ private:
   std::unique_ptr<Watchdog> watchdog_;
 };
 
+/// True where the environment says that a launcher (mpirun, srun, …) started this process, alone or with others.
+bool started_by_launcher();
+
 /// Ends every rank of the job with this exit code. For a program's own failure that only this rank knows of.
 [[noreturn]] void abort_all_ranks(int exit_code);
 /// Waits until all ranks of the program have called it. False when some have not within `seconds`: they are elsewhere,

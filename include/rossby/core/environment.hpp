@@ -5,6 +5,7 @@
 #include <rossby/core/pool.hpp>
 
 #include <memory>
+#include <vector>
 
 namespace rossby {
 
@@ -25,5 +26,9 @@ private:
   bool started_kokkos_ = false;
   std::shared_ptr<Pool> pool_;
 };
+
+/// Takes the arguments that are Kokkos' own (--kokkos-…) out of argv, as Environment does. The result begins with the
+/// program's name and ends with a null pointer, like argv.
+std::vector<char*> take_kokkos_arguments(int& argc, char** argv);
 
 } // namespace rossby
