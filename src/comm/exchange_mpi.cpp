@@ -1,4 +1,5 @@
 #include "communicator_mpi.hpp"
+#include "transport_choice.hpp"
 
 namespace rossby {
 
@@ -16,7 +17,7 @@ namespace mpi {
 
 char const* Transfer::outgoing(void const* data, std::size_t bytes)
 {
-  if (host_accessible || bytes == 0)
+  if (mpi_takes_device_memory() || bytes == 0)
     return static_cast<char const*>(data);
   auto& copy = staged_.emplace_back(bytes);
   Kokkos::deep_copy(exec_, HostBytes<char>(copy.data(), bytes),
@@ -26,7 +27,7 @@ char const* Transfer::outgoing(void const* data, std::size_t bytes)
 
 char* Transfer::incoming(void* data, std::size_t bytes)
 {
-  if (host_accessible || bytes == 0)
+  if (mpi_takes_device_memory() || bytes == 0)
     return static_cast<char*>(data);
   auto& copy = staged_.emplace_back(bytes);
   arrivals_.push_back({copy.data(), data, bytes});

@@ -10,5 +10,8 @@ namespace rossby {
 std::shared_ptr<TransportFactory const> current_device_transport();
 /// Reads ROSSBY_DEVICE_MESSAGES, so that a bad value is met at the start.
 void check_device_messages();
+/// May MPI be given the addresses of device arrays? Always where they are host memory; elsewhere when
+/// ROSSBY_DEVICE_MESSAGES is gpu-mpi.
+bool mpi_takes_device_memory();
 
 } // namespace rossby

@@ -39,5 +39,10 @@ only tensor x domain = 2 ranks have work; this run has 4
 set it to ddp, or start 2 ranks" 4 "$(mesh none 1 2)"
 refused "an unknown key" "trainer.parallelism.domian
 unknown key" 2 "--set trainer.parallelism.domian=2"
+if has_mpi; then
+  expect_failure "another way for messages" "ROSSBY_DEVICE_MESSAGES
+'pigeons' is not a way for messages to travel
+use nccl, gpu-mpi or mpi" env ROSSBY_DEVICE_MESSAGES=pigeons mpirun -np 2 "$rossby" train deck.yml
+fi
 [ ! -e runs/tiny/checkpoint.h5 ] || complain "traces" "a checkpoint was written"
 finish
