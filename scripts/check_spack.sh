@@ -175,7 +175,7 @@ if wanted refuse; then
 fi
 on_this_machine() { "$root/bin/spack" -C "$scope" -C "$work/install-scope" "$@"; }
 if wanted install; then
-  try "install: rossby +openmp" on_this_machine install --fail-fast --no-cache rossby +openmp
+  try "install: rossby +openmp, this commit" on_this_machine install --fail-fast --no-cache "rossby@main commit=$(git rev-parse HEAD) +openmp"
   run_two() { . scripts/env.sh && mpirun -n 2 "$(on_this_machine location -i rossby)/bin/rossby" info --mesh inputs/tiny.yml -n 2; }
   try "install: two ranks" run_two
 fi
