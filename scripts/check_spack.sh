@@ -93,7 +93,7 @@ mkdir -p "$work/install-scope"
   external googletest googletest@VERSION+gmock /usr libgtest-dev
   external openblas openblas@VERSION /usr libopenblas-dev
   if [ -n "$kokkos" ]; then
-    version="$(sed -n 's/^ *set *(PACKAGE_VERSION "\(.*\)").*/\1/Ip' "$kokkos"/lib*/cmake/Kokkos/KokkosConfigVersion.cmake)"
+    version="$(sed -n 's/^ *set *(PACKAGE_VERSION "\([0-9.]*\)").*/\1/Ip' "$kokkos"/lib*/cmake/Kokkos/KokkosConfigVersion.cmake | head -n 1)"
     printf '  kokkos:\n    buildable: false\n    externals: [{spec: "kokkos@%s+openmp+serial+pic", prefix: %s}]\n' "$version" "$kokkos"
     printf '  kokkos-kernels:\n    buildable: false\n    externals: [{spec: "kokkos-kernels@%s+blas scalars=float,double layouts=right", prefix: %s}]\n' \
       "$version" "$kokkos"
@@ -176,7 +176,7 @@ fi
 on_this_machine() { "$root/bin/spack" -C "$scope" -C "$work/install-scope" "$@"; }
 if wanted install; then
   try "install: rossby +openmp, this commit" on_this_machine install --fail-fast --no-cache "rossby@main commit=$(git rev-parse HEAD) +openmp"
-  run_two() { . scripts/env.sh && mpirun -n 2 "$(on_this_machine location -i rossby)/bin/rossby" info --mesh inputs/tiny.yml -n 2; }
+  run_two() { mpirun -n 2 "$(on_this_machine location -i rossby)/bin/rossby" info --mesh inputs/tiny.yml -n 2; }
   try "install: two ranks" run_two
 fi
 if wanted test; then
