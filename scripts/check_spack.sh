@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Tries the recipe with a real Spack: style, audit, concretisation for every kind of machine, an installation from this
 # checkout's committed state, and the recipe's own tests. Ends with "N passed, N failed".
-#   scripts/check_spack.sh SPACK_ROOT [--packages REPO] [--kokkos PREFIX] [--only STEP]
+#   scripts/check_spack.sh SPACK_ROOT [--packages REPO] [--kokkos PREFIX] [--mirror DIR] [--only STEP]
 # SPACK_ROOT         an unpacked Spack 1.0 or later. Its settings are not used, and nothing is written into it but its
 #                    own caches: configuration, stages and what is installed go to build/spack.
 # --packages REPO    Spack's package repository (…/repos/spack_repo/builtin), where Spack can't clone it by itself
 # --kokkos PREFIX    an installed Kokkos and Kokkos Kernels with OpenMP, taken as they are instead of being built
 #                    (scripts/setup_kokkos.sh openmp native … leaves one in build/deps/openmp)
+# --mirror DIR       a mirror of Spack's with sources that it can't download here
 # --only STEP        style, audit, concretise, refuse, install or test
 # Debian's packages serve as externals where they are installed, so that a machine without a network can install.
 # Spack needs the Python module clingo: give it a Python that has it by SPACK_PYTHON. Style needs ruff.
@@ -16,18 +17,19 @@ die() {
   printf 'check_spack: %s\n' "$@" >&2
   exit 2
 }
-root='' packages='' kokkos='' only=''
+root='' packages='' kokkos='' mirror='' only=''
 while [ $# -gt 0 ]; do
   case "$1" in
     -h | --help)
       sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//p}' "$0"
       exit 0
       ;;
-    --packages | --kokkos | --only)
+    --packages | --kokkos | --mirror | --only)
       [ $# -ge 2 ] || die "$1 needs a value"
       case "$1" in
         --packages) packages="$(realpath "$2")" ;;
         --kokkos) kokkos="$(realpath "$2")" ;;
+        --mirror) mirror="$(realpath "$2")" ;;
         --only) only="$2" ;;
       esac
       shift
@@ -62,6 +64,7 @@ repos:
   rossby: $PWD/spack/spack_repo/rossby
 ${packages:+  builtin: $packages}
 END
+[ -z "$mirror" ] || printf 'mirrors:\n  here: file://%s\n' "$mirror" >"$scope/mirrors.yaml"
 # external PACKAGE SPEC [DEBIAN-PACKAGE …]: an external of Spack where all these packages of Debian are installed.
 external() {
   local package="$1" spec="$2" prefix="${3:-/usr}" version
