@@ -77,8 +77,10 @@ external() {
 {
   echo "packages:"
   gcc="$(gcc -dumpfullversion)"
-  printf '  gcc:\n    externals:\n    - spec: "gcc@%s languages='"'c,c++'"'"\n      prefix: /usr\n' "$gcc"
-  printf '      extra_attributes: {compilers: {c: %s, cxx: %s}}\n' "$(command -v gcc)" "$(command -v g++)"
+  # Concretising asks for a Fortran compiler (of BLAS); it has to be known, and is not called here.
+  printf '  gcc:\n    externals:\n    - spec: "gcc@%s languages='"'c,c++,fortran'"'"\n      prefix: /usr\n' "$gcc"
+  printf '      extra_attributes: {compilers: {c: %s, cxx: %s, fortran: %s}}\n' "$(command -v gcc)" "$(command -v g++)" \
+    "$(command -v gfortran || echo /usr/bin/gfortran)"
 } >"$scope/packages.yaml"
 mkdir -p "$work/install-scope"
 {
