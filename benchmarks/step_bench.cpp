@@ -14,7 +14,7 @@
 #include <rossby/core/pool.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
-#include <rossby/train/config.hpp>
+#include <rossby/train/session.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -96,22 +96,18 @@ double stored_bytes(Parameters const& parameters, AdamW const& optimizer)
 
 void run(Deck const& deck, int forecasts, int steps)
 {
-  Problems problems;
-  auto const spec = read_spec(deck["model"], problems);
-  auto const trainer = TrainerConfig::read(deck["trainer"], problems, false);
-  auto const& parallelism = trainer.parallelism;
-  problems.raise();
-
   auto const world = Communicator::world();
-  Mesh const mesh = build_device_mesh(parallelism, world);
-  auto const model = make_model(*spec);
-  parallelise(*model, mesh, parallelism);
+  auto session = Session::open(deck, Session::Purpose::model, world);
+  Mesh const& mesh = session.mesh();
+  Model* const model = &session.model();
+  auto const& parallelism = session.config().trainer.parallelism;
+  FieldShape const& fields = session.config().model->fields;
+  model->set_activation_checkpoint(false); // whatever the deck says: times are of the plain step
   Context context;
   Exec const& exec = context.exec;
   Parameters& parameters = model->parameters();
-  model->allocate(exec, trainer.precision, 42);
   Box const tile = model->input_tiling().box(mesh.spatial.rank());
-  Var const x(random_fields({1, tile.rows(), tile.cols(), spec->fields.input_channels()}, world.rank()));
+  Var const x(random_fields({1, tile.rows(), tile.cols(), fields.input_channels()}, world.rank()));
 
   Gradients gradients(parameters);
   AdamW optimizer(parameters, AdamWConfig());

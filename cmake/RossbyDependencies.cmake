@@ -29,7 +29,11 @@ endif()
 
 if(ROSSBY_ENABLE_MPI OR HDF5_IS_PARALLEL) # the headers of a parallel HDF5 include mpi.h
   set(MPI_CXX_SKIP_MPICXX ON)
-  rossby_find(MPI COMPONENTS C CXX)
+  if(ROSSBY_ENABLE_FORTRAN AND CMAKE_Fortran_COMPILER_LOADED)
+    rossby_find(MPI COMPONENTS C CXX Fortran)
+  else()
+    rossby_find(MPI COMPONENTS C CXX)
+  endif()
 endif()
 if(ROSSBY_ENABLE_MPI AND NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "Rossby with MPI needs a parallel HDF5 (Debian: libhdf5-openmpi-dev; Spack: hdf5+mpi)")

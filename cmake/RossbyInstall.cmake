@@ -7,6 +7,12 @@ install(TARGETS rossby_library rossby_program EXPORT RossbyTargets
         RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/rossby" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/include/rossby.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+if(ROSSBY_ENABLE_FORTRAN)
+  install(TARGETS rossby_fortran EXPORT RossbyTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+          ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(FILES "${PROJECT_BINARY_DIR}/src/fortran/rossby.mod" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/rossby_fortran")
+endif()
 install(EXPORT RossbyTargets NAMESPACE Rossby:: DESTINATION "${ROSSBY_CMAKE_DIR}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/RossbyConfig.cmake.in"
                               "${PROJECT_BINARY_DIR}/RossbyConfig.cmake" INSTALL_DESTINATION "${ROSSBY_CMAKE_DIR}"

@@ -15,8 +15,12 @@ struct Options {
 int run(Options& o, Communicator const& world)
 {
   DType const dtype = parse_dtype(o.dtype, "--dtype");
-  o.apply.precision = dtype == DType::bfloat16 ? Precision::mixed() : Precision(dtype);
-  apply(o.deck.load(world), o.apply, world);
+  SessionOptions options;
+  options.precision = dtype == DType::bfloat16 ? Precision::mixed() : Precision(dtype);
+  using Purpose = Session::Purpose;
+  auto session =
+      Session::open(o.deck.load(world), o.apply.gradients ? Purpose::gradients : Purpose::apply, world, options);
+  apply(session, o.apply);
   log::info("wrote " + o.apply.output);
   return 0;
 }

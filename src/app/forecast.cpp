@@ -15,7 +15,8 @@ struct Options {
 
 int run(Options const& o, Communicator const& world)
 {
-  auto const result = forecast(o.deck.load(world), world, o.forecast);
+  auto session = Session::open(o.deck.load(world), Session::Purpose::forecast, world);
+  auto const result = forecast(session, o.forecast);
   log::info(fmt::format("{} forecast{} in {}", result.forecasts, result.forecasts == 1 ? "" : "s", result.folder));
   return 0;
 }

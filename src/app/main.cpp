@@ -1,3 +1,3 @@
-#include <rossby/app/program.hpp>
+#include "program.hpp"
 
 int main(int argc, char** argv) { return rossby::run_program(argc, argv); }

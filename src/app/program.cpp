@@ -1,4 +1,4 @@
-#include <rossby/app/program.hpp>
+#include "program.hpp"
 
 #include "commands.hpp"
 
@@ -10,13 +10,13 @@
 #include <rossby/core/suggest.hpp>
 #include <rossby/core/version.hpp>
 #include <rossby/io/lock.hpp>
+#include <rossby/train/session.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
-#include <optional>
 
 namespace rossby {
 
@@ -86,27 +86,7 @@ void DeckArguments::add_to(CLI::App& command)
       ->allow_extra_args(false);
 }
 
-Deck DeckArguments::load(Communicator const& world) const
-{
-  // No rank may leave before all have exchanged what they found.
-  Deck deck;
-  std::optional<Error> failure;
-  try {
-    deck = Deck::load(file, overrides);
-  } catch (Error const& e) {
-    failure = e;
-  }
-  // A rank that could not read it says so; the others name the first such rank.
-  double const none = world.size();
-  double unread = failure ? world.rank() : none;
-  world.all_reduce_min(&unread, 1);
-  if (failure)
-    throw *failure;
-  if (unread < none)
-    fail(file, fmt::format("rank {} could not read it", static_cast<int>(unread)));
-  expect_same(world, file, "deck", deck.text(), "give all ranks the same files");
-  return deck;
-}
+Deck DeckArguments::load(Communicator const& world) const { return load_deck(file, overrides, world); }
 } // namespace app
 
 int run_program(int argc, char** argv)

@@ -32,7 +32,8 @@ int run(Options const& o, Communicator const& world)
   InterruptGuard const signals;
   TrainOptions options = o.train;
   options.stop = [&] { return signals.requested(); };
-  auto const result = train(o.deck.load(world), world, options);
+  auto session = Session::open(o.deck.load(world), Session::Purpose::train, world);
+  auto const result = train(session, options);
   using End = TrainResult::End;
   std::string const again = fmt::format("go on with: rossby train --resume {}", o.deck.file);
   std::string const done = fmt::format("{} epochs, {} optimizer steps", result.epochs, result.updates);

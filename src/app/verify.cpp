@@ -15,7 +15,8 @@ struct Options {
 
 int run(Options const& o, Communicator const& world)
 {
-  auto const result = verify(o.deck.load(world), world, o.verify);
+  auto session = Session::open(o.deck.load(world), Session::Purpose::verify, world);
+  auto const result = verify(session, o.verify);
   log::info(result.table());
   log::info(fmt::format("wrote {} and {}", result.csv, result.netcdf));
   return 0;

@@ -76,6 +76,14 @@ struct Dataset::Impl {
   /// Fills `field` with physical values; returns where they came from.
   std::string read(SchemaEntry const& e, Time t)
   {
+    if (plan.own && plan.own->read(e, t, box, field)) {
+      if (field.size() != static_cast<std::size_t>(e.n_levels()) * cells())
+        fail(e.key,
+             fmt::format("the program's own source gives {} values for {} levels of {} cells", field.size(),
+                         e.n_levels(), cells()),
+             "give [level][row][column] of the box that is asked for");
+      return "the program's own source";
+    }
     auto const& source = plan.config.sources[static_cast<std::size_t>(e.source)];
     if (source.kind == SourceConfig::Kind::local)
       return readers.at({e.source, e.group})->read(e, t, box, plan.grid, field);

@@ -85,9 +85,11 @@ DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
 
 } // namespace
 
-DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Problems& problems)
+DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Problems& problems,
+                        std::shared_ptr<FieldSource> own)
 {
   DataPlan plan;
+  plan.own = std::move(own);
   Problems found; // files are opened only for a block that reads well
   plan.config = read_config(deck, use, found);
   if (found.errors().empty() && use != Use::forecast)

@@ -22,31 +22,6 @@ namespace rossby {
 
 namespace {
 
-struct Setup {
-  std::shared_ptr<Spec const> model;
-  LossConfig loss;
-  ParallelismConfig parallelism;
-  bool activation_checkpoint;
-};
-
-Setup read_deck(Deck const& deck, bool gradients, int ranks)
-{
-  Problems problems;
-  Setup s;
-  s.model = read_spec(deck["model"], problems);
-  if (gradients)
-    s.loss = LossConfig::read(deck["loss"], problems);
-  s.parallelism = ParallelismConfig::read(deck["trainer"], problems);
-  s.parallelism.check(ranks, problems);
-  s.activation_checkpoint = deck["trainer"].get("activation_checkpoint", false);
-  for (auto const& [key, block] : deck.root().entries()) // the other blocks belong to other commands
-    if (key != "model" && !(key == "loss" && gradients))
-      block.mark_read();
-  deck.check_all_read(problems);
-  problems.raise();
-  return s;
-}
-
 /// A field of a file, (B, C, T, H, W), and the part of it that one rank holds, [b, rows, cols, C * T].
 struct FieldPart {
   Shape global;
@@ -113,21 +88,20 @@ void fill_gradient(io::Hdf5File const& file, Exec const& exec, Parameters const&
 
 } // namespace
 
-void apply(Deck const& deck, ApplyOptions const& options, Communicator const& world)
+void apply(Session& session, ApplyOptions const& options)
 {
+  auto const scope = session.enter();
+  auto const& world = session.ranks();
   Exec const exec;
   for (auto const& [name, file] : {std::pair{"--weights", &options.weights}, std::pair{"--input", &options.input}})
     if (std::error_code none; std::filesystem::equivalent(options.output, *file, none))
       fail("--output", fmt::format("{} is also the file of {}, which it would replace", options.output, name),
            "choose another name");
-  Setup const setup = read_deck(deck, options.gradients, world.size());
-  FieldShape const& fields = setup.model->fields;
-  Mesh const mesh = build_device_mesh(setup.parallelism, world);
-  auto const model = make_model(*setup.model);
-  parallelise(*model, mesh, setup.parallelism);
-  model->set_activation_checkpoint(setup.activation_checkpoint);
-  model->allocate(exec, options.precision, 0);
-  DType const dtype = options.precision.parameters;
+  auto const& config = session.config();
+  FieldShape const& fields = config.model->fields;
+  Model* const model = &session.model();
+  Mesh const& mesh = session.mesh();
+  DType const dtype = config.trainer.precision.parameters;
   load_model_weights(exec, model->parameters(), options.weights);
 
   auto const input_file = io::Hdf5File::open_read(options.input);
@@ -154,19 +128,19 @@ void apply(Deck const& deck, ApplyOptions const& options, Communicator const& wo
   double loss_value = 0;
   if (options.gradients) {
     expect_field(input_file, "target", batch, fields.out(), fields.output_frames, out);
-    if (setup.loss.use_latitude_weights && !input_file.exists("latitude"))
+    if (config.loss.use_latitude_weights && !input_file.exists("latitude"))
       fail(options.input + ": /latitude", "the deck's loss is weighted by latitude and the file has none",
            "write the latitudes in degrees, north first, or set loss.use_latitude_weights to false");
     LossDomain domain;
     domain.variables = unnamed_variables(fields.output_channels());
-    domain.latitude = setup.loss.use_latitude_weights ? input_file.read("latitude")
-                                                      : std::vector<double>(static_cast<std::size_t>(out.height()), 0);
+    domain.latitude = config.loss.use_latitude_weights ? input_file.read("latitude")
+                                                       : std::vector<double>(static_cast<std::size_t>(out.height()), 0);
     if (static_cast<index_t>(domain.latitude.size()) != out.height())
       fail(options.input + ": /latitude",
            fmt::format("has {} values for {} rows", domain.latitude.size(), out.height()));
     domain.width = out.width();
     domain.tile = result.box;
-    Loss const loss(setup.loss, Loss::Use::training, domain);
+    Loss const loss(config.loss, Loss::Use::training, domain);
     FieldPart const target{result.global, from, count, output_tile};
     Var const local = loss.sums(ctx, y, read_field(input_file, "target", target, dtype), result.count);
     auto sums = local.value().to_host(exec);

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace rossby {
 
 namespace {
@@ -44,10 +46,38 @@ void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
     multiple("output.output_interval", c.inference->output.output_interval);
   }
 }
+
+/// For commands that need no data: what they don't read belongs to others.
+RunConfig read_model_alone(Deck const& deck, RunConfig::Purpose purpose, Problems& problems)
+{
+  using Purpose = RunConfig::Purpose;
+  RunConfig c;
+  c.model = read_spec(deck["model"], problems);
+  std::set<std::string> read{"model"};
+  if (purpose == Purpose::model) {
+    c.trainer = TrainerConfig::read(deck["trainer"], problems, false);
+    read.insert("trainer");
+  } else {
+    c.seed = 0;
+    c.trainer.parallelism = ParallelismConfig::read(deck["trainer"], problems);
+    c.trainer.activation_checkpoint = deck["trainer"].get("activation_checkpoint", false);
+  }
+  if (purpose == Purpose::gradients) {
+    c.loss = LossConfig::read(deck["loss"], problems);
+    read.insert("loss");
+  }
+  for (auto const& [key, block] : deck.root().entries())
+    if (read.count(key) == 0)
+      block.mark_read();
+  return c;
+}
 } // namespace
 
 RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
 {
+  if (purpose == Purpose::apply || purpose == Purpose::gradients || purpose == Purpose::model)
+    return read_model_alone(deck, purpose, problems);
+  bool const forecasts = purpose == Purpose::forecast || purpose == Purpose::verify;
   RunConfig c;
   DeckBlock const root(deck.root(), problems);
   root.require("save_loc", c.save_loc, "name the folder of the run");
@@ -65,11 +95,11 @@ RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
   if (c.has_validation)
     root.attempt([&] { c.validation_data = DataConfig::read(validation, problems, &c.data); });
 
-  c.trainer = TrainerConfig::read(deck["trainer"], problems, purpose != Purpose::forecast);
-  if (purpose != Purpose::forecast || root.has("loss"))
+  c.trainer = TrainerConfig::read(deck["trainer"], problems, !forecasts);
+  if (!forecasts || root.has("loss"))
     c.loss = LossConfig::read(deck["loss"], problems);
   c.metrics = MetricsConfig::read(deck["metrics"], problems);
-  if (root.has("inference") || purpose == Purpose::forecast)
+  if (root.has("inference") || forecasts)
     c.inference = InferenceConfig::read(deck["inference"], problems);
 
   root.refuse("custom_objects", "Python classes can't be loaded here", "remove the block");

@@ -40,9 +40,9 @@ std::string group_name(OutputConfig::Group group, Time valid)
 /// One initial time, from its state to its files.
 class OneForecast {
 public:
-  OneForecast(RunConfig const& config, Model& model, Rollout const& rollout, Dataset& data, Communicator const& spatial,
+  OneForecast(RunConfig const& config, Rollout const& rollout, Dataset& data, Communicator const& spatial,
               std::vector<ForecastVariable> const& variables, std::string source)
-      : config_(config), model_(model), rollout_(rollout), data_(data), spatial_(spatial), variables_(variables),
+      : config_(config), rollout_(rollout), data_(data), spatial_(spatial), variables_(variables),
         source_(std::move(source))
   {
   }
@@ -52,10 +52,9 @@ public:
   {
     Duration const dt = data_.plan().config.timestep;
     Exec const exec;
-    DType const dtype = model_.parameters().dtype();
     Batch batch;
     batch.indices.samples = {0};
-    Array input, output;
+    RolloutUnderWay state(rollout_);
     int step = 0;
     for (auto const& file : forecast_files(*config_.inference, initial, dt)) {
       std::vector<Time> valid;
@@ -70,20 +69,21 @@ public:
       }
       for (int const wanted : file.steps) {
         for (; step < wanted; ++step) {
-          if (step == 0) {
-            collectively(spatial_, [&] { batch.input = data_.input(initial); });
-            input = rollout_.first_input(exec, dtype, batch);
-          } else {
-            collectively(spatial_, [&] { batch.forcing = data_.forcing(initial + step * dt); });
-            input = rollout_.next_input(exec, input, output, batch);
-          }
+          batch.step = step;
+          collectively(spatial_, [&] {
+            if (step == 0)
+              batch.input = data_.input(initial);
+            else
+              batch.forcing = data_.forcing(initial + step * dt);
+          });
+          state.feed(exec, batch);
           Context context;
           context.exec = exec;
-          output = rollout_.clamp_output(context, model_.forward(context, Var(input))).value();
+          state.step(context);
           after_step();
         }
         if (writer)
-          writer->write(rollout_.to_physical(exec, output).to_host(exec));
+          writer->write(rollout_.to_physical(exec, state.output()).to_host(exec));
       }
       if (writer)
         writer->close();
@@ -101,7 +101,6 @@ private:
   }
 
   RunConfig const& config_;
-  Model& model_;
   Rollout const& rollout_;
   Dataset& data_;
   Communicator spatial_;
@@ -151,56 +150,57 @@ std::vector<ForecastFile> forecast_files(InferenceConfig const& config, Time ini
   return files;
 }
 
-ForecastResult forecast(Deck const& deck, Communicator const& world, ForecastOptions const& options)
+LoadedWeights load_forecast_weights(Session& session, std::string const& checkpoint)
 {
-  Problems problems;
-  RunConfig const config = RunConfig::read(deck, RunConfig::Purpose::forecast, problems);
-  config.trainer.parallelism.check(world.size(), problems);
-  problems.raise();
-  std::optional<DataPlan> plan;
+  LoadedWeights loaded;
+  auto const& config = session.config();
+  collectively(session.ranks(), [&] {
+    loaded.checkpoint = find_checkpoint(checkpoint, config.save_loc);
+    using Weights = InferenceConfig::Weights;
+    loaded.averages = config.inference->weights == Weights::ema ||
+                      (config.inference->weights == Weights::automatic && has_averages(loaded.checkpoint));
+  });
+  read_forecast_weights(loaded.checkpoint, Exec(), session.model().parameters(), loaded.averages);
+  log::info(fmt::format("{} weights of {}", loaded.averages ? "averaged" : "plain", loaded.checkpoint));
+  return loaded;
+}
+
+ForecastResult forecast(Session& session, ForecastOptions const& options)
+{
+  auto const scope = session.enter();
+  RunConfig const& config = session.config();
+  DataPlan const& plan = session.plan();
+  collectively(session.ranks(), [&] { // before the model is made
+    forecast_files(*config.inference, config.inference->first_init, plan.config.timestep);
+    find_checkpoint(options.checkpoint, config.save_loc);
+  });
+  auto const weights = load_forecast_weights(session, options.checkpoint);
+  Model& model = session.model();
+  Mesh const& mesh = session.mesh();
   ForecastResult result;
-  collectively(world, [&] {
-    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model->fields, problems);
-    deck.check_all_read(problems);
-    problems.raise();
-    forecast_files(*config.inference, config.inference->first_init, plan->config.timestep);
-    result.checkpoint = find_checkpoint(options.checkpoint, config.save_loc);
-  });
-  for (auto const& w : problems.warnings())
-    log::warning(w.what());
+  result.checkpoint = weights.checkpoint;
+  result.averages = weights.averages;
 
-  Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
-  auto const model = make_model(*config.model);
-  parallelise(*model, mesh, config.trainer.parallelism);
-  model->allocate(Exec(), config.trainer.precision, static_cast<std::uint64_t>(config.seed));
-  using Weights = InferenceConfig::Weights;
-  collectively(world, [&] {
-    result.averages = config.inference->weights == Weights::ema ||
-                      (config.inference->weights == Weights::automatic && has_averages(result.checkpoint));
-  });
-  read_forecast_weights(result.checkpoint, Exec(), model->parameters(), result.averages);
-  log::info(fmt::format("{} weights of {}", result.averages ? "averaged" : "plain", result.checkpoint));
-
-  Rollout const rollout(*plan, *model, mesh.spatial);
-  Dataset data(*plan, rollout.tile());
+  Rollout const rollout(plan, model, mesh.spatial);
+  Dataset data(plan, rollout.tile());
   auto const times = config.inference->initial_times();
   std::vector<ForecastVariable> variables;
-  collectively(world, [&] { variables = forecast_variables(config.inference->output, data, times.front()); });
-  OneForecast one(config, *model, rollout, data, mesh.spatial, variables,
+  collectively(session.ranks(), [&] { variables = forecast_variables(config.inference->output, data, times.front()); });
+  OneForecast one(config, rollout, data, mesh.spatial, variables,
                   fmt::format("Rossby {} with weights of {}", version(), result.checkpoint));
   std::size_t const ranks = static_cast<std::size_t>(mesh.data.size()),
                     rank = static_cast<std::size_t>(mesh.data.rank());
   std::size_t const mine = (times.size() - std::min(times.size(), rank) + ranks - 1) / ranks;
-  Progress bar("forecast", static_cast<std::int64_t>(mine) * forecast_steps(*config.inference, plan->config.timestep),
-               world.rank() == 0);
+  Progress bar("forecast", static_cast<std::int64_t>(mine) * forecast_steps(*config.inference, plan.config.timestep),
+               session.ranks().rank() == 0);
   // In the last round some data ranks may be without a forecast. Where parameters are shared they are needed all the
   // same.
   for (std::size_t first = 0; first < times.size(); first += ranks) {
     bool const own = first + rank < times.size();
-    if (own || model->parameters().placement().sharded)
+    if (own || model.parameters().placement().sharded)
       one.run(times[own ? first + rank : first], own, [&] { bar.step(static_cast<std::int64_t>(ranks)); });
   }
-  world.barrier();
+  session.ranks().barrier();
   bar.finish(fmt::format("{} forecasts in {}", times.size(), config.inference->save_forecast));
   result.forecasts = times.size();
   result.folder = config.inference->save_forecast;

@@ -52,7 +52,7 @@ void Trainer::refuse_non_finite(Pass pass, double loss, Suspect const& suspect)
   });
   Context context;
   context.exec = exec_;
-  if (Var const y = model.forward(context, Var(input)); stage.empty() && first_bad(exec_, y.value()) >= 0)
+  if (Var const y = RolloutUnderWay(rollout_).again(context, input); stage.empty() && first_bad(exec_, y.value()) >= 0)
     stage = "the output of the model";
   if (bad.empty())
     bad = stage;

@@ -80,8 +80,8 @@ Array upload(Exec const& exec, DType dtype, Shape const& shape, std::vector<floa
   return result;
 }
 
-Rollout::Rollout(DataPlan const& plan, Model const& model, Communicator const& spatial)
-    : frames_(model.fields().frames), channels_(plan.schema.input_channels()),
+Rollout::Rollout(DataPlan const& plan, Model& model, Communicator const& spatial)
+    : model_(&model), frames_(model.fields().frames), channels_(plan.schema.input_channels()),
       forcing_channels_(static_cast<index_t>(plan.schema.forcing().size())),
       target_channels_(plan.schema.target_channels()), input_tile_(model.input_tiling().box(spatial.rank())),
       output_tile_(model.output_tiling().box(spatial.rank())),
@@ -142,6 +142,24 @@ Array Rollout::target(Exec const& exec, DType dtype, Batch const& batch, bool ph
   return moved(exec, target_map_, output_tile_,
                upload(exec, dtype, {batch.samples(), input_tile_.rows(), input_tile_.cols(), target_channels_},
                       physical ? batch.target_physical : batch.target));
+}
+
+void RolloutUnderWay::feed(Exec const& exec, Batch const& batch)
+{
+  input_ = batch.step == 0 ? rollout_->first_input(exec, rollout_->model().parameters().dtype(), batch)
+                           : rollout_->next_input(exec, input_, output_, batch);
+}
+
+Var RolloutUnderWay::step(Context& context)
+{
+  Var const y = again(context, input_);
+  output_ = y.value();
+  return y;
+}
+
+Var RolloutUnderWay::again(Context& context, Array const& input) const
+{
+  return rollout_->clamp_output(context, rollout_->model().forward(context, Var(input)));
 }
 
 Array Rollout::to_physical(Exec const& exec, Array const& output) const

@@ -53,61 +53,43 @@ void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const&
 }
 } // namespace
 
-TrainResult train(Deck const& deck, Communicator const& world, TrainOptions const& options)
+RunDescription description_of(Session const& session)
 {
-  Problems problems;
-  RunConfig config = RunConfig::read(deck, RunConfig::Purpose::train, problems);
-  config.trainer.parallelism.check(world.size(), problems);
-  problems.raise();
+  return {session.deck().text(), session.config().model->fingerprint(), session.plan().schema.to_yaml()};
+}
 
-  std::optional<DataPlan> plan, validation_plan;
-  bool const validates = config.has_validation && !config.trainer.skip_validation;
-  collectively(world, [&] {
-    plan = DataPlan::make(deck, DataPlan::Use::training, config.model->fields, problems);
-    if (validates)
-      validation_plan = DataPlan::make(deck, DataPlan::Use::validation, config.model->fields, problems);
-    deck.check_all_read(problems);
-    problems.raise();
-  });
-  for (auto const& w : problems.warnings())
-    log::warning(w.what());
-  if (!validates && config.trainer.training_metric.rfind("valid_", 0) == 0) {
+TrainResult train(Session& session, TrainOptions const& options)
+{
+  auto const scope = session.enter();
+  auto const& ranks = session.ranks();
+  auto const& plan = session.plan();
+  RunConfig config = session.config();
+  if (!session.validation() && config.trainer.training_metric.rfind("valid_", 0) == 0) {
     config.trainer.training_metric.replace(0, 6, "train_");
     log::warning("without validation the best epoch is chosen by " + config.trainer.training_metric);
   }
 
   bool const again = options.resume || (config.trainer.load_weights && options.weights.empty());
-  RunFolder const folder(config.save_loc, world, again ? RunFolder::Entry::again : RunFolder::Entry::fresh);
-  on_first_rank(world, [&] { keep_descriptions(folder, deck, plan->schema); });
+  RunFolder const folder(config.save_loc, ranks, again ? RunFolder::Entry::again : RunFolder::Entry::fresh);
+  on_first_rank(ranks, [&] { keep_descriptions(folder, session.deck(), plan.schema); });
 
-  Mesh const mesh = build_device_mesh(config.trainer.parallelism, world);
-  auto const model = make_model(*config.model);
-  parallelise(*model, mesh, config.trainer.parallelism);
-  model->set_activation_checkpoint(config.trainer.activation_checkpoint);
-  model->allocate(Exec(), config.trainer.precision, static_cast<std::uint64_t>(config.seed));
-
-  Box const tile = get_domain_manager(*model).input().box(mesh.spatial.rank());
+  Model& model = session.model();
+  Mesh const& mesh = session.mesh();
+  Box const tile = get_domain_manager(model).input().box(mesh.spatial.rank());
   // As many batches ahead as that many workers would prefetch, though one thread reads them.
   auto const depth = [&](int workers) { return std::max(1, workers) * std::max(1, config.trainer.prefetch_factor); };
   auto const training =
-      loader_source(*plan, tile, sampler_of(*plan, config, mesh, true), depth(config.trainer.thread_workers));
+      loader_source(plan, tile, sampler_of(plan, config, mesh, true), depth(config.trainer.thread_workers));
   std::unique_ptr<BatchSource> validation;
-  if (validates)
-    validation = loader_source(*validation_plan, tile, sampler_of(*validation_plan, config, mesh, false),
-                               depth(config.trainer.valid_thread_workers));
+  if (auto const* const data = session.validation())
+    validation =
+        loader_source(*data, tile, sampler_of(*data, config, mesh, false), depth(config.trainer.valid_thread_workers));
   log::info(fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
-                        static_cast<double>(model->parameters().count_trainable()) * 1e-6, plan->grid.height(),
-                        plan->grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,
-                        world.size(), world.size() == 1 ? "" : "s"));
-  Trainer trainer({config,
-                   *plan,
-                   mesh,
-                   *model,
-                   folder,
-                   *training,
-                   validation.get(),
-                   {deck.text(), config.model->fingerprint(), plan->schema.to_yaml()},
-                   options.stop});
+                        static_cast<double>(model.parameters().count_trainable()) * 1e-6, plan.grid.height(),
+                        plan.grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,
+                        ranks.size(), ranks.size() == 1 ? "" : "s"));
+  Trainer trainer(
+      {config, plan, mesh, model, folder, *training, validation.get(), description_of(session), options.stop});
   start_point(trainer, folder, config.trainer, options);
   return trainer.run();
 }

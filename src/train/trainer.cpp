@@ -119,11 +119,11 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
   DType const dtype = parts_.model.parameters().dtype();
   index_t const real = batch.indices.real, global = batch.indices.global;
   std::vector<double> sums(static_cast<std::size_t>(parts_.plan.schema.target_channels()), 0.0);
-  Array input, output, target;
+  Array target;
+  RolloutUnderWay rollout(rollout_);
   std::optional<Suspect> suspect; // the first step whose loss is not finite
   while (true) {
-    input =
-        batch.step == 0 ? rollout_.first_input(exec_, dtype, batch) : rollout_.next_input(exec_, input, output, batch);
+    rollout.feed(exec_, batch);
     bool const backward = training && backpropagates(batch.step);
     Tape tape;
     Context context{exec_,
@@ -132,16 +132,15 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
                     static_cast<std::uint64_t>(state_.seed),
                     static_cast<std::uint64_t>(state_.forward),
                     batch.indices.first};
-    Var const y = rollout_.clamp_output(context, parts_.model.forward(context, Var(input)));
+    Var const y = rollout.step(context);
     state_.forward += training ? 1 : 0;
-    output = y.value();
     if (backward || (!training && batch.last_step)) {
       target = rollout_.target(exec_, dtype, batch, loss.physical());
       Var const s = loss.sums(context, y, target, real);
       auto const mine = s.value().to_host(exec_);
       std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
       if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
-        suspect = Suspect{input, target, batch.initial_times};
+        suspect = Suspect{rollout.input(), target, batch.initial_times};
       if (backward && ends_update() && !backpropagates_after(batch.step))
         gradients_.overlap(parts_.model.parameters());
       if (backward)
@@ -160,8 +159,9 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
   sums.pop_back();
   outcome.loss = loss.value(sums, global);
   if (!std::isfinite(outcome.loss.total))
-    refuse_non_finite(pass, outcome.loss.total, suspect.value_or(Suspect{input, target, batch.initial_times}));
-  outcome.metrics = metrics_.compute(exec_, rollout_.to_physical(exec_, output),
+    refuse_non_finite(pass, outcome.loss.total,
+                      suspect.value_or(Suspect{rollout.input(), target, batch.initial_times}));
+  outcome.metrics = metrics_.compute(exec_, rollout_.to_physical(exec_, rollout.output()),
                                      rollout_.target(exec_, dtype, batch, true), real, global, parts_.mesh.world);
   return outcome;
 }
@@ -193,6 +193,20 @@ void Trainer::update()
   accumulated_loss_ = 0;
 }
 
+Trainer::Trained Trainer::train_batch(Batch first)
+{
+  auto const outcome = roll_out(Pass::training, parts_.training, std::move(first));
+  Trained trained{outcome.loss.total, ends_update(), outcome.interrupted};
+  training_means_.add(outcome.loss, outcome.metrics);
+  accumulated_loss_ += outcome.loss.total;
+  ++accumulated_;
+  ++state_.batch;
+  if (trained.updated)
+    update();
+  schedule_->after_batch();
+  return trained;
+}
+
 bool Trainer::train_epoch()
 {
   auto const& config = parts_.config.trainer;
@@ -202,20 +216,12 @@ bool Trainer::train_epoch()
   parts_.training.start(static_cast<std::uint64_t>(state_.epoch), state_.batch);
   while (auto batch = parts_.training.next()) {
     index_t const samples = batch->indices.global;
-    auto const outcome = roll_out(Pass::training, parts_.training, std::move(*batch));
-    bool const boundary = ends_update();
-    training_means_.add(outcome.loss, outcome.metrics);
-    accumulated_loss_ += outcome.loss.total;
-    ++accumulated_;
-    ++state_.batch;
-    if (boundary)
-      update();
-    schedule_->after_batch();
-    bar.step(samples, outcome.loss.total);
+    auto const trained = train_batch(std::move(*batch));
+    bar.step(samples, trained.loss);
     bool const due = config.save_every_steps > 0 && state_.update % config.save_every_steps == 0;
-    if (boundary && (outcome.interrupted || (due && state_.batch < batches)))
+    if (trained.updated && (trained.interrupted || (due && state_.batch < batches)))
       save();
-    if (boundary && outcome.interrupted)
+    if (trained.updated && trained.interrupted)
       return false;
   }
   bar.finish(fmt::format("train_loss {:.5g}", training_means_.loss()));
@@ -278,19 +284,24 @@ std::int64_t Trainer::best_epoch() const
   return best;
 }
 
-void Trainer::save()
+void Trainer::save(std::string const& file)
 {
   state_.schedule = schedule_->state();
   state_.sums = training_means_.numbers();
   state_.log = log_.rows();
+  write_checkpoint(file, parts_.mesh.world, exec_, parts_.model.parameters(), optimizer_, averages_.get(), state_,
+                   parts_.about);
+}
+
+void Trainer::save()
+{
   auto const& folder = parts_.folder;
   if (parts_.config.trainer.save_backup_weights)
     on_first_rank(parts_.mesh.world, [&] {
       if (std::filesystem::exists(folder.checkpoint()))
         io::keep_as(folder.checkpoint(), folder.backup_checkpoint());
     });
-  write_checkpoint(folder.checkpoint(), parts_.mesh.world, exec_, parts_.model.parameters(), optimizer_,
-                   averages_.get(), state_, parts_.about);
+  save(folder.checkpoint());
 }
 
 std::string Trainer::position() const

@@ -168,40 +168,34 @@ std::vector<Score> collect(std::vector<LeadScores> const& leads, std::vector<For
 }
 } // namespace
 
-VerifyResult verify(Deck const& deck, Communicator const& world, VerifyOptions const& options)
+VerifyResult verify(Session& session, VerifyOptions const& options)
 {
-  Problems problems;
-  RunConfig const config = RunConfig::read(deck, RunConfig::Purpose::forecast, problems);
-  problems.raise();
+  auto const scope = session.enter();
+  auto const& world = session.ranks();
+  auto const& config = session.config();
   auto const& inference = *config.inference;
-  std::optional<DataPlan> training, plan;
-  collectively(world, [&] {
-    training = DataPlan::make(deck, DataPlan::Use::training, config.model->fields, problems);
-    plan = DataPlan::make(deck, DataPlan::Use::forecast, config.model->fields, problems);
-    deck.check_all_read(problems);
-    problems.raise();
-  });
-  Grid const& grid = plan->grid;
-  Duration const dt = plan->config.timestep;
+  DataPlan const &training = session.training(), &plan = session.plan();
+  Grid const& grid = plan.grid;
+  Duration const dt = plan.config.timestep;
   Box const band{grid.height() * world.rank() / world.size(), grid.height() * (world.rank() + 1) / world.size(), 0,
                  grid.width()};
   auto const by_row = latitude_weights(true, grid.latitude, "", "");
   std::vector<double> weight;
   for (index_t row = band.row0; row < band.row1; ++row)
     weight.insert(weight.end(), static_cast<std::size_t>(band.cols()), by_row[static_cast<std::size_t>(row)]);
-  auto const channels = static_cast<std::size_t>(plan->schema.target_channels());
+  auto const channels = static_cast<std::size_t>(plan.schema.target_channels());
   int const steps = forecast_steps(inference, dt);
 
-  Dataset training_data(*training, band), data(*plan, band);
+  Dataset training_data(training, band), data(plan, band);
   std::optional<Baselines> baselines;
   {
-    Progress bar("climatology", 2 * static_cast<std::int64_t>(training->config.clock().size()), world.rank() == 0);
+    Progress bar("climatology", 2 * static_cast<std::int64_t>(training.config.clock().size()), world.rank() == 0);
     baselines.emplace(training_data, weight, steps, world, [&] { bar.step(1); });
     bar.finish();
   }
   std::vector<float> origin;
   if (auto const file = config.metrics.climatology())
-    collectively(world, [&] { origin = read_climatology(*file, *plan, band, MetricsConfig::climatology_key); });
+    collectively(world, [&] { origin = read_climatology(*file, plan, band, MetricsConfig::climatology_key); });
   auto const times = inference.initial_times();
   std::vector<ForecastVariable> variables;
   collectively(world, [&] { variables = forecast_variables(inference.output, data, times.front()); });

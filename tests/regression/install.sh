@@ -2,6 +2,7 @@
 # Installs the build, moves the installed tree, and uses it from there: the program with the decks that came with it,
 # and the examples, built against the package. Nothing installed knows the folder that it was built in.
 set -euo pipefail
+. "$ROSSBY_SOURCE/scripts/env.sh"
 
 build="$(dirname "$ROSSBY_PROGRAM")"
 scratch="$(mktemp -d)"
@@ -43,4 +44,56 @@ if command -v mpirun >/dev/null && "$ROSSBY_PROGRAM" --version | grep -q MPI; th
     echo "$many"
     [ "$many" = "$ranks ranks, $one" ] || { echo "on the mesh $mesh: '$many', not '$one'" >&2; exit 1; }
   done
+fi
+
+# Host programs: trained by an example, stepped by programs in C and Fortran whose own tiles are not the model's, compared
+# with what the installed program forecasts.
+if [ -x "$scratch/build/06_c_host" ] && "$ROSSBY_PROGRAM" info "$ROSSBY_SOURCE/inputs/tiny.yml" >/dev/null; then
+  mkdir "$scratch/run"
+  cd "$scratch/run"
+  rossby="$scratch/rossby/bin/rossby" deck="$scratch/rossby/share/rossby/inputs/tiny.yml"
+  "$ROSSBY_PYTHON" -B "$ROSSBY_SOURCE/tools/make_tiny_data.py" data/tiny >/dev/null
+  "$rossby" preprocess "$deck" >/dev/null
+  timeout 300 mpirun -np 2 "$scratch/build/03_train" "$deck" trainer.epochs=1 | grep "1 epochs, "
+  timeout 300 "$scratch/build/04_own_data" "$deck" trainer.epochs=1 save_loc=runs/own trainer.batches_per_epoch=2 |
+    grep "2 steps with a sun of our own"
+  "$rossby" forecast "$deck" >/dev/null
+  cat >state.py <<'END'
+"""state.py write FILE: the state of 2000-01-09; state.py FILE BOUND: compares with the forecast of 18 hours later."""
+import glob
+import sys
+import netCDF4
+import numpy as np
+NAMES = ["u", "v", "t", "ps", "t2m"]
+if sys.argv[1] == "write":
+    with netCDF4.Dataset(glob.glob("data/tiny/state_2000.nc")[0]) as f:
+        times = netCDF4.num2date(f["time"][:], f["time"].units)
+        at = [i for i, t in enumerate(times) if (t.month, t.day, t.hour) == (1, 9, 0)][0]
+        fields = [np.asarray(f[n][at], "f4") for n in NAMES]
+else:
+    with netCDF4.Dataset(glob.glob("runs/tiny/forecast/20000109_0000Z/full.nc")[0]) as f:
+        fields = [np.asarray(f[n][2], "f4") for n in NAMES]
+flat = np.concatenate([x.reshape(-1) for x in fields])
+if sys.argv[1] == "write":
+    flat.tofile(sys.argv[2])
+else:
+    mine = np.fromfile(sys.argv[1], "f4")
+    assert mine.size == flat.size, (mine.size, flat.size)
+    scale = np.concatenate([np.full(x.size, np.abs(x).max()) for x in fields])
+    worst = float(np.max(np.abs(mine - flat) / scale))
+    print(f"{sys.argv[1]}: largest deviation {worst:.1e} of a variable's largest value")
+    sys.exit(worst > float(sys.argv[2]) or not np.isfinite(mine).all())
+END
+  "$ROSSBY_PYTHON" -B state.py write state.bin
+  tiles="trainer.parallelism={data: none, tensor: 1, domain: 2}"
+  timeout 100 "$scratch/build/06_c_host" "$deck" state.bin 2000-01-09T00:00 3 c1.bin
+  "$ROSSBY_PYTHON" -B state.py c1.bin 0
+  timeout 100 mpirun -np 2 "$scratch/build/06_c_host" "$deck" state.bin 2000-01-09T00:00 3 c2.bin "$tiles"
+  "$ROSSBY_PYTHON" -B state.py c2.bin 1e-5
+  if [ -x "$scratch/build/07_fortran_host" ]; then
+    timeout 100 mpirun -np 1 "$scratch/build/07_fortran_host" "$deck" state.bin 2000-01-09T00:00 3 f1.bin
+    "$ROSSBY_PYTHON" -B state.py f1.bin 0
+    timeout 100 mpirun -np 4 "$scratch/build/07_fortran_host" "$deck" state.bin 2000-01-09T00:00 3 f2.bin "$tiles"
+    "$ROSSBY_PYTHON" -B state.py f2.bin 1e-5
+  fi
 fi

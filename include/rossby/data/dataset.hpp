@@ -3,6 +3,7 @@
 /// Fields of a deck's data at given times, as the model wants them, for the cells of one tile.
 
 #include <rossby/data/config.hpp>
+#include <rossby/data/field_source.hpp>
 #include <rossby/data/grid.hpp>
 #include <rossby/data/schema.hpp>
 #include <rossby/data/transform.hpp>
@@ -27,10 +28,11 @@ struct DataPlan {
   ChannelSchema schema;
   Grid grid;
   Transforms transforms;
+  std::shared_ptr<FieldSource> own; ///< asked before the files; null: files alone
 
   /// Opens the files of the first and last time, checks variables, grid and channel counts against the model and
   /// collects every problem.
-  static DataPlan make(Deck const&, Use, FieldShape const&, Problems&);
+  static DataPlan make(Deck const&, Use, FieldShape const&, Problems&, std::shared_ptr<FieldSource> own = nullptr);
 };
 
 /// Reads fields through file handles that stay open. One thread at a time; no message passing and no kernels, so a

@@ -1,10 +1,8 @@
 #pragma once
 /// \file
-/// One forward pass, and its gradients, on files: what people hold Rossby against other frameworks with.
+/// One forward pass, and its gradients, on files: what people compare Rossby with other frameworks by.
 
-#include <rossby/comm/communicator.hpp>
-#include <rossby/core/deck.hpp>
-#include <rossby/models/precision.hpp>
+#include <rossby/train/session.hpp>
 
 #include <string>
 
@@ -15,13 +13,12 @@ struct ApplyOptions {
   std::string input;   ///< HDF5 with `/input` (B, C, T, H, W) and, for gradients, `/target` and perhaps `/latitude`
   std::string output;  ///< written whole or not at all
   bool training = false;
-  bool gradients = false;
-  Precision precision; ///< files are written in that of the parameters
+  bool gradients = false; ///< needs a session of Purpose::gradients
 };
 
-/// Writes `/output` (B, C_out, T_out, H, W) and, with gradients, `/loss` and `/grad/<name>` of the deck's loss. Reads
-/// the blocks `model`, `loss` and `trainer.parallelism`; the batch is split over data ranks and every sample into
-/// tiles, and the files are the same on any mesh.
-void apply(Deck const&, ApplyOptions const&, Communicator const& world);
+/// Writes `/output` (B, C_out, T_out, H, W) and, with gradients, `/loss` and `/grad/<name>` of the deck's loss, in the
+/// session's precision of parameters (Purpose::apply). The batch is split over data ranks and every sample into tiles,
+/// and the files are the same on any mesh. Collective.
+void apply(Session&, ApplyOptions const&);
 
 } // namespace rossby

@@ -2,9 +2,7 @@
 /// \file
 /// Forecasts from many initial times, as netCDF files.
 
-#include <rossby/comm/communicator.hpp>
-#include <rossby/core/deck.hpp>
-#include <rossby/train/config.hpp>
+#include <rossby/train/session.hpp>
 
 #include <string>
 #include <vector>
@@ -32,7 +30,16 @@ struct ForecastResult {
   bool averages = false; ///< averaged weights were used
 };
 
-/// Initial times are dealt to the data ranks in turn; the ranks of a spatial group write a file together. Collective.
-ForecastResult forecast(Deck const&, Communicator const& world, ForecastOptions const&);
+/// The forecasts of the session's deck (Purpose::forecast). Initial times are dealt to the data ranks in turn; the
+/// ranks of a spatial group write a file together. Collective.
+ForecastResult forecast(Session&, ForecastOptions const&);
+
+/// Gives the session's model the weights of a checkpoint as a forecast would use them: "" finds the run's, and the
+/// deck's inference.weights says whether averages are taken. Collective.
+struct LoadedWeights {
+  std::string checkpoint;
+  bool averages = false;
+};
+LoadedWeights load_forecast_weights(Session&, std::string const& checkpoint);
 
 } // namespace rossby

@@ -20,7 +20,7 @@ Array upload(Exec const&, DType, Shape const&, std::vector<float> const&);
 class Rollout {
 public:
   /// Collective over the ranks of `spatial`, which share every sample as the model's tiles.
-  Rollout(DataPlan const&, Model const&, Communicator const& spatial);
+  Rollout(DataPlan const&, Model&, Communicator const& spatial);
 
   /// Cells that batches must bring.
   Box const& tile() const { return input_tile_; }
@@ -36,13 +36,39 @@ public:
   /// An output in physical units.
   Array to_physical(Exec const&, Array const& output) const;
 
+  Model& model() const { return *model_; }
+
 private:
+  Model* model_;
   int frames_;
   index_t channels_, forcing_channels_, target_channels_;
   Box input_tile_, output_tile_;
   IndexList source_; ///< by base channel: output channel, or -1 (stays), or -2 - forcing channel
   DeviceChains feedback_, input_clamp_, output_clamp_, output_;
   std::optional<IndexMap> target_map_, feedback_map_; ///< where input and output tiles differ
+};
+
+/// One batch's rollout under way: the input of a step, and the model's output for it. Training, validation, forecasts
+/// and host programs go through it.
+class RolloutUnderWay {
+public:
+  /// Refers to the rollout.
+  explicit RolloutUnderWay(Rollout const& rollout) : rollout_(&rollout) {}
+
+  /// Makes the input of a step: at the batch's first step all of it is the batch's; later the output before and the
+  /// batch's forcing enter.
+  void feed(Exec const&, Batch const&);
+  /// The model's output for it within data.data_clamp, [samples, rows, columns, C] on the output tile.
+  Var step(Context&);
+  /// The same for any input, without a step being made.
+  Var again(Context&, Array const& input) const;
+
+  Array const& input() const { return input_; }
+  Array const& output() const { return output_; }
+
+private:
+  Rollout const* rollout_;
+  Array input_, output_;
 };
 
 } // namespace rossby

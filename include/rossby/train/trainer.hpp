@@ -8,6 +8,7 @@
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/rollout.hpp>
 #include <rossby/train/run_folder.hpp>
+#include <rossby/train/session.hpp>
 #include <rossby/train/training_log.hpp>
 
 #include <fstream>
@@ -57,6 +58,17 @@ public:
   /// Continues from a checkpoint. With `exactly`, the position, sums, schedule and logs too.
   void restore(std::string const& checkpoint, CheckpointParts, bool exactly, bool schedule);
   TrainResult run();
+
+  struct Trained {
+    double loss;      ///< of the batch over all ranks
+    bool updated;     ///< the optimizer made its step: gradients are collected over trainer.grad_accum_every batches
+    bool interrupted; ///< some rank was asked to stop
+  };
+  /// Trains one batch, all its rollout steps, of which the first is given and the others come from the training source:
+  /// what run() does again and again, for programs that have a loop of their own.
+  Trained train_batch(Batch first);
+  /// Writes a checkpoint of where training is.
+  void save(std::string const& file);
   /// Loss of each optimizer step of this job (the mean of its micro-batches), for tests and reports.
   std::vector<double> const& losses() const { return losses_; }
 
@@ -108,7 +120,10 @@ private:
   std::ofstream steps_log_; ///< rank 0: a row for each optimizer step
 };
 
-/// Trains as the deck says. Collective over `world`.
-TrainResult train(Deck const&, Communicator const& world, TrainOptions const&);
+/// What checkpoints of a training session say about it.
+RunDescription description_of(Session const&);
+
+/// Trains as the session's deck says (Purpose::train). Collective.
+TrainResult train(Session&, TrainOptions const&);
 
 } // namespace rossby

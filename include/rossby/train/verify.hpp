@@ -2,8 +2,7 @@
 /// \file
 /// Scores of forecasts against data, beside persistence, climatology and the damped anomaly.
 
-#include <rossby/comm/communicator.hpp>
-#include <rossby/core/deck.hpp>
+#include <rossby/train/session.hpp>
 
 #include <array>
 #include <cstdint>
@@ -45,7 +44,8 @@ struct VerifyResult {
   std::string table() const;
 };
 
-/// Every rank scores a band of latitudes. Collective; rank 0 writes.
-VerifyResult verify(Deck const&, Communicator const& world, VerifyOptions const&);
+/// Scores the forecasts of the session's deck (Purpose::verify). Every rank scores a band of latitudes. Collective;
+/// rank 0 writes.
+VerifyResult verify(Session&, VerifyOptions const&);
 
 } // namespace rossby
