@@ -53,7 +53,7 @@ TEST(Sessions, PartsOfAProgramHaveTheirOwn)
   auto const part = world.split(world.rank() == 0 ? 0 : 1, world.rank());
   if (world.rank() == 0)
     return world.barrier();
-  auto const tiles = "trainer.parallelism={data: none, tensor: 1, domain: " + std::to_string(part.size()) + "}";
+  auto const tiles = "trainer.parallelism={data: none, tensor: 1, domain: [1, " + std::to_string(part.size()) + "]}";
   auto session = Session::open(tiny({"seed=1", tiles}), Session::Purpose::model, part, in_float64());
   EXPECT_NEAR(answer(session), expected, 1e-12 * expected);
   world.barrier();
@@ -64,7 +64,7 @@ TEST(Sessions, SeveralAtOnceDontDisturbEachOther)
   auto const world = Communicator::world();
   auto first = Session::open(tiny(), Session::Purpose::model, world.split(world.rank(), 0), in_float64());
   double const once = answer(first);
-  auto second = Session::open(tiny({"model.dim=[8,16,32,32]"}), Session::Purpose::model, world.split(world.rank(), 0));
+  auto second = Session::open(tiny({"model.depth=[1,2,1,1]"}), Session::Purpose::model, world.split(world.rank(), 0));
   double const other = answer(second);
   EXPECT_EQ(answer(first), once);
   EXPECT_EQ(answer(second), other);
@@ -95,7 +95,7 @@ TEST(Sessions, EachGroupSpeaksOnce)
 TEST(Sessions, WhatIsWrongIsSaidOnAllRanks)
 {
   auto const world = Communicator::world();
-  EXPECT_THROW(Session::open(tiny({"model.dim_head=7"}), Session::Purpose::model, world), Error);
+  EXPECT_THROW(Session::open(tiny({"model.no_such_key=7"}), Session::Purpose::model, world), Error);
   EXPECT_THROW(Session::open(tiny({"save_loc=nowhere"}), Session::Purpose::forecast, world), Error); // no data there
   EXPECT_THROW(load_deck("there/is/none.yml", {}, world), Error);
 }

@@ -32,7 +32,7 @@ struct Step {
     b.forcing = forcing;
     return b;
   }
-  Rollout rollout(LinearModel const& model) const { return Rollout(world.plan, model, Communicator()); }
+  Rollout rollout(LinearModel& model) const { return Rollout(world.plan, model, Communicator()); }
 };
 
 TEST(Rollout, FramesMoveDownAndTheNewestIsMadeOfStateForcingAndStaticFields)

@@ -25,6 +25,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     variant("netcdf", default=True, description="netCDF data, forecasts and scores")
     variant("nccl", default=False, description="Carry messages between GPUs by NCCL")
     variant("gpu_aware_mpi", default=False, description="Ask for an MPI that takes GPU memory")
+    variant("fortran", default=False, description="Install the Fortran module")
     variant("shared", default=True, description="Build a shared library")
     variant("benchmarks", default=False, description="Install the benchmark of a training step")
 
@@ -60,11 +61,13 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     conflicts("+nccl", when="~cuda", msg="NCCL carries messages between NVIDIA's GPUs: +cuda")
     conflicts("+nccl", when="~mpi", msg="NCCL's groups are made from MPI's: +mpi")
     conflicts("+gpu_aware_mpi", when="~mpi", msg="there is no MPI to ask it of: +mpi")
+    conflicts("+fortran", when="~mpi", msg="the Fortran module takes communicators: +mpi")
     conflicts("+gpu_aware_mpi", when="~cuda ~rocm", msg="Spack knows it of +cuda and +rocm alone")
     requires("%cxx=oneapi", when="+sycl", msg="SYCL is compiled by Intel's oneAPI: %cxx=oneapi")
 
     depends_on("c", type="build")
     depends_on("cxx", type="build")
+    depends_on("fortran", type="build", when="+fortran")
     depends_on("cmake@3.22:", type="build")
     depends_on("pkgconfig", type="build", when="+netcdf")
     generator("ninja")
@@ -111,6 +114,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
             self.define_from_variant("ROSSBY_ENABLE_MPI", "mpi"),
             self.define_from_variant("ROSSBY_ENABLE_NETCDF", "netcdf"),
             self.define_from_variant("ROSSBY_ENABLE_NCCL", "nccl"),
+            self.define_from_variant("ROSSBY_ENABLE_FORTRAN", "fortran"),
             self.define_from_variant("ROSSBY_ENABLE_BENCHMARKS", "benchmarks"),
             self.define_from_variant("BUILD_SHARED_LIBS", "shared"),
             self.define("ROSSBY_ENABLE_TESTS", self.run_tests),
