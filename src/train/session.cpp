@@ -34,6 +34,10 @@ Deck load_deck(std::string const& file, std::vector<std::string> const& override
 }
 
 struct Session::State {
+  State(Deck d, Purpose p, Communicator r, std::shared_ptr<Log> l)
+      : deck(std::move(d)), purpose(p), ranks(std::move(r)), log(std::move(l))
+  {
+  }
   Deck deck;
   Purpose purpose;
   Communicator ranks;
@@ -53,7 +57,7 @@ Session Session::open(Deck const& deck, Purpose purpose, Communicator const& ran
 {
   auto const log = options.log ? options.log : std::make_shared<Log>(ranks.rank());
   log::Scope const scope(log);
-  auto state = std::make_unique<State>(State{deck, purpose, ranks, log, {}, {}, {}, {}, {}, nullptr});
+  auto state = std::make_unique<State>(deck, purpose, ranks, log);
   auto& s = *state;
   Problems problems;
   s.config = RunConfig::read(deck, purpose, problems);
