@@ -120,6 +120,7 @@ int run_program(int argc, char** argv)
   app::add_forecast(program, job);
   app::add_verify(program, job);
   app::add_apply(program, job);
+  app::add_convert(program, job);
   app::add_info(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");
   if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1], world))

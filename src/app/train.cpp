@@ -67,12 +67,21 @@ void add_train(CLI::App& program, Job& job)
   o->deck.add_to(*command);
   auto* const resume =
       command->add_flag("--resume", o->train.resume, "Go on exactly where the run in save_loc stopped");
+  auto* const weights =
+      command
+          ->add_option(
+              "--weights", o->train.weights,
+              "Start from the weights of this file: HDF5, torch.save's (CREDIT's checkpoint.pt), or safetensors")
+          ->type_name("FILE")
+          ->check(CLI::ExistingFile)
+          ->excludes(resume);
   command
-      ->add_option("--weights", o->train.weights,
-                   "Start from the weights of this file: HDF5, torch.save's (CREDIT's checkpoint.pt), or safetensors")
-      ->type_name("FILE")
-      ->check(CLI::ExistingFile)
-      ->excludes(resume);
+      ->add_option(
+          "--resume-from-credit", o->train.credit_run,
+          "Go on with the run of CREDIT in this folder (its checkpoint.pt, checkpoint_ema.pt, training_log.csv)")
+      ->type_name("FOLDER")
+      ->excludes(resume)
+      ->excludes(weights);
   command->add_flag("--report", o->report, "At the end, print what communication cost");
   command->footer(
       "SIGTERM or SIGUSR1 ends a run after a checkpoint, with exit code 3. OpenMPI's mpirun passes SIGUSR1 on; after\n"

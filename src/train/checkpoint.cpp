@@ -5,7 +5,7 @@
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
-#include "part_in_file.hpp"
+#include "fields.hpp"
 #include "run_arrays.hpp"
 
 #include <fmt/format.h>
@@ -44,47 +44,10 @@ private:
   Hdf5File const* file_;
 };
 
-/// A dataset in the shape of a parameter, and what this rank stores of it.
-struct Field {
-  std::string name;
-  int parameter;
-  Array stored;
-};
-
-std::vector<Field> fields_of(Parameters const& parameters, AdamW const& optimizer, Ema const* averages)
+/// What a checkpoint has besides fields.
+void write_facts(Facts const& out, Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
+                 TrainingState const& state, RunDescription const& run)
 {
-  std::vector<Field> fields;
-  for (int i = 0; i < parameters.size(); ++i) {
-    auto const& spec = parameters[i].spec;
-    fields.push_back({"/model/" + spec.name, i, parameters[i].value()});
-    if (auto const& m = optimizer.moments(i); m.first) {
-      fields.push_back({"/optimizer/" + spec.name + "/exp_avg", i, m.first});
-      fields.push_back({"/optimizer/" + spec.name + "/exp_avg_sq", i, m.second});
-    }
-    if (averages && averages->shadow(i))
-      fields.push_back({"/ema/" + spec.name, i, averages->shadow(i)});
-  }
-  return fields;
-}
-
-/// Bytes that a checkpoint takes, with a generous share for HDF5's own records.
-std::size_t room_for(std::vector<Field> const& fields, Parameters const& parameters)
-{
-  std::size_t bytes = std::size_t{1} << 20;
-  for (auto const& field : fields)
-    bytes += static_cast<std::size_t>(product(parameters[field.parameter].spec.shape)) * size_of(field.stored.dtype()) +
-             4096;
-  return bytes;
-}
-
-/// The file with everything but the values of fields.
-void write_frame(std::string const& path, std::vector<Field> const& fields, Parameters const& parameters,
-                 AdamW const& optimizer, Ema const* averages, TrainingState const& state, RunDescription const& run)
-{
-  auto file = Hdf5File::create(path);
-  for (auto const& field : fields)
-    file.make_dataset(field.name, field.stored.dtype(), parameters[field.parameter].spec.shape);
-  Facts const out(file);
   for (int i = 0; i < parameters.size(); ++i)
     if (auto const& m = optimizer.moments(i); m.first)
       out.number("/optimizer/" + parameters[i].spec.name + "/step", m.step);
@@ -98,11 +61,12 @@ void write_frame(std::string const& path, std::vector<Field> const& fields, Para
   out.numbers("/trainer/schedule", state.schedule);
   out.numbers("/trainer/sums", state.sums);
   out.numbers("/trainer/history", state.history);
+  if (!state.loss_scaler.empty())
+    out.numbers("/trainer/loss_scaler", state.loss_scaler);
   out.text("/trainer/log", state.log);
   out.text("/deck", run.deck);
   out.text("/model_block", run.model_block);
   out.text("/channel_schema", run.schema);
-  file.close();
 }
 
 /// Each rank's shares of the fields; returns their checksums. An error of one rank does not keep the others: nothing
@@ -115,31 +79,25 @@ std::vector<std::int64_t> write_values(std::string const& path, Communicator con
   collectively(writers, [&] { file.emplace(Hdf5File::open_fill(path, writers)); });
   std::vector<std::int64_t> sums(fields.size(), 0);
   collectively(writers, [&] {
-    std::optional<PartInFile> place;
-    for (std::size_t k = 0; k < fields.size(); ++k) {
-      auto const& [name, i, stored] = fields[k];
-      auto const& share = shares[static_cast<std::size_t>(i)];
-      if (share.part.size() == 0)
-        continue;
-      if (k == 0 || fields[k - 1].parameter != i)
-        place.emplace(parameters[i].spec, share.part);
-      auto const values = place->to_file(share.values(exec, stored));
-      sums[k] = place->checksum(values);
-      file->fill(name, values, place->boxes());
-    }
+    for_each_share(exec, parameters, fields, shares, [&](std::size_t k, PartInFile const& place, auto const& values) {
+      sums[k] = place.checksum(values);
+      file->fill(fields[k].name, values, place.boxes());
+    });
   });
   collectively(writers, [&] { file->close(); });
   writers.all_reduce_sum(sums.data(), sums.size());
   return sums;
 }
 
-/// What makes a file a whole checkpoint.
-void seal(std::string const& path, std::vector<Field> const& fields, std::vector<std::int64_t> const& sums)
+/// The last word, without which a file is not whole.
+void seal(std::string const& path, std::vector<Field> const& fields, std::vector<std::int64_t> const& sums,
+          bool is_checkpoint)
 {
   auto file = Hdf5File::open_fill(path, Communicator());
   for (std::size_t k = 0; k < fields.size(); ++k)
     file.write_attribute(fields[k].name, "checksum", sums[k]);
-  file.write_attribute("/", "rossby_checkpoint", format_version);
+  if (is_checkpoint)
+    file.write_attribute("/", "rossby_checkpoint", format_version);
   file.write_attribute("/", "rossby_version", std::string(version()));
   file.close();
 }
@@ -159,27 +117,26 @@ void expect_same_model(std::string const& file, std::string const& theirs, std::
            "resume with the deck of that run, or start in another folder");
   }
 }
-} // namespace
-
-void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const& exec,
-                      Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
-                      TrainingState const& state, RunDescription const& run, std::size_t bytes_per_writer)
+/// Fields by all ranks, and what `frame` adds by the first.
+template <class F>
+void write_file(std::string const& file, Communicator const& ranks, Exec const& exec, Parameters const& parameters,
+                std::vector<Field> const& fields, std::size_t bytes_per_writer, bool is_checkpoint, F&& frame)
 {
-  auto const fields = fields_of(parameters, optimizer, averages);
   std::size_t const bytes = room_for(fields, parameters);
   int const count = static_cast<int>(std::min(static_cast<std::size_t>(ranks.size()), 1 + bytes / bytes_per_writer));
-  std::vector<WrittenShare> shares;
-  bool writes = ranks.rank() == 0;
-  for (int i = 0; i < parameters.size(); ++i) {
-    shares.push_back(written_share(parameters, i, count));
-    writes = writes || shares.back().part.size() > 0;
-  }
+  auto const shares = written_shares(parameters, count);
+  bool const writes = ranks.rank() == 0 || std::any_of(shares.begin(), shares.end(),
+                                                       [](WrittenShare const& s) { return s.part.size() > 0; });
   Communicator const writers = ranks.split(writes ? 0 : 1, ranks.rank());
   std::string const path = io::unfinished_name(file);
   try {
     on_first_rank(ranks, [&] {
       io::expect_room(file, bytes);
-      write_frame(path, fields, parameters, optimizer, averages, state, run);
+      auto out = Hdf5File::create(path);
+      for (auto const& field : fields)
+        out.make_dataset(field.name, field.stored.dtype(), parameters[field.parameter].spec.shape);
+      frame(Facts(out));
+      out.close();
     });
     std::vector<std::int64_t> sums;
     collectively(ranks, [&] {
@@ -187,7 +144,7 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
         sums = write_values(path, writers, exec, fields, shares, parameters);
     });
     on_first_rank(ranks, [&] {
-      seal(path, fields, sums);
+      seal(path, fields, sums, is_checkpoint);
       io::finish_file(file);
     });
   } catch (Error const&) {
@@ -195,6 +152,21 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
       io::discard_unfinished(file);
     throw;
   }
+}
+} // namespace
+
+void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const& exec,
+                      Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
+                      TrainingState const& state, RunDescription const& run, std::size_t bytes_per_writer)
+{
+  write_file(file, ranks, exec, parameters, fields_of(parameters, &optimizer, averages), bytes_per_writer, true,
+             [&](Facts const& out) { write_facts(out, parameters, optimizer, averages, state, run); });
+}
+
+void write_weights(std::string const& file, Communicator const& ranks, Exec const& exec, Parameters const& parameters)
+{
+  write_file(file, ranks, exec, parameters, fields_of(parameters, nullptr, nullptr), default_bytes_per_writer, false,
+             [](Facts const&) {});
 }
 
 void read_moments(PartReader& reader, ArraySource const& source, Parameters const& parameters, AdamW& optimizer)
@@ -252,6 +224,8 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
     state.schedule = read_verified(in, "/trainer/schedule");
     state.sums = read_verified(in, "/trainer/sums");
     state.history = read_verified(in, "/trainer/history");
+    if (in.exists("/trainer/loss_scaler"))
+      state.loss_scaler = read_verified(in, "/trainer/loss_scaler");
     state.log = read_text_verified(in, "/trainer/log");
     if (parts.averages && averages)
       reader.when_sound([averages, steps = number("/trainer/ema_steps")] { averages->set_steps(steps); });

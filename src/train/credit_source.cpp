@@ -78,7 +78,8 @@ CreditSource::CreditSource(std::string path, Extent extent) : path_(std::move(pa
   epoch_ = epoch_of(root);
   if (model && is_averages(*model)) {
     if (extent == Extent::run)
-      fail(path_, "holds averaged weights only", "name the checkpoint beside it, which uses them");
+      fail(path_, "holds averaged weights only",
+           "name the checkpoint beside it, which takes them along, or ask for weights alone");
     add_averages(file, *model);
     add_weights_of_averages();
   } else if (model && model->is(Kind::dict)) {
@@ -218,6 +219,8 @@ void CreditSource::add_moments(TensorFile const& file, PickledValue const& state
     auto const value = group.find(key);
     return value ? value->number().value_or(0) : 0;
   };
+  if (auto const decoupled = group.find("decoupled_weight_decay"); decoupled && decoupled->integer() == 0)
+    refuse("is Adam's, whose weight decay is another than AdamW's");
   CreditOptimizer o;
   o.rate = setting("lr");
   o.initial_rate = group.find("initial_lr") ? setting("initial_lr") : o.rate;
@@ -253,13 +256,17 @@ void CreditSource::add_moments(TensorFile const& file, PickledValue const& state
   }
 }
 
-std::optional<PickledValue> CreditSource::schedule() const
+/// Runs of the first generation have it in another file than the weights.
+std::optional<PickledValue> CreditSource::dict_of_run(char const* key) const
 {
   for (auto const& file : files_)
-    if (auto const schedule = file->root().find("scheduler_state_dict"); schedule && schedule->is(Kind::dict))
-      return schedule;
+    if (auto const dict = file->root().find(key); dict && dict->is(Kind::dict))
+      return dict;
   return {};
 }
+
+std::optional<PickledValue> CreditSource::schedule() const { return dict_of_run("scheduler_state_dict"); }
+std::optional<PickledValue> CreditSource::loss_scaler() const { return dict_of_run("scaler_state_dict"); }
 
 bool CreditSource::exists(std::string const& name) const
 {

@@ -47,6 +47,10 @@ public:
   std::optional<CreditOptimizer> const& optimizer() const { return optimizer_; }
   /// The scheduler's state, a dict.
   std::optional<io::PickledValue> schedule() const;
+  /// The state of the scaler of CREDIT's mixed precision, a dict.
+  std::optional<io::PickledValue> loss_scaler() const;
+  /// What Rossby has added to a file that it wrote itself.
+  std::optional<io::PickledValue> own_part() const { return files_.front()->root().find("rossby"); }
   double ema_decay() const { return ema_decay_; }
   std::int64_t ema_steps() const { return ema_steps_; }
 
@@ -56,6 +60,7 @@ private:
     io::StoredTensor tensor;
   };
   io::TensorFile const& open(std::string const& path);
+  std::optional<io::PickledValue> dict_of_run(char const* key) const;
   void add_model(io::TensorFile const&, io::PickledValue const& state_dict);
   void add_averages(io::TensorFile const&, io::PickledValue const& model_state);
   void add_averages_beside();

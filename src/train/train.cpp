@@ -2,6 +2,7 @@
 #include <rossby/core/log.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/train/credit_run.hpp>
 #include <rossby/train/trainer.hpp>
 
 #include <fmt/format.h>
@@ -23,6 +24,13 @@ Sampler sampler_of(DataPlan const& plan, RunConfig const& config, Mesh const& me
   return sampler_for(config, mesh, samples, training);
 }
 
+std::string text_of_file(std::string const& path)
+{
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
 /// The deck and the channel order stay beside the checkpoints; a later deck may not reorder channels.
 void keep_descriptions(RunFolder const& folder, Deck const& deck, ChannelSchema const& schema)
 {
@@ -33,13 +41,47 @@ void keep_descriptions(RunFolder const& folder, Deck const& deck, ChannelSchema 
     io::replace_text(schema_file, schema.to_yaml());
     return;
   }
-  std::stringstream text;
-  text << std::ifstream(schema_file).rdbuf();
-  schema.expect_same(text.str(), schema_file);
+  schema.expect_same(text_of_file(schema_file), schema_file);
 }
 
-void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const& config, TrainOptions const& options)
+/// A run of CREDIT's that goes on here: which file has its weights, and which folder the rest.
+struct CreditRun {
+  std::string checkpoint, folder, best; ///< no best: empty
+};
+
+CreditRun find_credit_run(std::string const& path)
 {
+  namespace fs = std::filesystem;
+  if (!fs::exists(path))
+    fail(path, "is not there", "name the folder that is the run's save_loc");
+  CreditRun run;
+  run.checkpoint = fs::is_directory(path) ? find_credit_checkpoint(path) : path;
+  fs::path const file = fs::absolute(run.checkpoint);
+  run.folder = file.parent_path().string();
+  if (auto const best = file.parent_path() / ("best_" + file.filename().string()); fs::exists(best))
+    run.best = best.string();
+  return run;
+}
+
+/// Where CREDIT's run is, ours may go on; anywhere else must be without a run.
+RunFolder::Entry entry_beside(CreditRun const& run, std::string const& save_loc)
+{
+  std::error_code code;
+  if (!std::filesystem::equivalent(run.folder, save_loc, code) || code)
+    return RunFolder::Entry::fresh;
+  if (std::filesystem::exists(save_loc + "/checkpoint.h5"))
+    fail(save_loc, "holds a run of Rossby already", "go on with --resume");
+  return RunFolder::Entry::again;
+}
+
+void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const& config, TrainOptions const& options,
+                 std::optional<CreditRun> const& credit)
+{
+  if (credit) {
+    trainer.take_over(credit->checkpoint, credit->best, text_of_file(credit->folder + "/training_log.csv"));
+    log::info("going on from " + credit->checkpoint);
+    return;
+  }
   if (options.resume && std::filesystem::exists(folder.checkpoint())) {
     trainer.restore(folder.checkpoint(), {}, true, true);
     log::info("resuming from " + folder.checkpoint());
@@ -70,7 +112,17 @@ TrainResult train(Session& session, TrainOptions const& options)
   }
 
   bool const again = options.resume || (config.trainer.load_weights && options.weights.empty());
-  RunFolder const folder(config.save_loc, ranks, again ? RunFolder::Entry::again : RunFolder::Entry::fresh);
+  auto entry = again ? RunFolder::Entry::again : RunFolder::Entry::fresh;
+  std::optional<CreditRun> credit;
+  collectively(ranks, [&] {
+    if (options.credit_run.empty())
+      return;
+    credit = find_credit_run(options.credit_run);
+    entry = entry_beside(*credit, config.save_loc);
+    if (auto const file = credit->folder + "/channel_schema.yaml"; std::filesystem::exists(file))
+      plan.schema.expect_same(text_of_file(file), file);
+  });
+  RunFolder const folder(config.save_loc, ranks, entry);
   on_first_rank(ranks, [&] { keep_descriptions(folder, session.deck(), plan.schema); });
 
   Model& model = session.model();
@@ -90,7 +142,7 @@ TrainResult train(Session& session, TrainOptions const& options)
                         ranks.size(), ranks.size() == 1 ? "" : "s"));
   Trainer trainer(
       {config, plan, mesh, model, folder, *training, validation.get(), description_of(session), options.stop});
-  start_point(trainer, folder, config.trainer, options);
+  start_point(trainer, folder, config.trainer, options, credit);
   return trainer.run();
 }
 

@@ -5,6 +5,7 @@
 #include <rossby/core/progress.hpp>
 #include <rossby/data/climatology.hpp>
 #include <rossby/io/replace.hpp>
+#include <rossby/train/credit_run.hpp>
 #include <rossby/train/weights.hpp>
 
 #include <fmt/format.h>
@@ -68,12 +69,8 @@ void Trainer::restore(std::string const& checkpoint, CheckpointParts what, bool 
   auto read = read_checkpoint(checkpoint, exec_, parameters, optimizer_, averages_.get(), what, parts_.about);
   if (averages_ && !what.averages)
     averages_ = std::make_unique<Ema>(exec_, parameters, averages_->decay());
-  auto const& config = parts_.config.trainer;
-  if (schedule) {
-    if (config.update_learning_rate && config.schedule.kind == ScheduleConfig::Kind::plateau)
-      read.schedule.at(0) = config.learning_rate;
-    schedule_->restore(read.schedule);
-  }
+  if (schedule)
+    restore_schedule(read.schedule);
   if (exactly) {
     if (read.seed != state_.seed)
       fail("seed", fmt::format("is {} here and {} in {}", state_.seed, read.seed, checkpoint),
@@ -83,13 +80,54 @@ void Trainer::restore(std::string const& checkpoint, CheckpointParts what, bool 
            fmt::format("was written in the middle of an epoch with {} samples in a batch over all ranks; here it is {}",
                        read.global_batch, state_.global_batch),
            "resume with as many data ranks times trainer.train_batch_size as before");
-    read.global_batch = state_.global_batch;
-    state_ = std::move(read);
-    log_.restore(state_.log);
-    training_means_.restore(state_.sums);
-  } else if (config.reload_epoch) {
+    go_on(std::move(read));
+  } else if (parts_.config.trainer.reload_epoch) {
     state_.epoch = read.epoch;
   }
+}
+
+void Trainer::restore_schedule(std::vector<double> state)
+{
+  auto const& config = parts_.config.trainer;
+  if (config.update_learning_rate && config.schedule.kind == ScheduleConfig::Kind::plateau)
+    state.at(0) = config.learning_rate;
+  schedule_->restore(state);
+}
+
+void Trainer::go_on(TrainingState state)
+{
+  state.global_batch = state_.global_batch;
+  state_ = std::move(state);
+  log_.restore(state_.log);
+  training_means_.restore(state_.sums);
+}
+
+void Trainer::take_over(std::string const& credit_checkpoint, std::string const& best, std::string const& training_log)
+{
+  auto const& config = parts_.config.trainer;
+  auto& parameters = parts_.model.parameters();
+  auto const read = [&](std::string const& file) {
+    auto state = read_credit_run(file, exec_, parameters, optimizer_, averages_.get(), config);
+    if (state.batch > 0)
+      log::warning(fmt::format("{}: was written within epoch {}, which begins again", file, state.epoch + 1));
+    state.batch = 0;
+    state.seed = state_.seed;
+    state.sums.clear();
+    return state;
+  };
+  if (config.save_best_weights && !best.empty())
+    write_checkpoint(parts_.folder.best_checkpoint(), parts_.mesh.world, exec_, parameters, optimizer_, averages_.get(),
+                     read(best), parts_.about);
+  auto state = read(credit_checkpoint);
+  restore_schedule(state.schedule);
+  if (auto const history = log_.adopt(training_log, config.training_metric, state.epoch)) {
+    state.history = *history;
+    state.log = log_.rows();
+  } else if (state.history.empty()) {
+    log::warning(fmt::format("{}: no training_log.csv tells {} of its {} epochs: what is best is judged anew",
+                             credit_checkpoint, config.training_metric, state.epoch));
+  }
+  go_on(std::move(state));
 }
 
 bool Trainer::backpropagates(int step) const

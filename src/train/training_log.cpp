@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <map>
+#include <sstream>
 
 namespace rossby {
 
@@ -106,6 +109,59 @@ void TrainingLog::add(std::int64_t epoch, EpochMeans const& training, EpochMeans
   for (std::size_t c = 0; c < last_.size(); ++c)
     rows_ += (c ? "," : "") + (std::isnan(last_[c]) ? std::string() : fmt::format("{}", last_[c]));
   rows_ += '\n';
+}
+
+namespace {
+std::vector<std::string> cells_of(std::string line)
+{
+  if (!line.empty() && line.back() == '\r')
+    line.pop_back();
+  std::vector<std::string> cells{""};
+  for (char const c : line)
+    c == ',' ? static_cast<void>(cells.emplace_back()) : cells.back().push_back(c);
+  return cells;
+}
+
+/// NaN for an empty cell, and for what is not a number.
+double number_in(std::string const& cell)
+{
+  char* end = nullptr;
+  double const value = std::strtod(cell.c_str(), &end);
+  return cell.empty() || *end != '\0' ? std::numeric_limits<double>::quiet_NaN() : value;
+}
+} // namespace
+
+std::optional<std::vector<double>> TrainingLog::adopt(std::string const& csv, std::string const& metric,
+                                                      std::int64_t epochs)
+{
+  std::istringstream lines(csv);
+  std::string line;
+  std::getline(lines, line);
+  auto const header = cells_of(line);
+  auto const place = [&](std::string const& name) {
+    return static_cast<std::size_t>(std::find(header.begin(), header.end(), name) - header.begin());
+  };
+  std::map<std::int64_t, std::vector<std::string>> by_epoch; // the last row of an epoch counts
+  while (std::getline(lines, line)) {
+    auto cells = cells_of(line);
+    cells.resize(header.size() + 1); // and an empty one for columns that it lacks
+    if (double const epoch = number_in(cells[place("epoch")]); epoch >= 0 && epoch < static_cast<double>(epochs))
+      by_epoch[static_cast<std::int64_t>(epoch)] = std::move(cells);
+  }
+  if (static_cast<std::int64_t>(by_epoch.size()) != epochs || place(metric) == header.size())
+    return {};
+  std::string rows;
+  std::vector<double> history;
+  for (auto const& [epoch, cells] : by_epoch) {
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      double const value = columns_[c] == "index" ? static_cast<double>(epoch) : number_in(cells[place(columns_[c])]);
+      rows += (c ? "," : "") + (std::isnan(value) ? std::string() : fmt::format("{}", value));
+    }
+    rows += '\n';
+    history.push_back(number_in(cells[place(metric)]));
+  }
+  rows_ = std::move(rows);
+  return history;
 }
 
 double TrainingLog::column(std::string const& name) const

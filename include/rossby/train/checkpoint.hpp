@@ -32,6 +32,9 @@ struct TrainingState {
   std::vector<double> sums;      ///< of the epoch under way: what its row of the log is made of
   std::vector<double> history;   ///< the training metric by finished epoch
   std::string log;               ///< rows of finished epochs
+  /// Of the scaler of CREDIT's mixed precision, which Rossby has no use for: scale, growth and backoff factor, growth
+  /// interval and tracker. Kept for the way back; empty: there was none.
+  std::vector<double> loss_scaler = {};
 };
 
 /// What a checkpoint says about the run that wrote it.
@@ -41,6 +44,9 @@ struct RunDescription {
   std::string schema;      ///< channel_schema.yaml
 };
 
+/// From this many bytes of a file on, one more rank takes part in writing it.
+constexpr std::size_t default_bytes_per_writer = std::size_t{1} << 30;
+
 /// Each rank writes the parts that only it stores (see autograd/parameters.hpp); no rank needs more than it stores. Of
 /// parts that several ranks store, the first of these writes all, or some of them divide the rows: one rank for every
 /// `bytes_per_writer` of the file, because joint writing of small files takes longer than it saves. `ranks` are all
@@ -48,7 +54,10 @@ struct RunDescription {
 /// was.
 void write_checkpoint(std::string const& file, Communicator const& ranks, Exec const&, Parameters const&,
                       AdamW const& optimizer, Ema const*, TrainingState const&, RunDescription const&,
-                      std::size_t bytes_per_writer = std::size_t{1} << 30);
+                      std::size_t bytes_per_writer = default_bytes_per_writer);
+
+/// The weights alone, likewise.
+void write_weights(std::string const& file, Communicator const& ranks, Exec const&, Parameters const&);
 
 /// Which parts of a checkpoint to take.
 struct CheckpointParts {

@@ -23,6 +23,7 @@ struct TrainOptions {
   std::string weights; ///< start from the weights of this file ("" for the deck's own way)
   /// Asked after every batch, on every rank; where one says yes all write a checkpoint and end. See InterruptGuard.
   std::function<bool()> stop{};
+  std::string credit_run{}; ///< go on with the run of CREDIT in this folder, or file of such a run
 };
 
 struct TrainResult {
@@ -57,6 +58,9 @@ public:
   void start_from(std::string const& weights);
   /// Continues from a checkpoint. With `exactly`, the position, sums, schedule and logs too.
   void restore(std::string const& checkpoint, CheckpointParts, bool exactly, bool schedule);
+  /// Goes on with a run of CREDIT from the end of its last epoch: weights, moments, averages, schedule and, where
+  /// `training_log` (its text) covers those epochs, its log. `best`, unless empty, becomes the best checkpoint.
+  void take_over(std::string const& credit_checkpoint, std::string const& best, std::string const& training_log);
   TrainResult run();
 
   struct Trained {
@@ -73,6 +77,8 @@ public:
   std::vector<double> const& losses() const { return losses_; }
 
 private:
+  void go_on(TrainingState);
+  void restore_schedule(std::vector<double> state);
   enum class Pass { training, validation };
   /// What a whole rollout gave: loss sums by channel over all ranks, metrics of its last step.
   struct Outcome {

@@ -5,6 +5,8 @@
 #include <rossby/train/config.hpp>
 #include <rossby/train/metrics.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,9 @@ public:
   std::string text() const { return header_ + rows_; }
   std::string const& rows() const { return rows_; }
   void restore(std::string rows) { rows_ = std::move(rows); }
+  /// Takes over epochs 0 to `epochs` - 1 of a log with CREDIT's columns, by their names, and returns what it says of
+  /// `metric`, by epoch. Nothing, and no change, when it lacks an epoch or the metric.
+  std::optional<std::vector<double>> adopt(std::string const& csv, std::string const& metric, std::int64_t epochs);
   /// A number of the last row added: "valid_loss", "train_rmse", ...; fails naming the columns when there is none.
   double column(std::string const& name) const;
 
