@@ -2,7 +2,7 @@
 /// \file
 /// Everything a host program needs to run a model on a mesh of ranks.
 
-#include <rossby/models/unpad.hpp>
+#include <rossby/nn/unpad.hpp>
 #include <rossby/parallel/config.hpp>
 #include <rossby/parallel/gradients.hpp>
 #include <rossby/parallel/mesh.hpp>

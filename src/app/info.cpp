@@ -40,7 +40,7 @@ void print_model(RunConfig const& c, bool list_parameters)
   Precision const& precision = c.trainer.precision;
   index_t total = 0, unused = 0;
   for (auto const& p : parameters)
-    if (p.spec.trainable) {
+    if (p.spec.initial.kind != Initial::Kind::unit_vector) { // the vectors of spectral norm are no parameters
       total += product(p.spec.shape);
       unused += p.spec.used ? 0 : product(p.spec.shape);
     }

@@ -93,6 +93,29 @@ Var dropout(Context& ctx, std::string const& layer, double p, ops::GlobalNumbers
   return y;
 }
 
+Var drop_path(Context& ctx, std::string const& layer, double p, Var const& x)
+{
+  if (!ctx.training || p == 0)
+    return x;
+  auto const key = dropout_key(ctx, layer);
+  std::vector<double> factors;
+  for (index_t b = 0; b < x.value().extent(0); ++b) {
+    auto const number = static_cast<std::uint64_t>(ctx.first_sample + b);
+    factors.push_back(Philox::uniform(key.seed, key.stream, number) < p ? 0 : 1 / (1 - p));
+  }
+  auto const scaled = [factors](Exec const& exec, Array const& from) {
+    Array const to = Array::zeros(exec, from.dtype(), from.shape());
+    for (std::size_t b = 0; b < factors.size(); ++b)
+      if (factors[b] != 0)
+        ops::add_scaled(exec, factors[b], from.rows(static_cast<index_t>(b), 1), to.rows(static_cast<index_t>(b), 1));
+    return to;
+  };
+  Var const y = result_of(ctx, scaled(ctx.exec, x.value()), {x});
+  if (y.needs_grad())
+    ctx.tape->record("drop_path", y, [scaled, x, y](Exec const& exec) { x.accumulate(exec, scaled(exec, y.grad())); });
+  return y;
+}
+
 Var cast(Context& ctx, Var const& x, DType to)
 {
   if (x.value().dtype() == to)
@@ -181,6 +204,27 @@ Var window_attention(Context& ctx, ops::WindowAttention const& shape, Var const&
   return y;
 }
 
+Var cosine_attention(Context& ctx, ops::CosineAttention const& shape, Var const& qkv, Var const& logit_scale,
+                     Var const& bias)
+{
+  auto attention = shape;
+  attention.windows.first_sample = ctx.first_sample;
+  if (!ctx.training)
+    attention.dropout = 0;
+  Shape const out{qkv.value().extent(0), shape.tokens(), shape.heads * shape.dim_head};
+  Var const y = result_of(ctx, Array::empty(qkv.value().dtype(), out), {qkv, logit_scale, bias});
+  ops::cosine_attention_forward(ctx.exec, attention, qkv.value(), logit_scale.value(), bias.value(), y.value());
+  if (y.needs_grad())
+    ctx.tape->record("cosine_attention", y, [attention, qkv, logit_scale, bias, y](Exec const& exec) {
+      Array const dqkv = Array::empty(qkv.value().dtype(), qkv.value().shape());
+      ops::cosine_attention_backward(exec, attention, qkv.value(), logit_scale.value(), bias.value(), y.grad(), dqkv,
+                                     shared_gradient_or_scratch(exec, logit_scale),
+                                     shared_gradient_or_scratch(exec, bias));
+      qkv.accumulate(exec, dqkv);
+    });
+  return y;
+}
+
 Var map_cells(Context& ctx, IndexMap const& map, Var const& x, Shape const& cells)
 {
   Var const y = result_of(ctx, Array::empty(x.value().dtype(), with_cells(x, cells)), {x});
@@ -260,6 +304,19 @@ Var map_linear(Context& ctx, IndexMap const& map, Var const& x, Shape const& cel
       x.accumulate(exec, dx);
     });
   return y;
+}
+
+Var add_bias(Context& ctx, Var const& y, Var const& bias)
+{
+  Var const sum = result_of(ctx, Array::empty(y.value().dtype(), y.value().shape()), {y, bias});
+  ops::add_bias(ctx.exec, y.value(), bias.value(), sum.value());
+  if (sum.needs_grad())
+    ctx.tape->record("add_bias", sum, [y, bias, sum](Exec const& exec) {
+      if (bias.needs_grad())
+        ops::bias_backward(exec, sum.grad(), bias.grad_to_add_to(exec));
+      y.accumulate(exec, sum.grad());
+    });
+  return sum;
 }
 
 Var add_with_bias(Context& ctx, Var const& y, Var const& bias, Var const& x)

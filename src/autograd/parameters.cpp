@@ -25,14 +25,26 @@ Shape matrix_of(ParameterSpec const& spec)
   return {s[0], elements / s[0]};
 }
 
+/// Of a convolution [out, in, rows, columns], or [out, in, frames, rows, columns] whose frames are joined as channels.
+struct Kernel {
+  index_t in, rows, columns;
+};
+Kernel kernel_of(Shape const& s)
+{
+  std::size_t const n = s.size();
+  return {product(s) / (s[0] * s[n - 2] * s[n - 1]), s[n - 2], s[n - 1]};
+}
+
 index_t file_position(ParameterSpec const& spec, index_t row, index_t column)
 {
   Shape const& s = spec.shape;
   switch (spec.layout) {
   case ParameterLayout::natural:
     break;
-  case ParameterLayout::conv:
-    return (row * s[1] + column % s[1]) * s[2] * s[3] + column / s[1];
+  case ParameterLayout::conv: {
+    auto const k = kernel_of(s);
+    return (row * k.in + column % k.in) * k.rows * k.columns + column / k.in;
+  }
   case ParameterLayout::conv_transpose:
     return (column % s[0] * s[1] + row) * s[2] * s[3] + column / s[0];
   case ParameterLayout::patch:
@@ -87,8 +99,10 @@ Shape memory_shape(ParameterSpec const& spec)
 {
   Shape const& s = spec.shape;
   switch (spec.layout) {
-  case ParameterLayout::conv:
-    return {s[0], s[2], s[3], s[1]};
+  case ParameterLayout::conv: {
+    auto const k = kernel_of(s);
+    return {s[0], k.rows, k.columns, k.in};
+  }
   case ParameterLayout::conv_transpose:
     return {s[1], s[2], s[3], s[0]};
   default:

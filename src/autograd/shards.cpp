@@ -172,6 +172,21 @@ void ShardStore::start_sums(Exec const& exec, int unit, std::vector<Var> const& 
   }
 }
 
+void ShardStore::finish_pass(Exec const& exec)
+{
+  finish_sums(exec);
+  drop_gathers(); // an optimizer step changes what they read
+}
+
+void ShardStore::drop_gathers()
+{
+  for (auto& gathers : under_way_) {
+    for (auto& gather : gathers)
+      gather.exchange.wait();
+    gathers.clear();
+  }
+}
+
 void ShardStore::finish_sums(Exec const& exec)
 {
   for (std::size_t s = 0; s < sums_.size(); ++s)

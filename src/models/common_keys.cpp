@@ -88,13 +88,8 @@ void check_padding(SpherePadding const& p, FieldShape const& f, Problems& proble
   check("pad_lon", p.left, p.right, f.width, "columns");
 }
 
-void read_not_offered(DeckBlock const& block)
+void read_ignored(DeckBlock const& block)
 {
-  if (block.has("diffusion")) {
-    bool diffusion = false;
-    if (block("diffusion", diffusion) && diffusion)
-      block.problems().error(block.path("diffusion"), "diffusion models are not offered", "remove it");
-  }
   block.ignore("post_conf", "corrections of the output belong into postblocks");
   block.ignore("pad_lat", "padding is read from padding_conf.pad_lat");
   block.ignore("pad_lon", "padding is read from padding_conf.pad_lon");

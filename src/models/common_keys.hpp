@@ -19,8 +19,8 @@ void check_fields(FieldShape const&, Problems&);
 void read_padding(DeckBlock const& model, SpherePadding&);
 void check_padding(SpherePadding const&, FieldShape const&, Problems&);
 
-/// Refuses or passes over what no architecture does here: diffusion, corrections of the output.
-void read_not_offered(DeckBlock const&);
+/// Passes over what is said elsewhere in decks.
+void read_ignored(DeckBlock const&);
 
 /// Problems of single numbers; true of the whole when there was none.
 class RangeCheck {

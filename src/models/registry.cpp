@@ -2,6 +2,8 @@
 
 #include <rossby/models/model.hpp>
 
+#include "camulator/family.hpp"
+#include "fuxi/family.hpp"
 #include "wxformer/family.hpp"
 
 #include <rossby/core/deck_block.hpp>
@@ -13,7 +15,7 @@ namespace rossby {
 namespace {
 std::vector<Family>& all_families()
 {
-  static std::vector<Family> list{wxformer_family()};
+  static std::vector<Family> list{wxformer_family(), camulator_family(), fuxi_family()};
   return list;
 }
 } // namespace

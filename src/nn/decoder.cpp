@@ -6,14 +6,6 @@ namespace rossby {
 
 namespace {
 
-constexpr double norm_epsilon = 1e-5;
-
-int declare_conv(WeightBook& book, std::string const& name, index_t out, index_t in, index_t kernel)
-{
-  auto const initial = default_initial(in * kernel * kernel);
-  return book.declare(name, {out, in, kernel, kernel}, ParameterLayout::conv, initial, initial);
-}
-
 /// Convolutions before a pixel shuffle: kaiming normal (fan in, a = 0), the same for the four pixels of a cell.
 int declare_shuffled_conv(WeightBook& book, std::string const& name, UpsamplingDetails const& details, index_t out,
                           index_t in)
@@ -24,42 +16,22 @@ int declare_shuffled_conv(WeightBook& book, std::string const& name, UpsamplingD
   return book.declare(name, {out, in, 3, 3}, ParameterLayout::conv, icnr, Initial{});
 }
 
-int declare_transposed(WeightBook& book, std::string const& name, index_t in, index_t out, index_t kernel)
+int declare_sharpening(WeightBook& book, std::string const& name, UpsamplingDetails const& details, index_t channels)
 {
-  auto const initial = default_initial(out * kernel * kernel); // PyTorch takes the second axis for the fan in
-  return book.declare(name, {in, out, kernel, kernel}, ParameterLayout::conv_transpose, initial, initial);
-}
-
-/// 3x3 convolution of a tile whose border comes from its neighbours.
-Var conv3x3(Context& ctx, BoxMap const& border, Shape const& tile, Weight const& w, Var const& x,
-            std::optional<DType> result = {})
-{
-  return map_convolution(ctx, border, x, {{w, {3, 1, 0}}}, tile[0], tile[1], result);
+  Initial const xavier{Initial::Kind::normal, std::sqrt(2.0 / (18.0 * static_cast<double>(channels)))};
+  return book.declare(name, {channels, channels, 3, 3}, ParameterLayout::conv, xavier, Initial{},
+                      details.normalise_sharpening);
 }
 
 /// 3x3 convolution of the bilinearly doubled field: the doubled tile gets its border from the coarse one's.
-Var doubled_conv3x3(Context& ctx, DecoderGrid const& grid, Weight const& w, Var const& x,
-                    std::optional<DType> result = {})
+Var doubled_conv3x3(Context& ctx, GridBook const& grids, Doubler const& how, DoublerBorders const& border,
+                    Weight const& w, Var const& x, std::optional<DType> result = {})
 {
-  Var const coarse = map_cells(ctx, grid.coarse_border->map, x, grid.coarse_border->cells);
-  Var const fine = apply_stencil(ctx, *grid.doubling, coarse, grid.fine_border->cells);
-  return convolution(ctx, fine, {{w, {3, 1, 0}}}, grid.fine[0], grid.fine[1], result);
-}
-
-/// One bias per output channel, handed to the four pixels that a pixel shuffle makes of it.
-ops::Stencil spread_bias_four_times(index_t out)
-{
-  std::vector<ops::Stencil::Entry> entries;
-  for (index_t o = 0; o < 4 * out; ++o)
-    entries.push_back({o, o / 4, 1});
-  return {4 * out, out, entries};
-}
-
-Var spread_bias(Context& ctx, ops::Stencil const& stencil, Var const& bias)
-{
-  index_t const out = bias.value().size();
-  Var const spread = apply_stencil(ctx, stencil, reshape(ctx, bias, {1, out, 1}), {4 * out});
-  return reshape(ctx, spread, {4 * out});
+  BoxMap const& coarse_border = grids[border.coarse];
+  Var const coarse = map_cells(ctx, coarse_border.map, x, coarse_border.cells);
+  Var const doubled = apply_stencil(ctx, grids[border.doubling], coarse, grids[border.fine].cells);
+  Shape const fine = grids.extents(how.fine);
+  return convolution(ctx, doubled, {{w, {3, 1, 0}}}, fine[0], fine[1], result);
 }
 
 /// A transposed convolution of kernel 4, stride 2, padding 1 as a 3x3 convolution to four pixels a cell: fine row
@@ -80,101 +52,88 @@ ops::Stencil spread_transposed_kernel(index_t out)
 
 } // namespace
 
-UpBlock::UpBlock(Parameters& p, WeightBook& book, std::string const& name, Upsampling kind,
-                 UpsamplingDetails const& details, index_t in, index_t out, index_t groups)
-    : kind_(kind), out_(out), groups_(groups)
+DoublerBorders::DoublerBorders(Doubler const& how, GridBook& grids)
+    : coarse(grids.halo(how.coarse, how.coarse, {})), fine(grids.halo(how.fine, how.fine, {}))
 {
-  switch (kind) {
-  case Upsampling::pixel_shuffle: {
-    conv_ = declare_shuffled_conv(book, name + ".conv", details, 4 * out, in);
-    Initial const xavier{Initial::Kind::normal, std::sqrt(2.0 / (18.0 * static_cast<double>(out)))};
-    sharp_ = book.declare(name + ".sharp", {out, out, 3, 3}, ParameterLayout::conv, xavier, Initial{},
-                          details.normalise_sharpening);
-    break;
-  }
-  case Upsampling::transposed:
-    conv_ = declare_transposed(book, name + ".conv", in, out, 2);
-    bias_spread_ = spread_bias_four_times(out);
-    break;
-  case Upsampling::bilinear:
-    conv_ = declare_conv(book, name + ".conv", out, in, 3);
-    break;
-  }
-  for (int i = 0; i < 2; ++i) {
-    residual_[i] = declare_conv(book, name + ".b." + std::to_string(3 * i), out, out, 3);
-    std::string const norm = name + ".b." + std::to_string(3 * i + 1);
-    gain_[i] = p.declare({norm + ".weight", {out}, ParameterLayout::natural, {}, {Initial::Kind::constant, 1}});
-    bias_[i] = p.declare({norm + ".bias", {out}, ParameterLayout::natural, {}, {Initial::Kind::constant, 0}});
-  }
+  if (how.kind == Upsampling::bilinear)
+    doubling = grids.doubling(how.coarse, how.fine);
 }
 
-Var UpBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid const& grid, Var const& x) const
+UpBlock::UpBlock(Books const& books, std::string const& name, Doubler const& how, index_t in, index_t out,
+                 index_t groups)
+    : grids_(&books.grids), how_(how), border_(how, books.grids),
+      conv_(how.kind == Upsampling::pixel_shuffle
+                ? declare_shuffled_conv(books.weights, name + ".conv", how.details, 4 * out, in)
+            : how.kind == Upsampling::bilinear ? declare_conv(books.weights, name + ".conv", out, in, 3)
+                                               : -1),
+      sharp_(how.kind == Upsampling::pixel_shuffle
+                 ? declare_sharpening(books.weights, name + ".sharp", how.details, out)
+                 : -1),
+      transposed_(how.kind == Upsampling::transposed ? TransposedDoubling(books.weights, name + ".conv", in, out)
+                                                     : TransposedDoubling()),
+      residual_(books, name, out, groups, how.fine)
 {
-  Weight const& w = weights[conv_];
+}
+
+Var UpBlock::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
+{
+  GridBook const& grids = *grids_;
   Var y;
-  switch (kind_) {
+  switch (how_.kind) {
   case Upsampling::pixel_shuffle:
-    y = pixel_shuffle(ctx, conv3x3(ctx, *grid.coarse_border, grid.coarse, w, x));
-    y = add(ctx, y, conv3x3(ctx, *grid.fine_border, grid.fine, weights[sharp_], y));
-    break;
-  case Upsampling::transposed: { // kernel 2, stride 2: each cell makes its own four pixels
-    index_t const in = w.value.value().shape().back();
-    Weight const four{reshape(ctx, w.value, {4 * out_, in}), w.scale, spread_bias(ctx, bias_spread_, w.bias)};
-    y = pixel_shuffle(ctx, linear(ctx, x, four));
-    break;
-  }
-  case Upsampling::bilinear:
-    y = doubled_conv3x3(ctx, grid, w, x);
-    break;
-  }
-  Var z = y;
-  for (int i = 0; i < 2; ++i) {
-    z = conv3x3(ctx, *grid.fine_border, grid.fine, weights[residual_[i]], z);
-    z = group_norm(ctx, grid.group, z, groups_, norm_epsilon, weights.parameter(gain_[i]), weights.parameter(bias_[i]));
-    z = activation(ctx, ops::Activation::silu, z);
-  }
-  return add(ctx, z, y);
-}
-
-FinalBlock::FinalBlock(WeightBook& book, std::string const& name, Upsampling kind, UpsamplingDetails const& details,
-                       index_t in, index_t out)
-    : kind_(kind), out_(out)
-{
-  switch (kind) {
-  case Upsampling::pixel_shuffle:
-    first_ = declare_shuffled_conv(book, name + ".0", details, 4 * out, in);
-    second_ = declare_conv(book, name + ".2", out, out, 3);
+    y = pixel_shuffle(ctx, conv3x3(ctx, grids[border_.coarse], grids.extents(how_.coarse), weights[conv_], x));
+    y = add(ctx, y, conv3x3(ctx, grids[border_.fine], grids.extents(how_.fine), weights[sharp_], y));
     break;
   case Upsampling::transposed:
-    first_ = declare_transposed(book, name, in, out, 4);
-    weight_spread_ = spread_transposed_kernel(out);
-    bias_spread_ = spread_bias_four_times(out);
+    y = transposed_.forward(ctx, weights, x);
     break;
   case Upsampling::bilinear:
-    first_ = declare_conv(book, name + ".1", out, in, 3);
+    y = doubled_conv3x3(ctx, grids, how_, border_, weights[conv_], x);
+    break;
+  }
+  return residual_.forward(ctx, weights, y);
+}
+
+FinalBlock::FinalBlock(Books const& books, std::string const& name, Doubler const& how, index_t in, index_t out)
+    : grids_(&books.grids), how_(how), border_(how, books.grids), out_(out)
+{
+  switch (how.kind) {
+  case Upsampling::pixel_shuffle:
+    first_ = declare_shuffled_conv(books.weights, name + ".0", how.details, 4 * out, in);
+    second_ = declare_conv(books.weights, name + ".2", out, out, 3);
+    break;
+  case Upsampling::transposed:
+    first_ = declare_transposed(books.weights, name, in, out, 4);
+    weight_spread_ = spread_transposed_kernel(out);
+    biases_ = FourBiases(out);
+    break;
+  case Upsampling::bilinear:
+    first_ = declare_conv(books.weights, name + ".1", out, in, 3);
     break;
   }
 }
 
-Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, DecoderGrid const& grid, Var const& x,
-                        std::optional<DType> result) const
+Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, Var const& x, std::optional<DType> result) const
 {
+  GridBook const& grids = *grids_;
   Weight const& w = weights[first_];
-  switch (kind_) {
+  BoxMap const& coarse_border = grids[border_.coarse];
+  Shape const coarse = grids.extents(how_.coarse);
+  switch (how_.kind) {
   case Upsampling::pixel_shuffle: {
-    Var const y = pixel_shuffle(ctx, conv3x3(ctx, *grid.coarse_border, grid.coarse, w, x));
-    return conv3x3(ctx, *grid.fine_border, grid.fine, weights[second_], y, result);
+    Var const y = pixel_shuffle(ctx, conv3x3(ctx, coarse_border, coarse, w, x));
+    return conv3x3(ctx, grids[border_.fine], grids.extents(how_.fine), weights[second_], y, result);
   }
   case Upsampling::transposed: {
     index_t const in = w.value.value().shape().back();
     Var const kernel = apply_stencil(ctx, weight_spread_, reshape(ctx, w.value, {1, 16 * out_, in}), {36 * out_});
-    Weight const four{reshape(ctx, kernel, {4 * out_, 3, 3, in}), w.scale, spread_bias(ctx, bias_spread_, w.bias)};
-    return pixel_shuffle(ctx, conv3x3(ctx, *grid.coarse_border, grid.coarse, four, x, result));
+    Weight const four{reshape(ctx, kernel, {4 * out_, 3, 3, in}), w.scale, biases_.forward(ctx, w.bias)};
+    return pixel_shuffle(ctx, conv3x3(ctx, coarse_border, coarse, four, x, result));
   }
   case Upsampling::bilinear:
     break;
   }
-  return doubled_conv3x3(ctx, grid, w, x, result);
+  return doubled_conv3x3(ctx, grids, how_, border_, w, x, result);
 }
 
 } // namespace rossby

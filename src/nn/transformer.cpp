@@ -2,35 +2,6 @@
 
 namespace rossby {
 
-namespace {
-
-constexpr double norm_epsilon = 1e-5;
-
-int declare_constant(Parameters& p, std::string const& name, Shape shape, double value)
-{
-  return p.declare({name, std::move(shape), ParameterLayout::natural, {}, {Initial::Kind::constant, value}});
-}
-
-int declare_linear(WeightBook& book, std::string const& name, Shape shape, bool bias = true)
-{
-  auto const initial = default_initial(product(shape) / shape[0]);
-  return book.declare(name, std::move(shape), ParameterLayout::natural, initial,
-                      bias ? std::optional<Initial>(initial) : std::nullopt);
-}
-
-} // namespace
-
-ChannelNorm::ChannelNorm(Parameters& p, std::string const& name, index_t channels)
-    : gain_(declare_constant(p, name + ".g", {1, channels, 1, 1}, 1)),
-      bias_(declare_constant(p, name + ".b", {1, channels, 1, 1}, 0))
-{
-}
-
-Var ChannelNorm::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
-{
-  return channel_norm(ctx, x, weights.parameter(gain_), weights.parameter(bias_), norm_epsilon);
-}
-
 PositionBias::PositionBias(Parameters& p, WeightBook& book, std::string const& name, index_t dim, index_t window)
     : parameters_(&p), window_(window)
 {
@@ -71,67 +42,77 @@ Var PositionBias::forward(Context& ctx, PreparedWeights const& weights) const
   return gather_rows(ctx, x, row, {tokens, tokens});
 }
 
-Attention::Attention(Parameters& p, WeightBook& book, std::string const& name, TransformerConfig const& c,
-                     index_t window)
-    : name_(name), tokens_(window * window), heads_(c.dim / c.dim_head), dim_head_(c.dim_head),
-      dropout_(c.attn_dropout), norm_(p, name + ".norm", c.dim),
-      to_qkv_(declare_linear(book, name + ".to_qkv", {3 * heads_ * c.dim_head, c.dim, 1, 1}, false)),
-      to_out_(declare_linear(book, name + ".to_out", {c.dim, heads_ * c.dim_head, 1, 1})),
-      position_(p, book, name + ".dpb", c.dim, window)
+Attention::Attention(Books const& books, std::string const& name, TransformerConfig const& c,
+                     WindowLayout const& layout)
+    : name_(name), grids_(&books.grids), grid_(c.grid), stage_(c.stage),
+      windows_(books.grids.windows(c.grid, layout, c.stage)), tokens_(layout.rows * layout.columns),
+      heads_(c.dim / c.dim_head), dim_head_(c.dim_head), dropout_(c.attn_dropout),
+      norm_(books.parameters, name + ".norm", c.dim),
+      to_qkv_(declare_linear(books.weights, name + ".to_qkv", {3 * heads_ * c.dim_head, c.dim, 1, 1}, false)),
+      to_out_(declare_linear(books.weights, name + ".to_out", {c.dim, heads_ * c.dim_head, 1, 1})),
+      position_(books.parameters, books.weights, name + ".dpb", c.dim, layout.rows)
 {
-  book.declare(TensorBlock{name, "to_qkv", "to_out", heads_, "heads", 3, c.stage});
+  books.weights.declare(TensorBlock{name, "to_qkv", "to_out", heads_, "heads", 3, c.stage});
 }
 
-Var Attention::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, LayerTokens const& windows,
-                       Var const& x) const
+Var Attention::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
 {
-  index_t const batch = x.value().extent(0), heads = heads_ / grid.shares;
+  GridBook const& grids = *grids_;
+  WindowMap const& windows = grids[windows_];
+  int const shares = grids.shares(stage_);
+  index_t const batch = x.value().extent(0), heads = heads_ / shares;
   Shape const cells{windows.windows, windows.tokens};
   Var y = norm_.forward(ctx, weights, x);
-  y = grid.shares > 1 ? map_linear(ctx, *windows.map, y, cells, weights[to_qkv_])
-                      : linear(ctx, map_cells(ctx, *windows.map, y, cells), weights[to_qkv_]);
+  y = shares > 1 ? map_linear(ctx, windows.map, y, cells, weights[to_qkv_])
+                 : linear(ctx, map_cells(ctx, windows.map, y, cells), weights[to_qkv_]);
   y = reshape(ctx, y, {batch * windows.windows, tokens_, 3 * heads * dim_head_});
   ops::WindowAttention const shape{
-      tokens_, heads, dim_head_, dropout_, dropout_key(ctx, name_), windows.numbers, grid.share * heads, heads_};
+      tokens_, heads, dim_head_, dropout_, dropout_key(ctx, name_), windows.numbers, grids.share(stage_) * heads,
+      heads_};
   y = window_attention(ctx, shape, y, position_.forward(ctx, weights));
   y = linear(ctx, y, weights[to_out_].without_bias());
   y = reshape(ctx, y, {batch, windows.windows, tokens_, x.value().shape().back()});
-  return add_with_bias(ctx, map_cells_back(ctx, *windows.map, y, grid.tile), weights[to_out_].bias, x);
+  return add_with_bias(ctx, map_cells_back(ctx, windows.map, y, grids.extents(grid_)), weights[to_out_].bias, x);
 }
 
-FeedForward::FeedForward(Parameters& p, WeightBook& book, std::string const& name, TransformerConfig const& c)
-    : name_(name), hidden_(4 * c.dim), dropout_(c.ff_dropout), norm_(p, name + ".layers.0", c.dim),
-      up_(declare_linear(book, name + ".layers.1", {hidden_, c.dim, 1, 1})),
-      down_(declare_linear(book, name + ".layers.4", {c.dim, hidden_, 1, 1}))
+FeedForward::FeedForward(Books const& books, std::string const& name, TransformerConfig const& c)
+    : name_(name), grids_(&books.grids), grid_(c.grid), stage_(c.stage), cells_(books.grids.cells(c.grid, c.stage)),
+      hidden_(4 * c.dim), dropout_(c.ff_dropout), norm_(books.parameters, name + ".layers.0", c.dim),
+      up_(declare_linear(books.weights, name + ".layers.1", {hidden_, c.dim, 1, 1})),
+      down_(declare_linear(books.weights, name + ".layers.4", {c.dim, hidden_, 1, 1}))
 {
-  book.declare(TensorBlock{name, "layers.1", "layers.4", hidden_, "hidden channels", 1, c.stage});
+  books.weights.declare(TensorBlock{name, "layers.1", "layers.4", hidden_, "hidden channels", 1, c.stage});
 }
 
-Var FeedForward::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, Var const& x) const
+Var FeedForward::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
 {
-  bool const shared = grid.shares > 1;
+  GridBook const& grids = *grids_;
+  WindowMap const& cells = grids[cells_];
+  int const shares = grids.shares(stage_);
   Var y = norm_.forward(ctx, weights, x);
-  y = shared ? map_linear(ctx, *grid.cells.map, y, {grid.cells.windows}, weights[up_]) : linear(ctx, y, weights[up_]);
+  y = shares > 1 ? map_linear(ctx, cells.map, y, {cells.windows}, weights[up_]) : linear(ctx, y, weights[up_]);
   y = activation(ctx, ops::Activation::gelu, y);
-  y = dropout(ctx, name_, dropout_, grid.cells.numbers, {hidden_ / grid.shares * grid.share, hidden_}, y);
+  y = dropout(ctx, name_, dropout_, cells.numbers, {hidden_ / shares * grids.share(stage_), hidden_}, y);
   y = linear(ctx, y, weights[down_].without_bias());
-  if (shared)
-    y = map_cells_back(ctx, *grid.cells.map, y, grid.tile);
+  if (shares > 1)
+    y = map_cells_back(ctx, cells.map, y, grids.extents(grid_));
   return add_with_bias(ctx, y, weights[down_].bias, x);
 }
 
-TransformerLayer::TransformerLayer(Parameters& p, WeightBook& book, std::string const& name, TransformerConfig const& c)
-    : short_(p, book, name + ".0", c, c.short_window), first_(p, book, name + ".1", c),
-      long_(p, book, name + ".2", c, c.long_window), second_(p, book, name + ".3", c)
+TransformerLayer::TransformerLayer(Books const& books, std::string const& name, TransformerConfig const& c)
+    : short_(books, name + ".0", c, {WindowLayout::Tokens::near, c.short_window, c.short_window}),
+      first_(books, name + ".1", c),
+      long_(books, name + ".2", c, {WindowLayout::Tokens::far, c.long_window, c.long_window}),
+      second_(books, name + ".3", c)
 {
 }
 
-Var TransformerLayer::forward(Context& ctx, PreparedWeights const& weights, LayerGrid const& grid, Var const& x) const
+Var TransformerLayer::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
 {
-  Var y = short_.forward(ctx, weights, grid, grid.short_windows, x);
-  y = first_.forward(ctx, weights, grid, y);
-  y = long_.forward(ctx, weights, grid, grid.long_windows, y);
-  return second_.forward(ctx, weights, grid, y);
+  Var y = short_.forward(ctx, weights, x);
+  y = first_.forward(ctx, weights, y);
+  y = long_.forward(ctx, weights, y);
+  return second_.forward(ctx, weights, y);
 }
 
 } // namespace rossby

@@ -262,8 +262,10 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
   auto prepared = std::make_shared<PreparedWeights>();
   Parameters& p = *parameters_;
   auto const sigma = sigmas(ctx);
+  if (p.shards())
+    p.shards()->drop_gathers();
   if (ctx.tape && p.shards()) // recorded before all units, so the last thing that the backward pass does
-    ctx.tape->record_always("sums of gradients", [store = p.shards()](Exec const& exec) { store->finish_sums(exec); });
+    ctx.tape->record_always("sums of gradients", [store = p.shards()](Exec const& exec) { store->finish_pass(exec); });
   // Sharded parameters have variables of their own in every pass, with values only inside of units.
   auto const variables = std::make_shared<std::vector<Var>>();
   for (auto const& parameter : p.all())

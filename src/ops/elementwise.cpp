@@ -33,6 +33,15 @@ struct Relu {
   template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x) { return x > T(0) ? T(1) : T(0); }
 };
 
+struct Sigmoid {
+  template <class T> KOKKOS_INLINE_FUNCTION static T value(T x) { return T(1) / (T(1) + fast_exp(-x)); }
+  template <class T> KOKKOS_INLINE_FUNCTION static T slope(T x)
+  {
+    T const s = value(x);
+    return s * (T(1) - s);
+  }
+};
+
 template <class Op, class T> void forward(char const* label, Exec const& exec, View<T, 1> x, View<T, 1> y)
 {
   Kokkos::parallel_for(
@@ -66,6 +75,19 @@ void add_views_with_bias(Exec const& exec, View<T, 2> a, View<wide_t<T>, 1> bias
         T* sum = &c(i, 0);
         for (index_t k = 0; k < channels; ++k)
           sum[k] = T(left[k] + middle[k] + right[k]);
+      });
+}
+
+template <class T> void add_bias_view(Exec const& exec, View<T, 2> a, View<wide_t<T>, 1> bias, View<T, 2> c)
+{
+  index_t const channels = static_cast<index_t>(a.extent(1));
+  Kokkos::parallel_for(
+      "rossby::ops::add_bias", Range(exec, 0, static_cast<index_t>(a.extent(0))), KOKKOS_LAMBDA(index_t i) {
+        T const* in = &a(i, 0);
+        wide_t<T> const* b = bias.data();
+        T* sum = &c(i, 0);
+        for (index_t k = 0; k < channels; ++k)
+          sum[k] = T(in[k] + b[k]);
       });
 }
 
@@ -121,6 +143,8 @@ void activation_forward(Exec const& exec, Activation kind, Array const& x, Array
       return forward<Silu, T>("rossby::ops::silu", exec, x.flat<T>(), y.flat<T>());
     case Activation::relu:
       return forward<Relu, T>("rossby::ops::relu", exec, x.flat<T>(), y.flat<T>());
+    case Activation::sigmoid:
+      return forward<Sigmoid, T>("rossby::ops::sigmoid", exec, x.flat<T>(), y.flat<T>());
     }
   });
 }
@@ -136,6 +160,8 @@ void activation_backward(Exec const& exec, Activation kind, Array const& x, Arra
       return backward<Silu, T>("rossby::ops::silu_adjoint", exec, x.flat<T>(), dy.flat<T>(), dx.flat<T>());
     case Activation::relu:
       return backward<Relu, T>("rossby::ops::relu_adjoint", exec, x.flat<T>(), dy.flat<T>(), dx.flat<T>());
+    case Activation::sigmoid:
+      return backward<Sigmoid, T>("rossby::ops::sigmoid_adjoint", exec, x.flat<T>(), dy.flat<T>(), dx.flat<T>());
     }
   });
 }
@@ -157,6 +183,16 @@ void add_with_bias(Exec const& exec, Array const& a, Array const& bias, Array co
     using T = typename decltype(tag)::type;
     add_views_with_bias<T>(exec, a.reshaped(rows).view<T, 2>(), bias.flat<wide_t<T>>(), b.reshaped(rows).view<T, 2>(),
                            c.reshaped(rows).view<T, 2>());
+  });
+}
+
+void add_bias(Exec const& exec, Array const& a, Array const& bias, Array const& c)
+{
+  Shape const rows{a.size() / bias.size(), bias.size()};
+  ROSSBY_EXPECT(a.size() == c.size());
+  dispatch(a.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    add_bias_view<T>(exec, a.reshaped(rows).view<T, 2>(), bias.flat<wide_t<T>>(), c.reshaped(rows).view<T, 2>());
   });
 }
 

@@ -63,6 +63,10 @@ void cut_tensor_blocks(Model& model, int degree, std::set<int> const& whole_stag
     if (parameters.find(column + ".bias"))
       cut(parameters, column + ".bias", TensorCut::rows, block.sections);
     cut(parameters, weight_name(parameters, row), TensorCut::columns, 1);
+    for (auto const& path : block.along) {
+      std::string const name = block.name + "." + path;
+      cut(parameters, parameters.find(name) ? name : weight_name(parameters, name), TensorCut::rows, 1);
+    }
   }
   problems.raise();
 }

@@ -3,11 +3,11 @@
 // over at least twelve tilings or block sizes each, uneven ones included.
 
 #include <rossby/autograd/shards.hpp>
-#include <rossby/models/pyramid/spatial_plan.hpp>
 #include <rossby/parallel.hpp>
 #include <support/adjoint_check.hpp>
 #include <support/arrays.hpp>
 #include <support/small_model.hpp>
+#include <support/small_models.hpp>
 #include <support/tilings.hpp>
 
 #include <numeric>
@@ -44,7 +44,7 @@ protected:
 };
 
 /// All tensor x rows x columns of these ranks that a model allows.
-std::vector<ProcessGrid> process_grids(WXFormerConfig const& model, int ranks)
+std::vector<ProcessGrid> process_grids(Model const& model, int ranks)
 {
   std::vector<ProcessGrid> list;
   for (int tensor = 1; tensor <= ranks; ++tensor)
@@ -56,7 +56,7 @@ std::vector<ProcessGrid> process_grids(WXFormerConfig const& model, int ranks)
       g.rows = rows;
       g.columns = ranks / tensor / rows;
       try {
-        cut_tiles(model, g);
+        model.cut(g);
         list.push_back(g);
       } catch (Error const&) { // some rank would have no coarse cell
       }
@@ -64,65 +64,71 @@ std::vector<ProcessGrid> process_grids(WXFormerConfig const& model, int ranks)
   return list;
 }
 
-// Halos, poles and longitude, windows short and long, tokens of shared layers, crop and resize: with tensor groups,
-// where several ranks want the same cells, and without.
-TEST_F(Adjoints, EveryMapOfAModel)
+/// Every model of the suite, then pyramids of random geometry until there are tilings enough.
+template <class F> void for_each_tiling(Communicator const& world, std::uint64_t first_draw, F const& f)
 {
   std::size_t tilings = 0;
-  for (std::uint64_t draw = 0; tilings < least; ++draw) {
-    auto const model = random_model(200 + draw);
-    for (auto const& grid : process_grids(model, world_.size())) {
-      SCOPED_TRACE(::testing::Message() << "draw " << draw << ", tensor " << grid.tensor << ", " << grid.rows << " x "
+  auto const run = [&](Spec const& spec, std::string const& name) {
+    for (auto const& grid : process_grids(*make_model(spec), world.size())) {
+      SCOPED_TRACE(::testing::Message() << name << ", tensor " << grid.tensor << ", " << grid.rows << " x "
                                         << grid.columns << " tiles");
       ++tilings;
-      SpatialPlan const plan(model, world_, grid);
-      for (int s = 0; s < 4; ++s) {
-        expect_adjoint(plan.embed_input(s).map);
-        expect_adjoint(plan.short_windows(s).map);
-        expect_adjoint(plan.long_windows(s).map);
-        if (plan.shares(s) > 1)
-          expect_adjoint(plan.cells(s).map);
-      }
-      for (int k = 0; k < 5; ++k)
-        expect_adjoint(plan.border(k).map);
-
-      Box const top = plan.tile(plan.level(4)), out = plan.tile(plan.output());
-      Var const x(random({2, top.rows(), top.cols(), 3}), true);
-      Tape tape;
-      Context ctx{exec_, &tape, true};
-      Var const y = unpad_shard_interp(ctx, x, plan.unpad());
-      Array const seed = random({2, out.rows(), out.cols(), 3});
-      tape.backward(exec_, y, seed);
-      expect_adjoint(x.value(), seed, y.value(), x.grad_to_add_to(exec_));
+      f(spec, grid);
     }
-  }
+  };
+  for (auto const& model : small_models())
+    run(*model.spec, model.name);
+  for (std::uint64_t draw = 0; tilings < least || draw < 4; ++draw)
+    run(random_model(first_draw + draw), "draw " + std::to_string(draw));
+}
+
+// Halos, poles and longitude, windows short, long and shifted, tokens of shared layers, patches, crop and resize: with
+// tensor groups, where several ranks want the same cells, and without.
+TEST_F(Adjoints, EveryMapOfAModel)
+{
+  for_each_tiling(world_, 200, [&](Spec const& spec, ProcessGrid const& grid) {
+    auto const model = make_model(spec);
+    ModelLayout layout;
+    layout.spatial = world_;
+    layout.grid = grid;
+    model->set_layout(layout);
+    model->allocate(exec_, DType::float64, 1);
+    model->grids().for_each(
+        [&](std::string const& name, IndexMap const& map) {
+          SCOPED_TRACE(name);
+          expect_adjoint(map);
+        },
+        [&](std::string const& name, ops::Stencil const& stencil) {
+          SCOPED_TRACE(name);
+          Array const x = random({2, stencil.sources(), 3}), y = random({2, stencil.targets(), 3});
+          Array const Fx = unwritten(DType::float64, y.shape()), Ay = unwritten(DType::float64, x.shape());
+          stencil.apply(exec_, x, Fx);
+          stencil.adjoint(exec_, y, Ay);
+          expect_adjoint(x, y, Fx, Ay);
+        });
+  });
 }
 
 // A gather onto every rank counts each rank's copy: its adjoint is this rank's tile of the sum.
 TEST_F(Adjoints, GatherAndShard)
 {
-  std::size_t tilings = 0;
-  for (std::uint64_t draw = 0; tilings < least; ++draw) {
-    auto const config = random_model(300 + draw);
-    for (auto const& grid : process_grids(config, world_.size())) {
-      ++tilings;
-      auto const model = make_model(config);
-      ModelLayout layout;
-      layout.spatial = world_;
-      layout.grid = grid;
-      for (int s = 0; s < 4; ++s)
-        layout.grid.tensor_whole.insert(s); // any number of heads
-      model->set_layout(layout);
-      model->allocate(exec_, DType::float64, 1);
-      auto const manager = get_domain_manager(*model);
-      Tiling const& image = manager.input();
-      Box const tile = image.box(world_.rank());
-      Array const x = random({2, tile.rows(), tile.cols(), 3}), y = random({2, image.height(), image.width(), 3});
-      Array const sum = y.clone(exec_);
-      world_.all_reduce_sum(exec_, sum);
-      expect_adjoint(x, y, gather_spatial(exec_, x, manager, image), shard_spatial(exec_, sum, manager));
-    }
-  }
+  for_each_tiling(world_, 300, [&](Spec const& spec, ProcessGrid const& grid) {
+    auto const model = make_model(spec);
+    ModelLayout layout;
+    layout.spatial = world_;
+    layout.grid = grid;
+    for (auto const& block : model->tensor_blocks())
+      layout.grid.tensor_whole.insert(block.stage); // any number of heads
+    model->set_layout(layout);
+    model->allocate(exec_, DType::float64, 1);
+    auto const manager = get_domain_manager(*model);
+    Tiling const& image = manager.input();
+    Box const tile = image.box(world_.rank());
+    Array const x = random({2, tile.rows(), tile.cols(), 3}), y = random({2, image.height(), image.width(), 3});
+    Array const sum = y.clone(exec_);
+    world_.all_reduce_sum(exec_, sum);
+    expect_adjoint(x, y, gather_spatial(exec_, x, manager, image), shard_spatial(exec_, sum, manager));
+  });
 }
 
 TEST_F(Adjoints, AllGatherAndReduceScatter)

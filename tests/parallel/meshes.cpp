@@ -5,6 +5,7 @@
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
 #include <support/small_model.hpp>
+#include <support/small_models.hpp>
 #include <support/whole_parameter.hpp>
 
 #include <gtest/gtest.h>
@@ -21,7 +22,7 @@ using namespace test;
 using Data = ParallelismConfig::Data;
 
 struct Trial {
-  WXFormerConfig model;
+  std::shared_ptr<Spec const> model;
   index_t batch = 2; ///< of all data ranks together
   int steps = 1;
   Precision precision = DType::float64;
@@ -53,7 +54,7 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
 {
   Exec const exec;
   Mesh const mesh = build_device_mesh(parallelism, world);
-  auto const model = make_model(trial.model);
+  auto const model = make_model(*trial.model);
   parallelise(*model, mesh, parallelism);
   model->set_activation_checkpoint(checkpoint);
   model->allocate(exec, trial.precision, 3);
@@ -72,12 +73,12 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     auto const stream = static_cast<std::uint64_t>(2 * step);
     int const me = manager.ranks().rank();
     Var const y = model->forward(
-        ctx, Var(samples(dtype, manager.input(), me, trial.model.fields.input_channels(), stream + 1, first, share)));
+        ctx, Var(samples(dtype, manager.input(), me, trial.model->fields.input_channels(), stream + 1, first, share)));
     auto const out = y.value().to_host(exec);
-    auto seed = samples(dtype, manager.output(), me, trial.model.fields.output_channels(), stream + 2, first, share)
+    auto seed = samples(dtype, manager.output(), me, trial.model->fields.output_channels(), stream + 2, first, share)
                     .to_host(exec);
     double const count = static_cast<double>(trial.batch * manager.output().height() * manager.output().width() *
-                                             trial.model.fields.output_channels());
+                                             trial.model->fields.output_channels());
     double loss = 0;
     for (std::size_t i = 0; i < seed.size(); ++i) {
       double const d = out[i] - seed[i];
@@ -161,11 +162,8 @@ std::array<double, 3> errors(Result const& got, Result const& exact)
 }
 
 /// Mixed precision rounds other numbers on every mesh: each mesh must come as close to float64 as one rank does.
-void expect_as_accurate(Trial const& trial, Result const& many, Result const& one)
+void expect_as_accurate(Result const& many, Result const& one, Result const& exact)
 {
-  Trial exact_trial = trial;
-  exact_trial.precision = DType::float64;
-  auto const exact = reference(exact_trial);
   auto const error = errors(many, exact), of_one = errors(one, exact);
   EXPECT_LE(error[0], 1.2 * of_one[0]);
   EXPECT_LE(error[1], 1.2 * of_one[1]);
@@ -176,7 +174,9 @@ void expect_as_accurate(Trial const& trial, Result const& many, Result const& on
                 of_one[0], error[1], of_one[1], error[2], of_one[2]);
 }
 
-void compare(Trial const& trial, Result const& one, ParallelismConfig const& parallelism, bool checkpoint)
+/// `exact`: of mixed precision, one rank's in float64.
+void compare(Trial const& trial, Result const& one, ParallelismConfig const& parallelism, bool checkpoint,
+             Result const* exact = nullptr)
 {
   auto const world = Communicator::world();
   std::string const name = "data " + std::to_string(world.size() / parallelism.group_size()) +
@@ -185,8 +185,8 @@ void compare(Trial const& trial, Result const& one, ParallelismConfig const& par
                            " x " + std::to_string(parallelism.domain[1]);
   SCOPED_TRACE(name);
   Result const many = train(trial, parallelism, world, checkpoint);
-  if (trial.precision.fields == DType::bfloat16)
-    return expect_as_accurate(trial, many, one);
+  if (exact)
+    return expect_as_accurate(many, one, *exact);
   double whole = 0;
   for (auto const& g : one.gradients)
     whole += length(g) * length(g);
@@ -241,54 +241,45 @@ std::vector<ParallelismConfig> meshes(bool all)
 }
 
 /// On each mesh of these ranks, with and without activation checkpoints in turn.
-void compare_all(WXFormerConfig const& model, int steps, bool every_mesh = true, Precision precision = DType::float64)
+void compare_all(std::shared_ptr<Spec const> const& model, int steps, bool every_mesh,
+                 Precision precision = DType::float64)
 {
-  std::map<index_t, Result> references;
+  std::map<index_t, Result> references, exact;
+  bool const mixed = precision.fields != precision.parameters;
   bool checkpoint = false;
   for (auto const& mesh : meshes(every_mesh)) {
+    try {
+      make_model(*model)->cut(process_grid(mesh));
+    } catch (Error const&) { // fewer coarse cells than tiles
+      continue;
+    }
     int const data = Communicator::world().size() / mesh.group_size();
     Trial const trial{model, std::max(2, data), steps, precision};
     auto known = references.find(trial.batch);
     if (known == references.end())
       known = references.emplace(trial.batch, reference(trial)).first;
-    compare(trial, known->second, mesh, checkpoint = !checkpoint);
+    if (mixed && exact.count(trial.batch) == 0)
+      exact.emplace(trial.batch, reference({model, trial.batch, steps, DType::float64}));
+    compare(trial, known->second, mesh, checkpoint = !checkpoint, mixed ? &exact.at(trial.batch) : nullptr);
   }
 }
 
-/// Four heads or more in every stage.
-WXFormerConfig many_heads(WXFormerConfig::Type type)
-{
-  auto m = small_model(type);
-  m.dim_head = 2;
-  return m;
-}
+class Meshes : public ::testing::TestWithParam<SmallModel> {};
 
-TEST(Meshes, WXFormerOnAnOddGrid) { compare_all(many_heads(WXFormerConfig::Type::wxformer), 5); }
+TEST_P(Meshes, AllAreTheFunctionOfOneRank) { compare_all(GetParam().spec, 2, true); }
 
-TEST(Meshes, CrossFormerWithMirrorPadding)
-{
-  auto m = many_heads(WXFormerConfig::Type::crossformer);
-  m.padding.mode = SpherePadding::Mode::mirror;
-  compare_all(m, 2, false);
-}
-
-TEST(Meshes, MixedPrecision)
+TEST_P(Meshes, MixedPrecision)
 {
   if (Communicator::world().size() <= 4) // more ranks have no other kind of mesh
-    compare_all(many_heads(WXFormerConfig::Type::wxformer), 3, false, Precision::mixed());
+    compare_all(GetParam().spec, 2, false, Precision::mixed());
 }
 
-TEST(Meshes, CrossFormerWithBilinearDecoderAndNoSpectralNorm)
-{
-  auto m = many_heads(WXFormerConfig::Type::crossformer);
-  m.upsample_v_conv = true;
-  m.spectral_norm = false;
-  compare_all(m, 1, false);
-}
+INSTANTIATE_TEST_SUITE_P(Registry, Meshes, ::testing::ValuesIn(small_models()),
+                         [](auto const& one) { return one.param.name; });
 
-TEST(Meshes, StagesThatTensorGroupsLeaveWhole)
+TEST(PyramidMeshes, StagesThatTensorGroupsLeaveWhole)
 {
-  auto const model = small_model(); // one head in stage 0, two in stage 1
+  auto const model = std::make_shared<WXFormerConfig>(small_model()); // one head in stage 0, two in stage 1
   int const ranks = Communicator::world().size();
   for (int const tensor : {2, 4}) {
     if (ranks % tensor != 0)
@@ -298,7 +289,7 @@ TEST(Meshes, StagesThatTensorGroupsLeaveWhole)
     mesh.domain = {ranks / tensor, 1};
     EXPECT_THROW(
         {
-          auto const refused = make_model(model);
+          auto const refused = make_model(*model);
           parallelise(*refused, build_device_mesh(mesh, Communicator::world()), mesh);
         },
         Error);
@@ -308,7 +299,7 @@ TEST(Meshes, StagesThatTensorGroupsLeaveWhole)
   }
 }
 
-TEST(Meshes, RandomGeometries)
+TEST(PyramidMeshes, RandomGeometries)
 {
   auto const world = Communicator::world();
   auto const ranks = static_cast<std::uint64_t>(world.size());
@@ -317,7 +308,7 @@ TEST(Meshes, RandomGeometries)
     model.dim_head = 2;
     SCOPED_TRACE(std::to_string(model.fields.height) + " x " + std::to_string(model.fields.width) + " cells, draw " +
                  std::to_string(draw));
-    Trial const trial{model, 2, 1};
+    Trial const trial{std::make_shared<WXFormerConfig>(model), 2, 1};
     auto const one = reference(trial);
     for (int tensor = 1; tensor <= 2; ++tensor)
       for (int rows = 1; rows <= 3; ++rows) {

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import guests
 import layering
 import tree
 
@@ -46,3 +47,22 @@ with tempfile.TemporaryDirectory() as folder:
         (tree.ROOT / name).write_text(text)
         found = list(tree.check(tree.ROOT / name))
         assert any(expected in problem for problem in found), (name, found)
+
+FAMILY = {
+    "src/models/registry.cpp": "list{swan_family()}",
+    "src/models/swan/family.hpp": "",
+    "src/models/swan/config.cpp": 'return {{"swan", "cygnet"}, f}; block("feathers", c.feathers); block("height", h);',
+    "include/rossby/models/field_shape.hpp": "int height;",
+}
+BAD_GUESTS = {
+    ("src/nn/layers.cpp", "/// The norm of Cygnet."): "names the family swan",
+    ("src/models/bird/model.cpp", 'if (type == "swan")'): "names the family swan",
+    ("src/train/a.cpp", 'problems.error("model.feathers", "are wet");'): "names the key feathers",
+    ("src/app/a.cpp", "for (int s = 0; stages[s] && s < 4; ++s)"): "knows a number of stages",
+    ("src/models/registry.cpp", "list{}"): "is not registered",
+}
+assert not list(guests.check(FAMILY)), list(guests.check(FAMILY))
+assert not list(guests.check({**FAMILY, "src/data/a.cpp": 'compare("height", h); // a swanky feather'}))
+for (path, text), expected in BAD_GUESTS.items():
+    found = list(guests.check({**FAMILY, path: text}))
+    assert any(expected in problem for problem in found), (path, text, found)

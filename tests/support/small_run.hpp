@@ -11,51 +11,32 @@
 
 namespace rossby::testing {
 
-/// y = W x + b in every cell; the tiles are bands of rows (a grid of `rows` x 1) or of columns.
+/// y = W x + b in every cell.
 class LinearModel final : public Model {
 public:
-  explicit LinearModel(FieldShape const& fields) : fields_(fields)
+  explicit LinearModel(FieldShape const& fields)
+      : Model(fields, false), image_(grids_.coarsest(fields.height, fields.width))
   {
+    set_grids(image_, image_);
     parameters_.declare({"head.weight",
-                         {fields_.output_channels(), fields_.input_channels()},
+                         {fields.output_channels(), fields.input_channels()},
                          ParameterLayout::natural,
                          {},
                          {Initial::Kind::normal, 0.1},
                          true,
                          true});
-    parameters_.declare({"head.bias", {fields_.output_channels()}, ParameterLayout::natural, {}, {}, true, true});
+    parameters_.declare({"head.bias", {fields.output_channels()}, ParameterLayout::natural, {}, {}, true, true});
     parameters_.declare({"spare.bias", {3}, ParameterLayout::natural, {}, {Initial::Kind::constant, 1}, true, false});
-  }
-  FieldShape const& fields() const override { return fields_; }
-  std::vector<TensorBlock> const& tensor_blocks() const override { return no_blocks_; }
-  Tiling const& input_tiling() const override { return tiling_; }
-  Tiling const& output_tiling() const override { return tiling_; }
-  Cut cut(ProcessGrid const& grid) const override
-  {
-    index_t const h = fields_.height, w = fields_.width;
-    int const n = grid.domains();
-    bool const by_columns = grid.columns > 1;
-    std::vector<Box> boxes;
-    for (int r = 0; r < n; ++r) {
-      index_t const extent = by_columns ? w : h, a = extent * r / n, b = extent * (r + 1) / n;
-      boxes.push_back(by_columns ? Box{0, h, a, b} : Box{a, b, 0, w});
-    }
-    return {Tiling(h, w, boxes), Tiling(h, w, boxes)};
   }
   Var forward(Context& context, Var const& x) override
   {
     Var const y = linear(context, x, {parameters_[0].var, 1, parameters_[1].var});
-    if (observer_)
-      observer_("head", y, tiling_);
+    show("head", y, image_);
     return y;
   }
 
 private:
-  void plan() override { tiling_ = cut(layout_.grid).input; }
-
-  FieldShape fields_;
-  Tiling tiling_;
-  std::vector<TensorBlock> no_blocks_;
+  GridId image_;
 };
 
 class LinearSpec final : public Spec {

@@ -10,6 +10,7 @@
 #include <rossby/dist/box_map.hpp>
 #include <rossby/ops/attention.hpp>
 #include <rossby/ops/conv.hpp>
+#include <rossby/ops/cosine_attention.hpp>
 #include <rossby/ops/shuffle.hpp>
 
 #include <functional>
@@ -53,6 +54,10 @@ Var activation(Context&, ops::Activation, Var const& x);
 /// Dropout in training mode; `x` itself otherwise or when p is 0. x: [B, cells, C].
 Var dropout(Context&, std::string const& layer, double p, ops::GlobalNumbers const& cells, ops::ChannelShare,
             Var const& x);
+/// In training mode each sample of x [B, ...] is dropped with probability p, or divided by 1 - p (Huang et al., "Deep
+/// networks with stochastic depth", ECCV 2016); `x` itself otherwise or when p is 0. Samples are drawn by their global
+/// number.
+Var drop_path(Context&, std::string const& layer, double p, Var const& x);
 /// x in another type; x itself when it has it.
 Var cast(Context&, Var const& x, DType);
 Var add(Context&, Var const& a, Var const& b);
@@ -61,6 +66,8 @@ Var concatenate(Context&, Var const& a, Var const& b);
 Var reshape(Context&, Var const& x, Shape);
 Var pixel_shuffle(Context&, Var const& x);
 Var window_attention(Context&, ops::WindowAttention const&, Var const& qkv, Var const& bias);
+/// logit_scale: [heads]; bias: [heads, tokens, tokens].
+Var cosine_attention(Context&, ops::CosineAttention const&, Var const& qkv, Var const& logit_scale, Var const& bias);
 /// Cells of x [B, ..., C] taken to the targets of `map`; the result has `shape` with B in front and C behind.
 Var map_cells(Context&, IndexMap const& map, Var const& x, Shape const& cells);
 /// The adjoint of `map` as a forward operator: brings back what map_cells took away, if every cell was taken once.
@@ -75,6 +82,8 @@ ops::DropoutKey dropout_key(Context const&, std::string const& layer);
 /// y = W map(x), for weights whose inputs come from other ranks: what arrived is not kept but fetched again in the
 /// backward pass. The result is [B, cells..., out].
 Var map_linear(Context&, IndexMap const& map, Var const& x, Shape const& cells, Weight const&);
+/// y + bias, where y is a sum over ranks.
+Var add_bias(Context&, Var const& y, Var const& bias);
 /// y + x + bias, the bias of the layer that made y: added once, after the sum over the ranks that share the layer.
 Var add_with_bias(Context&, Var const& y, Var const& bias, Var const& x);
 

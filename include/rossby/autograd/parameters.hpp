@@ -17,7 +17,8 @@ namespace rossby {
 /// How a parameter's elements lie in memory, against PyTorch's order in files.
 enum class ParameterLayout {
   natural,        ///< as in the file
-  conv,           ///< file [out, in, kh, kw], memory [out, kh, kw, in]: a row is a patch of channels-last cells
+  conv,           ///< file [out, in, kh, kw], memory [out, kh, kw, in]: a row is a patch of channels-last cells; a
+                  ///< file's [out, in, frames, kh, kw] likewise, channel c of frame t being c * frames + t
   conv_transpose, ///< file [in, out, kh, kw], memory [out, kh, kw, in]
   patch           ///< a vector over (in, kh, kw) in the file, over (kh, kw, in) in memory: spectral norm's v
 };

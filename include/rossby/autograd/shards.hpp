@@ -49,7 +49,8 @@ private:
   IndexList length_;
 };
 
-/// All units of a model whose parameters are sharded. Entering a unit starts the gather of the one that follows. The
+/// All units of a model whose parameters are sharded. Entering a unit starts the gather of the one that was
+/// declared next, forwards, or before it, backwards: units are declared in the order in which they run. The
 /// gradients of a unit are summed while the backward pass of the next one computes: besides what that one needs itself,
 /// memory holds the gradients of at most one unit.
 class ShardStore {
@@ -60,12 +61,15 @@ public:
   void enter(Exec const&, int unit, UnitScope::Direction, std::vector<Var> const& blocks);
   void leave(int unit, std::vector<Var> const& blocks) const;
   /// Hands the gradients of `blocks` on to the stored parameters, which have them after the next call, or after
-  /// finish_sums().
+  /// finish_pass().
   void start_sums(Exec const&, int unit, std::vector<Var> const& blocks);
   /// At the end of a backward pass.
-  void finish_sums(Exec const&);
+  void finish_pass(Exec const&);
+  /// Waits for gathers that no unit asked for and drops them. Before every pass, which may find other values.
+  void drop_gathers();
 
 private:
+  void finish_sums(Exec const&);
   std::vector<std::vector<UnitShares>> units_;
   std::vector<std::vector<UnitShares::Gather>> under_way_;
   std::vector<UnitShares::Sums> sums_; ///< under way, of unit `summed_`

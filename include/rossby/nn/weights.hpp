@@ -21,6 +21,7 @@ struct TensorBlock {
   char const* what;        ///< their name: "heads"
   index_t sections;        ///< of the first layer's outputs: q, k and v
   int stage;               ///< of the model: `trainer.tensor_whole` names those that are left whole
+  std::vector<std::string> along{}; ///< paths of other layers and parameters that have a row for each of its parts
 };
 
 /// The parameters of one forward pass: what layers compute with.
@@ -51,6 +52,13 @@ public:
   /// where the model has it. `other_name`: the module's in files of other versions. Returns the weight's number.
   int declare(std::string const& name, Shape shape, ParameterLayout layout, Initial weight, std::optional<Initial> bias,
               bool normalised = true, std::string const& other_name = {});
+  /// A weight that is a parameter already: without bias and spectral norm.
+  int adopt(int parameter)
+  {
+    entries_.push_back({parameter, -1, -1, -1});
+    return static_cast<int>(entries_.size()) - 1;
+  }
+  bool spectral() const { return spectral_; }
   void declare(TensorBlock block) { tensor_blocks_.push_back(std::move(block)); }
   std::vector<TensorBlock> const& tensor_blocks() const { return tensor_blocks_; }
 

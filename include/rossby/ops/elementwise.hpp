@@ -12,7 +12,8 @@ namespace rossby::ops {
 enum class Activation {
   gelu, ///< exact: x Phi(x), Phi by erf
   silu, ///< x / (1 + exp(-x))
-  relu
+  relu,
+  sigmoid ///< 1 / (1 + exp(-x))
 };
 
 void activation_forward(Exec const&, Activation, Array const& x, Array const& y);
@@ -23,6 +24,8 @@ void activation_backward(Exec const&, Activation, Array const& x, Array const& d
 void add(Exec const&, Array const& a, Array const& b, Array const& c);
 /// c[i, :] = a[i, :] + bias + b[i, :].
 void add_with_bias(Exec const&, Array const& a, Array const& bias, Array const& b, Array const& c);
+/// c[i, :] = a[i, :] + bias.
+void add_bias(Exec const&, Array const& a, Array const& bias, Array const& c);
 /// a += factor b.
 void add_scaled(Exec const&, double factor, Array const& b, Array const& a);
 

@@ -39,8 +39,8 @@ bool check_ranges(PyramidConfig const& c, Problems& problems)
     else
       check.at_least("cross_embed_kernel_sizes", k, 1);
   check.at_least("dim_head", c.dim_head, 1);
-  check.at_least("dim", c.dim, 4); // the position bias works with dim/4 channels
-  check.at_least("depth", c.depth, 0);
+  check.at_least("dim", c.dim, 4);     // the position bias works with dim/4 channels
+  check.at_least("depth", c.depth, 0); // a stage may be its embedding alone
   check.at_least("global_window_size", c.global_window, 1);
   check.at_least("local_window_size", c.local_window, 1);
   check.at_least("cross_embed_strides", c.strides, 1);

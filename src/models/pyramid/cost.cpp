@@ -49,6 +49,12 @@ std::vector<PartCost> PyramidConfig::parts() const
   auto const& c = *this;
   std::vector<PartCost> list;
   int in = c.embedded_channels();
+  if (auto const v = c.variant(); v.patch_height > 1) {
+    double const cells = static_cast<double>(c.embedded_height()) * c.embedded_width();
+    double const patch = static_cast<double>(v.patch_height) * v.patch_width;
+    list.push_back(
+        {"patches", c.embedded_height(), c.embedded_width(), in, 2 * cells * patch * c.fields.input_channels() * in});
+  }
   for (std::size_t s = 0; s < 4; ++s) {
     int const stage = static_cast<int>(s);
     PartCost part{"stage " + std::to_string(s), c.stage_extent(c.embedded_height(), stage),

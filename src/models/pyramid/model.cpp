@@ -1,102 +1,136 @@
 // The forward pass of a pyramid: an encoder of stages, each a cross-embedding and transformer layers, and a decoder
 // whose blocks double the grid and join what the encoder had there. Parameters are declared in the order in which
 // CREDIT constructs them.
+//
+// Tiles are cut on the cells of the last stage. Stage s has the product of the strides below it as many cells per
+// coarse one, level k of the decoder 2^k; where both are the same grid they have the same tiles, so that the decoder
+// joins what lies on the same rank.
 
 #include <rossby/models/model.hpp>
 #include <rossby/models/pyramid/config.hpp>
-#include <rossby/models/pyramid/spatial_plan.hpp>
-#include <rossby/nn/decoder.hpp>
 #include <rossby/nn/transformer.hpp>
 
 #include <algorithm>
-#include <cmath>
 
 namespace rossby {
 
 namespace {
 
-Shape extents(Box const& b) { return {b.rows(), b.cols()}; }
-
 class Pyramid final : public Model {
 public:
   explicit Pyramid(std::shared_ptr<PyramidConfig const> config)
-      : config_(std::move(config)), variant_(config_->variant()), book_(parameters_, config_->spectral_norm)
+      : Model(config->fields, config->spectral_norm), config_(std::move(config)), variant_(config_->variant())
   {
+    if (variant_.mean_of_frames && fields().frames > 1)
+      frame_mean_ = ops::Stencil(1, fields().frames, {{0, 0, 0.5}, {0, 1, 0.5}});
+    declare_grids();
+    if (embeds_patches())
+      declare_cube_embedding(); // units are declared in the order in which they run
     declare_encoder();
-    declare_cube_embedding();
+    if (!embeds_patches())
+      declare_cube_embedding();
     declare_decoder();
-  }
-
-  FieldShape const& fields() const override { return config_->fields; }
-  std::vector<TensorBlock> const& tensor_blocks() const override { return book_.tensor_blocks(); }
-  Tiling const& input_tiling() const override { return plan_->image(); }
-  Tiling const& output_tiling() const override { return plan_->output(); }
-  Cut cut(ProcessGrid const& grid) const override
-  {
-    auto const tiles = cut_tiles(*config_, grid);
-    return {tiles.image, tiles.stage.back()};
   }
   Var forward(Context&, Var const& x) override;
 
 private:
+  using Weights = std::shared_ptr<PreparedWeights const>;
   struct Branch {
     int weight;
     ops::ConvShape shape;
   };
-  void plan() override { plan_ = std::make_unique<SpatialPlan>(*config_, layout_.spatial, layout_.grid); }
+  struct Stage {
+    GridId grid;
+    HaloId input; ///< of the cross-embedding, with the border of its widest kernel
+    int embed_unit;
+    std::vector<Branch> branches;
+    std::vector<std::pair<int, TransformerLayer>> layers; ///< each with its unit
+  };
+  bool embeds_patches() const { return variant_.patch_height > 1; }
 
+  void declare_grids();
   void declare_encoder();
   void declare_cube_embedding();
   void declare_decoder();
-  LayerGrid layer_grid(int stage) const;
-  DecoderGrid decoder_grid(int level) const;
-  void show(std::string const& name, Var const& value, Tiling const& tiling) const
-  {
-    if (observer_)
-      observer_(name, value, tiling);
-  }
-  /// A unit of the model: `body` may use the parameters declared since begin_unit() returned `number`.
-  Var unit(Context&, std::shared_ptr<PreparedWeights const> const&, int number, bool checkpoint, Var const& x,
-           std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const;
-  Var encode(Context&, std::shared_ptr<PreparedWeights const> const&, int stage, Var const& x) const;
+  Var mean_of_frames(Context&, Var const& x) const;
+  Var encode(Context&, Weights const&, std::size_t stage, Var const& x) const;
 
   std::shared_ptr<PyramidConfig const> config_;
   PyramidConfig::Variant variant_;
-  std::unique_ptr<SpatialPlan> plan_;
-  WeightBook book_;
-  std::array<std::vector<Branch>, 4> embed_;
-  std::array<int, 4> embed_unit_;
-  struct Layer {
-    int unit;
-    TransformerLayer layer;
-  };
-  std::array<std::vector<Layer>, 4> layers_;
-  std::array<int, 4> up_unit_;
+  GridId image_, patch_grid_;
+  std::vector<Stage> stages_;
+  std::vector<GridId> levels_;
+  PatchesId patches_;
+  int cube_unit_ = -1, cube_ = -1;
+  std::vector<ChannelNorm> cube_norm_;
+  ops::Stencil frame_mean_;
+  std::vector<int> up_unit_;
   std::vector<UpBlock> up_;
   std::vector<FinalBlock> final_;
+  UnpadId unpad_;
 };
+
+void Pyramid::declare_grids()
+{
+  auto const& c = *config_;
+  int const count = c.stages();
+  index_t const rows = c.embedded_height(), cols = c.embedded_width();
+  auto const extent = [&](index_t n, int s) { return c.stage_extent(static_cast<int>(n), s); };
+  stages_.resize(static_cast<std::size_t>(count));
+  stages_.back().grid = grids_.coarsest(extent(rows, count - 1), extent(cols, count - 1));
+  index_t factor = 1;
+  for (int s = count - 1; s > 0; --s) {
+    factor *= c.strides[static_cast<std::size_t>(s)];
+    stages_[static_cast<std::size_t>(s - 1)].grid =
+        grids_.refined(factor, factor, extent(rows, s - 1), extent(cols, s - 1));
+  }
+  factor *= c.strides.front();
+  if (embeds_patches())
+    patch_grid_ = grids_.refined(factor, factor, rows, cols);
+  GridId const padded = grids_.refined(factor * variant_.patch_height, factor * variant_.patch_width, c.padded_height(),
+                                       c.padded_width());
+  auto const& p = c.padding;
+  image_ = grids_.inside(padded, {p.top, p.bottom, p.left, p.right});
+
+  index_t const last_rows = extent(rows, count - 1), last_cols = extent(cols, count - 1);
+  for (int k = 0; k <= count; ++k) {
+    index_t const f = index_t(1) << k;
+    levels_.push_back(k == 0 ? stages_.back().grid : grids_.refined(f, f, f * last_rows, f * last_cols));
+  }
+  index_t const top_rows = last_rows << count, top_cols = last_cols << count;
+  unpad_ = grids_.unpad(levels_.back(), p, c.interp ? c.fields.height : top_rows - p.top - p.bottom,
+                        c.interp ? c.fields.width : top_cols - p.left - p.right);
+  set_grids(image_, grids_.output(unpad_));
+}
 
 void Pyramid::declare_encoder()
 {
   index_t in = config_->embedded_channels();
-  for (std::size_t s = 0; s < 4; ++s) {
-    std::string const stage = "layers." + std::to_string(s);
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    Stage& stage = stages_[s];
+    std::string const name = "layers." + std::to_string(s);
     auto kernels = config_->kernels[s];
     auto const channels = config_->branch_channels(static_cast<int>(s));
     std::sort(kernels.begin(), kernels.end());
-    index_t const stride = config_->strides[s], dim = config_->dim[s];
-    embed_unit_[s] = parameters_.begin_unit(stage + ".0");
+    index_t const stride = config_->strides[s], dim = config_->dim[s], widest = kernels.back();
+    Reach const reach{stride, widest, (widest - stride) / 2};
+    stage.input = s > 0              ? grids_.halo(stages_[s - 1].grid, stage.grid, reach)
+                  : embeds_patches() ? grids_.halo(patch_grid_, stage.grid, reach)
+                                     : grids_.padded_halo(image_, config_->padding, stage.grid, reach);
+    stage.embed_unit = parameters_.begin_unit(name + ".0");
     for (std::size_t j = 0; j < kernels.size(); ++j) {
       index_t const out = channels[j], k = kernels[j];
       auto const initial = default_initial(in * k * k);
       // A padding layer of its own ahead of the convolution gives the latter the number 1; versions differ in it.
-      std::string name = stage + ".0.convs." + std::to_string(j), other = name + ".1";
+      std::string branch = name + ".0.convs." + std::to_string(j), other = branch + ".1";
       if (!variant_.centred_kernels)
-        std::swap(name, other);
-      int const weight = book_.declare(name, {out, in, k, k}, ParameterLayout::conv, initial, initial, true, other);
-      embed_[s].push_back({weight, {k, stride, (kernels.back() - stride) / 2 - (k - stride) / 2}});
+        std::swap(branch, other);
+      int const weight =
+          weights_.declare(branch, {out, in, k, k}, ParameterLayout::conv, initial, initial, true, other);
+      stage.branches.push_back({weight, {k, stride, reach.before - (k - stride) / 2}});
     }
-    TransformerConfig const layer{dim,
+    TransformerConfig const layer{stage.grid,
+                                  dim,
                                   config_->dim_head,
                                   config_->local_window[s],
                                   config_->global_window[s],
@@ -104,9 +138,9 @@ void Pyramid::declare_encoder()
                                   config_->ff_dropout,
                                   static_cast<int>(s)};
     for (int n = 0; n < config_->depth[s]; ++n) {
-      std::string const name = stage + ".1.layers." + std::to_string(n);
-      int const unit = parameters_.begin_unit(name);
-      layers_[s].push_back({unit, TransformerLayer(parameters_, book_, name, layer)});
+      std::string const path = name + ".1.layers." + std::to_string(n);
+      int const unit = parameters_.begin_unit(path);
+      stage.layers.emplace_back(unit, TransformerLayer(books(), path, layer));
     }
     in = dim;
   }
@@ -114,10 +148,21 @@ void Pyramid::declare_encoder()
 
 void Pyramid::declare_cube_embedding()
 {
-  parameters_.begin_unit("cube_embedding");
-  // CREDIT allocates it and never calls it with patches of one cell; its files carry it.
-  index_t const in = config_->fields.input_channels(), frames = config_->fields.frames, dim = config_->dim[0];
-  auto const initial = default_initial(in * frames);
+  // Without patches CREDIT allocates it and never calls it; its files carry it.
+  cube_unit_ = parameters_.begin_unit("cube_embedding");
+  bool const used = embeds_patches();
+  FieldShape const& f = config_->fields;
+  index_t const frames = f.frames, dim = config_->dim.front(), rows = variant_.patch_height,
+                cols = variant_.patch_width;
+  index_t const in = variant_.mean_of_frames ? f.in() : f.input_channels();
+  auto const initial = default_initial(in * frames * rows * cols);
+  if (used) {
+    cube_ = weights_.declare("cube_embedding.proj", {dim, in, frames, rows, cols}, ParameterLayout::conv, initial,
+                             initial, false);
+    cube_norm_.emplace_back(parameters_, "cube_embedding.norm", dim, ChannelNorm::Form::vector);
+    patches_ = grids_.patches(image_, config_->padding, patch_grid_, rows, cols);
+    return;
+  }
   auto const declare = [&](char const* name, Shape shape, Initial i) {
     parameters_.declare(
         {std::string("cube_embedding.") + name, std::move(shape), ParameterLayout::natural, {}, i, true, false});
@@ -130,95 +175,92 @@ void Pyramid::declare_cube_embedding()
 
 void Pyramid::declare_decoder()
 {
-  auto const kind = variant_.upsampling;
-  index_t const last = config_->dim[3], groups = config_->dim[0];
-  std::array<index_t, 4> const in{last, last / 2 + config_->dim[2], last / 4 + config_->dim[1],
-                                  last / 8 + config_->dim[0]};
-  for (std::size_t k = 0; k < 3; ++k) {
+  auto const& dim = config_->dim;
+  std::size_t const count = stages_.size();
+  index_t const last = dim.back(), groups = dim.front();
+  index_t in = last;
+  for (std::size_t k = 0; k < count; ++k) {
     std::string const name = "up_block" + std::to_string(k + 1);
-    up_unit_[k] = parameters_.begin_unit(name);
-    up_.emplace_back(parameters_, book_, name, kind, variant_.details, in[k], last / (index_t(2) << k), groups);
+    Doubler const how{variant_.upsampling, variant_.details, levels_[k], levels_[k + 1]};
+    up_unit_.push_back(parameters_.begin_unit(name));
+    if (k + 1 == count) {
+      final_.emplace_back(books(), name, how, in, config_->fields.output_channels());
+      break;
+    }
+    index_t const out = last / (index_t(2) << k);
+    up_.emplace_back(books(), name, how, in, out, groups);
+    in = out + dim[count - 2 - k]; // joined with what the encoder had there
   }
-  up_unit_[3] = parameters_.begin_unit("up_block4");
-  final_.emplace_back(book_, "up_block4", kind, variant_.details, in[3], config_->fields.output_channels());
 }
 
-LayerGrid Pyramid::layer_grid(int s) const
+/// CREDIT pools pairs of frames and drops the time axis: a third frame counts for nothing.
+Var Pyramid::mean_of_frames(Context& ctx, Var const& x) const
 {
-  auto const tokens = [](WindowMap const& w) { return LayerTokens{&w.map, w.windows, w.tokens, w.numbers}; };
-  return {extents(plan_->tile(plan_->stage(s))),
-          tokens(plan_->short_windows(s)),
-          tokens(plan_->long_windows(s)),
-          tokens(plan_->cells(s)),
-          plan_->share(s),
-          plan_->shares(s)};
+  index_t const frames = fields().frames;
+  if (frames == 1)
+    return x;
+  Shape shape = x.value().shape();
+  shape.back() /= frames;
+  Var const mean = apply_stencil(ctx, frame_mean_, reshape(ctx, x, {product(shape), frames, 1}), {1});
+  return reshape(ctx, mean, shape);
 }
 
-DecoderGrid Pyramid::decoder_grid(int k) const
+Var Pyramid::encode(Context& ctx, Weights const& weights, std::size_t s, Var const& input) const
 {
-  return {plan_->group(),
-          &plan_->border(k),
-          &plan_->border(k + 1),
-          extents(plan_->tile(plan_->level(k))),
-          extents(plan_->tile(plan_->level(k + 1))),
-          &plan_->doubling(k)};
-}
-
-Var Pyramid::unit(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int number, bool checkpoint,
-                  Var const& x, std::function<Var(Context&, PreparedWeights const&, Var const&)> body) const
-{
-  return rossby::unit(
-      ctx, parameters_.units()[static_cast<std::size_t>(number)].name.c_str(), checkpoint, weights->scope(number), {x},
-      [weights, body = std::move(body)](Context& c, std::vector<Var> const& in) { return body(c, *weights, in[0]); });
-}
-
-Var Pyramid::encode(Context& ctx, std::shared_ptr<PreparedWeights const> const& weights, int stage,
-                    Var const& input) const
-{
-  auto const s = static_cast<std::size_t>(stage);
-  Var x = unit(ctx, weights, embed_unit_[s], false, input,
-               [this, s, stage](Context& c, PreparedWeights const& w, Var const& in) {
+  Stage const& stage = stages_[s];
+  Var x = unit(ctx, weights, stage.embed_unit, false, input,
+               [this, &stage](Context& c, PreparedWeights const& w, Var const& in) {
                  std::vector<ConvBranch> branches;
-                 for (auto const& b : embed_[s])
+                 for (auto const& b : stage.branches)
                    branches.push_back({w[b.weight], b.shape});
-                 Box const tile = plan_->tile(plan_->stage(stage));
-                 return map_convolution(c, plan_->embed_input(stage), in, branches, tile.rows(), tile.cols());
+                 Shape const tile = grids_.extents(stage.grid);
+                 return map_convolution(c, grids_[stage.input], in, branches, tile[0], tile[1]);
                });
-  show("embed" + std::to_string(stage), x, plan_->stage(stage));
-  for (auto const& layer : layers_[s])
-    x = unit(ctx, weights, layer.unit, activation_checkpoint_, x,
-             [&layer, grid = layer_grid(stage)](Context& c, PreparedWeights const& w, Var const& in) {
-               return layer.layer.forward(c, w, grid, in);
-             });
-  show("encoder" + std::to_string(stage), x, plan_->stage(stage));
+  show("embed" + std::to_string(s), x, stage.grid);
+  for (auto const& [number, layer] : stage.layers)
+    x = unit(ctx, weights, number, activation_checkpoint_, x,
+             [&layer = layer](Context& c, PreparedWeights const& w, Var const& in) { return layer.forward(c, w, in); });
+  show("encoder" + std::to_string(s), x, stage.grid);
   return x;
 }
 
 Var Pyramid::forward(Context& ctx, Var const& input)
 {
-  Box const mine = plan_->tile(plan_->image());
-  ROSSBY_EXPECT(input.value().rank() == 4 && input.value().extent(1) * input.value().extent(2) == mine.cells() &&
-                input.value().extent(3) == config_->fields.input_channels());
-  auto const weights = book_.prepare(ctx);
-  std::array<Var, 4> encoded;
+  Shape const tile = grids_.extents(image_);
+  ROSSBY_EXPECT(input.value().rank() == 4 && input.value().extent(1) * input.value().extent(2) == tile[0] * tile[1] &&
+                input.value().extent(3) == fields().input_channels());
+  auto const weights = weights_.prepare(ctx);
+  std::vector<Var> encoded;
   Var x = cast(ctx, input, precision_.fields);
-  for (int s = 0; s < 4; ++s)
-    x = encoded[static_cast<std::size_t>(s)] = encode(ctx, weights, s, x);
-  for (int k = 0; k < 3; ++k) {
-    auto const i = static_cast<std::size_t>(k);
-    x = unit(ctx, weights, up_unit_[i], activation_checkpoint_, x,
-             [&block = up_[i], grid = decoder_grid(k)](Context& c, PreparedWeights const& w, Var const& in) {
-               return block.forward(c, w, grid, in);
-             });
-    show("up_block" + std::to_string(k + 1), x, plan_->level(k + 1));
-    x = concatenate(ctx, x, encoded[2 - i]);
+  if (embeds_patches())
+    x = unit(ctx, weights, cube_unit_, false, x, [this](Context& c, PreparedWeights const& w, Var const& in) {
+      Shape const grid = grids_.extents(patch_grid_);
+      index_t const batch = in.value().extent(0), channels = in.value().extent(3),
+                    cells = variant_.patch_height * variant_.patch_width;
+      Var y = map_cells(c, grids_[patches_], in, {grid[0] * grid[1], cells});
+      y = linear(c, reshape(c, y, {batch, grid[0], grid[1], cells * channels}), w[cube_]);
+      return cube_norm_.front().forward(c, w, y);
+    });
+  else if (variant_.mean_of_frames)
+    x = mean_of_frames(ctx, x);
+  for (std::size_t s = 0; s < stages_.size(); ++s) {
+    x = encode(ctx, weights, s, x);
+    encoded.push_back(x);
   }
-  x = unit(ctx, weights, up_unit_[3], false, x,
-           [this, grid = decoder_grid(3)](Context& c, PreparedWeights const& w, Var const& in) {
-             return final_.front().forward(c, w, grid, in, precision_.output);
-           });
-  show("up_block4", x, plan_->level(4));
-  return unpad_shard_interp(ctx, cast(ctx, x, precision_.parameters), plan_->unpad());
+  std::size_t const count = stages_.size();
+  for (std::size_t k = 0; k + 1 < count; ++k) {
+    std::string const name = "up_block" + std::to_string(k + 1);
+    x = unit(
+        ctx, weights, up_unit_[k], activation_checkpoint_, x,
+        [&block = up_[k]](Context& c, PreparedWeights const& w, Var const& in) { return block.forward(c, w, in); });
+    show(name, x, levels_[k + 1]);
+    x = concatenate(ctx, x, encoded[count - 2 - k]);
+  }
+  x = unit(ctx, weights, up_unit_.back(), false, x, [this](Context& c, PreparedWeights const& w, Var const& in) {
+    return final_.front().forward(c, w, in, precision_.output);
+  });
+  show("up_block" + std::to_string(count), x, levels_.back());
+  return unpad_shard_interp(ctx, cast(ctx, x, precision_.parameters), grids_[unpad_]);
 }
 
 } // namespace

@@ -45,7 +45,12 @@ std::shared_ptr<WXFormerConfig const> WXFormerConfig::read(DeckBlock const& bloc
                                          patch),
                              "set it to 1 and let cross_embed_strides coarsen the grid");
   }
-  read_not_offered(block);
+  if (block.has("diffusion")) {
+    bool diffusion = false;
+    if (block("diffusion", diffusion) && diffusion)
+      block.problems().error(block.path("diffusion"), "diffusion models are not offered", "remove it");
+  }
+  read_ignored(block);
   block.ignore("frame_patch_size", "frames are joined as channels");
   block.ignore("decoder_attention_type", "the decoder has no attention");
   block.ignore("upsample_with_ps", "the decoder follows from model.type");

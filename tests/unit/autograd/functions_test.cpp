@@ -105,6 +105,17 @@ TEST(Functions, AttentionAndDropout)
   check("window attention", {input({4, 3, 12}, 1), input({3, 3}, 2)}, [&](Context& ctx, Vars const& v) {
     return window_attention(ctx, {3, 2, 2, 0.3, dropout_key(ctx, "attention"), windows}, v[0], v[1]);
   });
+  check("cosine attention", {input({4, 4, 12}, 1), input({2}, 2), input({2, 4, 4}, 3)},
+        [&](Context& ctx, Vars const& v) {
+          ops::CosineAttention shape{2, 2, 2, 2, 1, 1};
+          shape.seams = IndexList({1, 3});
+          shape.dropout = 0.3;
+          shape.key = dropout_key(ctx, "cosine");
+          shape.windows = windows;
+          return cosine_attention(ctx, shape, v[0], v[1], v[2]);
+        });
+  check("drop path", {input({8, 2, 3}, 1)},
+        [&](Context& ctx, Vars const& v) { return drop_path(ctx, "path", 0.5, v[0]); });
   check("dropout", {input({2, 3, 5}, 1)}, [&](Context& ctx, Vars const& v) {
     return dropout(ctx, "layer", 0.4, cells, {0, v[0].value().shape().back()}, v[0]);
   });
@@ -113,6 +124,8 @@ TEST(Functions, AttentionAndDropout)
 TEST(Functions, Rearrangements)
 {
   check("add", {input({2, 3}, 1), input({2, 3}, 2)}, [](Context& ctx, Vars const& v) { return add(ctx, v[0], v[1]); });
+  check("add bias", {input({2, 3, 4}, 1), input({4}, 2)},
+        [](Context& ctx, Vars const& v) { return add_bias(ctx, v[0], v[1]); });
   check("concatenate", {input({2, 3, 2}, 1), input({2, 3, 4}, 2)},
         [](Context& ctx, Vars const& v) { return concatenate(ctx, v[0], v[1]); });
   check("concatenate with itself", {input({2, 3, 2}, 1)},
@@ -187,6 +200,30 @@ TEST(Functions, DropoutHasCoordinates)
   // A forecast drops nothing and copies nothing.
   other.training = false;
   EXPECT_EQ(dropout(other, "a", 0.5, cells, {0, 20}, x).value().data(), x.value().data());
+}
+
+// Whole samples go, by their global number; what stays is as much larger.
+TEST(Functions, DropPathFollowsGlobalSamples)
+{
+  Context here = context(nullptr);
+  index_t const samples = 400;
+  Var const x(Array::from_host(DType::float64, {samples, 1, 2}, Values(at(2 * samples), 1.0)));
+  auto const all = drop_path(here, "path", 0.25, x).value().to_host();
+  index_t dropped = 0;
+  for (index_t b = 0; b < samples; ++b) {
+    EXPECT_EQ(all[at(2 * b)], all[at(2 * b + 1)]);
+    if (all[at(2 * b)] == 0)
+      ++dropped;
+    else
+      EXPECT_DOUBLE_EQ(all[at(2 * b)], 1 / 0.75);
+  }
+  EXPECT_NEAR(static_cast<double>(dropped), 0.25 * static_cast<double>(samples), 30);
+  EXPECT_NE(drop_path(here, "other", 0.25, x).value().to_host(), all);
+  here.first_sample += 100; // another rank's share of the batch
+  auto const rest = drop_path(here, "path", 0.25, Var(x.value().rows(0, 300))).value().to_host();
+  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + 200));
+  here.training = false;
+  EXPECT_EQ(drop_path(here, "path", 0.25, x).value().data(), x.value().data());
 }
 
 /// What a transformer layer looks like: normalised, dropped, added to a second input and to itself.

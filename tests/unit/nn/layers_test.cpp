@@ -1,7 +1,5 @@
 // Transformer layers and decoder blocks: every parameter's gradient by finite differences, and the two pieces whose
 // arithmetic is not a plain chain of tested functions (position bias, transposed convolution) against loops.
-#include <rossby/models/pyramid/spatial_plan.hpp>
-#include <rossby/models/wxformer/config.hpp>
 #include <rossby/nn/decoder.hpp>
 #include <rossby/nn/transformer.hpp>
 #include <support/gradient_check.hpp>
@@ -10,52 +8,27 @@ namespace rossby {
 namespace {
 using namespace test;
 
-/// Stages of 8 x 16, 4 x 8, 2 x 4 and 1 x 2 cells.
-WXFormerConfig small_grid()
-{
-  WXFormerConfig m;
-  m.fields.height = 16;
-  m.fields.width = 32;
-  m.strides = {2, 2, 2, 2};
-  m.kernels = {{{2, 4}, {2, 4}, {2, 4}, {2, 4}}};
-  m.local_window = {2, 2, 1, 1};
-  m.global_window = {2, 2, 2, 1};
-  m.kind = WXFormerConfig::Type::crossformer;
-  m.upsample_v_conv = true;
-  return m;
-}
-
-/// A module, its parameters at random values, and the plan of its grids.
+/// A module, its parameters at random values, and its grids: a coarse one and its double.
 struct Bench {
   Parameters parameters;
   WeightBook book{parameters, false};
-  SpatialPlan plan{small_grid(), Communicator(), {}};
+  GridBook grids;
+  GridId coarse, fine;
+
+  Bench(index_t rows, index_t cols) : coarse(grids.coarsest(rows, cols)), fine(grids.refined(2, 2, 2 * rows, 2 * cols))
+  {
+  }
+  Books books() { return {parameters, book, grids}; }
+  Doubler doubler(Upsampling kind) const { return {kind, {}, coarse, fine}; }
 
   void allocate()
   {
+    grids.build(Communicator(), {});
     parameters.allocate(Exec(), DType::float64, 1);
     std::uint64_t seed = 1000;
     for (auto& p : parameters.all()) // also what starts as zero or one
       p.value().copy_from(Exec(), random_array(DType::float64, p.value().shape(), ++seed));
   }
-  LayerGrid layer_grid(int s) const
-  {
-    Box const tile = plan.tile(plan.stage(s));
-    auto const tokens = [](WindowMap const& w) { return LayerTokens{&w.map, w.windows, w.tokens, w.numbers}; };
-    return {
-        {tile.rows(), tile.cols()}, tokens(plan.short_windows(s)), tokens(plan.long_windows(s)), tokens(plan.cells(s))};
-  }
-  DecoderGrid decoder_grid(int k) const
-  {
-    Box const coarse = plan.tile(plan.level(k)), fine = plan.tile(plan.level(k + 1));
-    return {Communicator(),
-            &plan.border(k),
-            &plan.border(k + 1),
-            {coarse.rows(), coarse.cols()},
-            {fine.rows(), fine.cols()},
-            &plan.doubling(k)};
-  }
-
   /// `module` maps x to y with this bench's parameters.
   void check(Array const& x, std::function<Var(Context&, PreparedWeights const&, Var const&)> const& module)
   {
@@ -88,24 +61,22 @@ struct Bench {
 
 TEST(TransformerLayer, Gradients)
 {
-  Bench b;
-  TransformerLayer const layer(b.parameters, b.book, "layer", {16, 8, 2, 2, 0.2, 0.2, 1});
+  Bench b(4, 8);
+  TransformerLayer const layer(b.books(), "layer", {b.coarse, 16, 8, 2, 2, 0.2, 0.2, 1});
   b.allocate();
-  auto const grid = b.layer_grid(1);
   b.check(random_array(DType::float64, {2, 4, 8, 16}, 1),
-          [&](Context& ctx, PreparedWeights const& w, Var const& x) { return layer.forward(ctx, w, grid, x); });
+          [&](Context& ctx, PreparedWeights const& w, Var const& x) { return layer.forward(ctx, w, x); });
 }
 
 TEST(UpBlock, Gradients)
 {
   for (auto const kind : {Upsampling::pixel_shuffle, Upsampling::transposed, Upsampling::bilinear}) {
     SCOPED_TRACE(static_cast<int>(kind));
-    Bench b;
-    UpBlock const block(b.parameters, b.book, "up", kind, {}, 3, 4, 2);
+    Bench b(2, 4);
+    UpBlock const block(b.books(), "up", b.doubler(kind), 3, 4, 2);
     b.allocate();
-    auto const grid = b.decoder_grid(1);
     b.check(random_array(DType::float64, {2, 2, 4, 3}, 1),
-            [&](Context& ctx, PreparedWeights const& w, Var const& x) { return block.forward(ctx, w, grid, x); });
+            [&](Context& ctx, PreparedWeights const& w, Var const& x) { return block.forward(ctx, w, x); });
   }
 }
 
@@ -113,25 +84,24 @@ TEST(FinalBlock, Gradients)
 {
   for (auto const kind : {Upsampling::pixel_shuffle, Upsampling::transposed, Upsampling::bilinear}) {
     SCOPED_TRACE(static_cast<int>(kind));
-    Bench b;
-    FinalBlock const block(b.book, "up", kind, {}, 3, 2);
+    Bench b(2, 4);
+    FinalBlock const block(b.books(), "up", b.doubler(kind), 3, 2);
     b.allocate();
-    auto const grid = b.decoder_grid(1);
     b.check(random_array(DType::float64, {2, 2, 4, 3}, 1),
-            [&](Context& ctx, PreparedWeights const& w, Var const& x) { return block.forward(ctx, w, grid, x); });
+            [&](Context& ctx, PreparedWeights const& w, Var const& x) { return block.forward(ctx, w, x); });
   }
 }
 
 TEST(FinalBlock, IsPyTorchsTransposedConvolution)
 {
   index_t const in = 3, out = 2, rows = 2, cols = 4;
-  Bench b;
-  FinalBlock const block(b.book, "up", Upsampling::transposed, {}, in, out);
+  Bench b(rows, cols);
+  FinalBlock const block(b.books(), "up", b.doubler(Upsampling::transposed), in, out);
   b.allocate();
   Context ctx{Exec()};
   Array const x = random_array(DType::float64, {1, rows, cols, in}, 1);
   auto const weights = b.book.prepare(ctx);
-  auto const y = block.forward(ctx, *weights, b.decoder_grid(1), Var(x)).value();
+  auto const y = block.forward(ctx, *weights, Var(x)).value();
   EXPECT_EQ(y.shape(), (Shape{1, 2 * rows, 2 * cols, out}));
   auto const hx = x.to_host(), bias = b.parameters.find("up.bias")->value().to_host();
   auto const& p = *b.parameters.find("up.weight");
@@ -181,7 +151,7 @@ Values dense(Bench& b, std::string const& name, int layer, Values const& x)
 TEST(PositionBias, ReadsTheTableWithTheShorterStride)
 {
   index_t const w = 3, tokens = w * w;
-  Bench b;
+  Bench b(1, 1);
   PositionBias const position(b.parameters, b.book, "dpb", 16, w);
   b.allocate();
   Context ctx{Exec()};

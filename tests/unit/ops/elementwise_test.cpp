@@ -18,6 +18,8 @@ double value_of(Activation kind, double x)
     return x / (1 + std::exp(-x));
   case Activation::relu:
     return std::max(x, 0.0);
+  case Activation::sigmoid:
+    return 1 / (1 + std::exp(-x));
   }
   return 0;
 }
@@ -26,7 +28,7 @@ TEST(Activation, PlainReference)
 {
   Values points = random_values(40, 1);
   points.insert(points.end(), {0, -0.0, 1e-9, -1e-9, 6, -6, 30, -30, 200, -200});
-  for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu})
+  for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu, Activation::sigmoid})
     for (DType const type : {DType::float64, DType::float32}) {
       Array const x = Array::from_host(type, {10, 5}, points), y = unwritten(type, {10, 5});
       ops::activation_forward(Exec(), kind, x, y);
@@ -40,7 +42,7 @@ TEST(Activation, PlainReference)
 
 TEST(Activation, Gradients)
 {
-  for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu})
+  for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu, Activation::sigmoid})
     check_gradients(
         {random_array(DType::float64, {30}, 1)},
         [&](Arrays const& in) {
@@ -57,12 +59,13 @@ TEST(Activation, Gradients)
 
 TEST(Activation, SlopesStayFiniteFarOut)
 {
-  for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu}) {
+  for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu, Activation::sigmoid}) {
     Array const x = Array::from_host(DType::float32, {4}, {-500, -90, 90, 500}),
                 one = Array::zeros(Exec(), DType::float32, {4}), dx = unwritten(DType::float32, {4});
     one.fill(Exec(), 1);
     ops::activation_backward(Exec(), kind, x, one, dx);
-    expect_close(dx, {0, 0, 1, 1}, 1e-6);
+    double const far = kind == Activation::sigmoid ? 0 : 1;
+    expect_close(dx, {0, 0, far, far}, 1e-6);
   }
 }
 

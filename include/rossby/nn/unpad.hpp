@@ -12,13 +12,17 @@ namespace rossby {
 class Unpad {
 public:
   /// `padded` is the decoder's output grid. CREDIT crops it by the widths of the *input's* padding, then resizes what
-  /// is left to `image_h` x `image_w` (bilinear, corners not aligned) if it has another size. An output cell belongs to
-  /// the tile of its upper left source cell. Collective over `group`.
+  /// is left to `image_h` x `image_w` (bilinear, corners not aligned) if it has another size. Collective over `group`.
   Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
         index_t image_w);
   Unpad() = default;
+  /// How the image is cut: a cell belongs to the tile of its upper left source cell.
+  static Tiling output_of(Tiling const& padded, SpherePadding const& padding, index_t image_h, index_t image_w);
 
   Tiling const& output() const { return output_; }
+  IndexMap const& crop() const { return crop_.map; }
+  bool resizes() const { return resizes_; }
+  ops::Stencil const& resize() const { return resize_; }
 
 private:
   friend Var unpad_shard_interp(Context&, Var const&, Unpad const&);

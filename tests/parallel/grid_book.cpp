@@ -1,7 +1,8 @@
 // ranks: 1 2 3 4 6
 // What the plan of a tiled model brings to each rank, against the plan of one rank: fields carry their own cell number,
 // so every cell can be named.
-#include <rossby/models/pyramid/spatial_plan.hpp>
+#include <rossby/models/wxformer/config.hpp>
+#include <rossby/nn/grid_book.hpp>
 #include <support/arrays.hpp>
 #include <support/small_model.hpp>
 
@@ -9,16 +10,79 @@ namespace rossby {
 namespace {
 using namespace test;
 
-/// Six by nine coarse cells, wide kernels, and a decoder that doubles its grids.
+/// Six by nine coarse cells, wide kernels.
 WXFormerConfig odd_grid()
 {
   auto m = small_model();
   m.fields.width = 138;
   m.kernels[0] = {2, 4, 8};
-  m.kind = WXFormerConfig::Type::crossformer;
-  m.upsample_v_conv = true;
   return m;
 }
+
+/// The grids and moves of an encoder of four stages that halve the grid and a decoder that doubles it.
+class Plan {
+public:
+  Plan(WXFormerConfig const& m, Communicator const& group, ProcessGrid const& ranks)
+  {
+    index_t const rows = m.padded_height(), cols = m.padded_width();
+    for (int s = 3; s >= 0; --s) {
+      index_t const f = index_t(1) << (3 - s), h = rows >> (s + 1), w = cols >> (s + 1);
+      stage_[at(s)] = s == 3 ? book_.coarsest(h, w) : book_.refined(f, f, h, w);
+    }
+    auto const& p = m.padding;
+    image_ = book_.inside(book_.refined(16, 16, rows, cols), {p.top, p.bottom, p.left, p.right});
+    for (int k = 0; k < 5; ++k) {
+      index_t const f = index_t(1) << k;
+      level_[at(k)] = book_.refined(f, f, f * (rows >> 4), f * (cols >> 4));
+      border_[at(k)] = book_.halo(level_[at(k)], level_[at(k)], {});
+      if (k > 0)
+        doubling_[at(k - 1)] = book_.doubling(level_[at(k - 1)], level_[at(k)]);
+    }
+    for (int s = 0; s < 4; ++s) {
+      index_t const kernel = m.kernels[at(s)].back(), w = m.local_window[at(s)], g = m.global_window[at(s)];
+      Reach const reach{2, kernel, (kernel - 2) / 2};
+      GridId const here = stage_[at(s)];
+      embed_[at(s)] = s == 0 ? book_.padded_halo(image_, p, here, reach) : book_.halo(stage_[at(s - 1)], here, reach);
+      if ((rows >> (s + 1)) % w != 0) // a height that only the crop is tested with
+        continue;
+      short_[at(s)] = book_.windows(here, {WindowLayout::Tokens::near, w, w}, s);
+      long_[at(s)] = book_.windows(here, {WindowLayout::Tokens::far, g, g}, s);
+      shifted_[at(s)] = book_.windows(here, shifted_layout, s);
+    }
+    unpad_ = book_.unpad(level_[4], p, m.fields.height, m.fields.width);
+    tokens_ = book_.outside(stage_[3], margins);
+    margins_ = book_.with_margins(stage_[3], tokens_, margins);
+    patches_ = book_.patches(image_, p, stage_[3], 16, 16);
+    book_.build(group, ranks);
+  }
+  static constexpr Margins margins{1, 2, 0, 3};
+  WindowLayout const shifted_layout{WindowLayout::Tokens::near, 3, 3, 1, 2};
+
+  Tiling const& image() const { return book_[image_]; }
+  Tiling const& output() const { return book_[book_.output(unpad_)]; }
+  Tiling const& stage(int s) const { return book_[stage_[at(s)]]; }
+  Tiling const& level(int k) const { return book_[level_[at(k)]]; }
+  Tiling const& tokens() const { return book_[tokens_]; }
+  Box const& tile(Tiling const& t) const { return t.box(book_.group().rank()); }
+  BoxMap const& embed_input(int s) const { return book_[embed_[at(s)]]; }
+  BoxMap const& border(int k) const { return book_[border_[at(k)]]; }
+  BoxMap const& with_margins() const { return book_[margins_]; }
+  IndexMap const& patches() const { return book_[patches_]; }
+  WindowMap const& short_windows(int s) const { return book_[short_[at(s)]]; }
+  WindowMap const& long_windows(int s) const { return book_[long_[at(s)]]; }
+  WindowMap const& shifted_windows(int s) const { return book_[shifted_[at(s)]]; }
+  Unpad const& unpad() const { return book_[unpad_]; }
+  ops::Stencil const& doubling(int k) const { return book_[doubling_[at(k)]]; }
+
+private:
+  GridBook book_;
+  GridId image_, tokens_, stage_[4], level_[5];
+  HaloId embed_[4], border_[5], margins_;
+  WindowsId short_[4], long_[4], shifted_[4];
+  DoublingId doubling_[4];
+  PatchesId patches_;
+  UnpadId unpad_;
+};
 
 /// A field on one rank's tile that holds 1 + the number of each cell.
 Array numbered(Tiling const& t, int rank)
@@ -39,11 +103,21 @@ Values brought(IndexMap const& map, Tiling const& t, int rank)
   return y.to_host();
 }
 
+std::vector<index_t> seams_of(WindowMap const& map)
+{
+  auto const view = map.seams.view();
+  std::vector<index_t> values(view.extent(0));
+  Kokkos::deep_copy(
+      Kokkos::View<index_t*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(values.data(), values.size()),
+      view);
+  return values;
+}
+
 struct Plans {
   Communicator world = Communicator::world();
   WXFormerConfig config;
   int rows, columns;
-  SpatialPlan tiled, whole;
+  Plan tiled, whole;
   Plans(WXFormerConfig const& c, int process_rows)
       : config(c), rows(process_rows), columns(world.size() / process_rows), tiled(c, world, {rows, columns}),
         whole(c, Communicator(), {})
@@ -72,7 +146,7 @@ Values cut_out(Values const& field, index_t width, index_t origin, Box const& b)
   return v;
 }
 
-TEST(SpatialPlan, TilesFollowTheCoarseGrid)
+TEST(GridBook, TilesFollowTheCoarseGrid)
 {
   for_each_process_grid(odd_grid(), [](Plans const& p) {
     EXPECT_EQ(p.tiled.output().height(), p.whole.output().height());
@@ -90,7 +164,7 @@ TEST(SpatialPlan, TilesFollowTheCoarseGrid)
   });
 }
 
-TEST(SpatialPlan, BordersAreThoseOfTheWholeField)
+TEST(GridBook, BordersAreThoseOfTheWholeField)
 {
   for_each_process_grid(odd_grid(), [](Plans const& p) {
     for (int s = 0; s < 4; ++s) {
@@ -115,7 +189,7 @@ TEST(SpatialPlan, BordersAreThoseOfTheWholeField)
   });
 }
 
-TEST(SpatialPlan, EveryWindowIsWholeOnOneRank)
+TEST(GridBook, EveryWindowIsWholeOnOneRank)
 {
   for_each_process_grid(odd_grid(), [](Plans const& p) {
     for (int s = 0; s < 4; ++s)
@@ -171,7 +245,7 @@ double bilinear(std::function<double(index_t, index_t)> const& f, index_t h, ind
          r.second * ((1 - c.second) * f(r1, c.first) + c.second * f(r1, c1));
 }
 
-TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
+TEST(GridBook, OutputIsTheCropResizedToTheImage)
 {
   auto config = odd_grid();
   for (int bottom : {25, 35}) { // 96 rows are whole coarse cells, and their crop is the image; 106 are not
@@ -197,7 +271,7 @@ TEST(SpatialPlan, OutputIsTheCropResizedToTheImage)
 }
 
 // What convolutions compute while a border is under way: all of the tile, and no cell of others.
-TEST(SpatialPlan, LocalBoxesHoldTheTileAndNothingOfOthers)
+TEST(GridBook, LocalBoxesHoldTheTileAndNothingOfOthers)
 {
   for_each_process_grid(odd_grid(), [](Plans const& p) {
     for (int k = 0; k < 5; ++k) {
@@ -214,7 +288,7 @@ TEST(SpatialPlan, LocalBoxesHoldTheTileAndNothingOfOthers)
   });
 }
 
-TEST(SpatialPlan, DoublingIsABilinearResizeWithAZeroBorder)
+TEST(GridBook, DoublingIsABilinearResizeWithAZeroBorder)
 {
   for_each_process_grid(odd_grid(), [](Plans const& p) {
     for (int k = 0; k < 4; ++k) {
@@ -237,6 +311,76 @@ TEST(SpatialPlan, DoublingIsABilinearResizeWithAZeroBorder)
         }
       expect_close(y, wanted, 1e-12);
     }
+  });
+}
+
+// Shifted windows wrap over the edges of the grid; those that do say so.
+TEST(GridBook, ShiftedWindowsWrapAndKnowTheirSeams)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    auto const& layout = p.tiled.shifted_layout;
+    for (int s = 0; s < 4; ++s) {
+      auto const& map = p.tiled.shifted_windows(s);
+      Tiling const& grid = p.tiled.stage(s);
+      index_t const h = grid.height(), w = grid.width(), across = h / layout.rows, along = w / layout.columns;
+      auto const cells = brought(map.map, grid, p.rank());
+      auto const seams = seams_of(map);
+      double sums[2] = {0, 0};
+      for (index_t n = 0; n < map.windows; ++n) {
+        // The first cell tells which window it is.
+        auto const first = static_cast<index_t>(cells[at(n * map.tokens)]) - 1;
+        index_t const row = (first / w - layout.shift_rows + h) % h / layout.rows;
+        index_t const col = (first % w - layout.shift_columns + w) % w / layout.columns;
+        EXPECT_EQ(seams[at(n)], (row == across - 1 ? 1 : 0) + (col == along - 1 ? 2 : 0));
+        for (index_t t = 0; t < map.tokens; ++t) {
+          index_t const r = (row * layout.rows + t / layout.columns + layout.shift_rows) % h;
+          index_t const c = (col * layout.columns + t % layout.columns + layout.shift_columns) % w;
+          EXPECT_EQ(cells[at(n * map.tokens + t)], static_cast<double>(1 + r * w + c));
+        }
+        sums[0] += static_cast<double>(row * along + col + 1);
+        sums[1] += 1;
+      }
+      p.world.all_reduce_sum(sums, 2);
+      auto const total = static_cast<double>(across * along);
+      EXPECT_EQ(sums[1], total);
+      EXPECT_EQ(sums[0], total * (total + 1) / 2);
+    }
+  });
+}
+
+TEST(GridBook, MarginsAreZeroAndBelongToTheOutermostTiles)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    Tiling const &grid = p.tiled.stage(3), &wide = p.tiled.tokens();
+    auto const m = Plan::margins;
+    Box const mine = p.tiled.tile(wide), inner = p.tiled.tile(grid);
+    EXPECT_EQ(mine.row0, inner.row0 == 0 ? 0 : inner.row0 + m.top);
+    EXPECT_EQ(mine.col1, inner.col1 + m.left + (inner.col1 == grid.width() ? m.right : 0));
+    Values wanted;
+    for (index_t i = mine.row0; i < mine.row1; ++i)
+      for (index_t j = mine.col0; j < mine.col1; ++j) {
+        index_t const r = i - m.top, c = j - m.left;
+        bool const inside = r >= 0 && c >= 0 && r < grid.height() && c < grid.width();
+        wanted.push_back(inside ? static_cast<double>(1 + r * grid.width() + c) : 0);
+      }
+    EXPECT_EQ(brought(p.tiled.with_margins().map, grid, p.rank()), wanted);
+  });
+}
+
+TEST(GridBook, PatchesOfThePaddedImage)
+{
+  for_each_process_grid(odd_grid(), [](Plans const& p) {
+    Tiling const& image = p.tiled.image();
+    Box const mine = p.tiled.tile(p.tiled.stage(3));
+    Values wanted;
+    for (index_t i = mine.row0; i < mine.row1; ++i)
+      for (index_t j = mine.col0; j < mine.col1; ++j)
+        for (index_t k = 0; k < 256; ++k) {
+          auto const cell =
+              padding_source(p.config.padding, image.height(), image.width(), 16 * i + k / 16, 16 * j + k % 16);
+          wanted.push_back(static_cast<double>(1 + cell.row * image.width() + cell.col));
+        }
+    EXPECT_EQ(brought(p.tiled.patches(), image, p.rank()), wanted);
   });
 }
 

@@ -1,16 +1,13 @@
-#include <rossby/models/unpad.hpp>
+#include <rossby/nn/unpad.hpp>
 
 #include "bilinear.hpp"
 
 namespace rossby {
 
-Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
-             index_t image_w)
+Tiling Unpad::output_of(Tiling const& padded, SpherePadding const& padding, index_t image_h, index_t image_w)
 {
   index_t const top = padding.top, left = padding.left;
   index_t const h = padded.height() - top - padding.bottom, w = padded.width() - left - padding.right;
-  resizes_ = image_h != h || image_w != w;
-
   auto const cut_of = [](index_t begin, index_t pad, index_t in, index_t out) {
     index_t i = 0;
     while (i < out && tap_of(i, in, out).low + pad < begin)
@@ -24,7 +21,16 @@ Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding cons
         {cut_of(b.row0, top, h, image_h), b.row1 == padded.height() ? image_h : cut_of(b.row1, top, h, image_h),
          cut_of(b.col0, left, w, image_w), b.col1 == padded.width() ? image_w : cut_of(b.col1, left, w, image_w)});
   }
-  output_ = Tiling(image_h, image_w, std::move(boxes));
+  return {image_h, image_w, std::move(boxes)};
+}
+
+Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
+             index_t image_w)
+    : output_(output_of(padded, padding, image_h, image_w))
+{
+  index_t const top = padding.top, left = padding.left;
+  index_t const h = padded.height() - top - padding.bottom, w = padded.width() - left - padding.right;
+  resizes_ = image_h != h || image_w != w;
 
   Box const mine = output_.box(group.rank());
   tile_ = {mine.rows(), mine.cols()};

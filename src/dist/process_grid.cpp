@@ -1,8 +1,11 @@
-#include <rossby/models/pyramid/tiles.hpp>
+#include <rossby/dist/process_grid.hpp>
+
+#include <rossby/core/error.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 
 namespace rossby {
 
@@ -10,21 +13,6 @@ namespace {
 
 /// Tile `i` of `n` along an axis.
 index_t cut_at(index_t extent, int i, int n) { return extent * i / n; }
-
-/// A coarse box on a finer grid; what lies beyond the last coarse cell belongs to the last tile.
-Box scaled(Box const& b, index_t factor, Tiling const& coarse, index_t height, index_t width)
-{
-  return {b.row0 * factor, b.row1 == coarse.height() ? height : b.row1 * factor, b.col0 * factor,
-          b.col1 == coarse.width() ? width : b.col1 * factor};
-}
-
-Tiling scaled(Tiling const& coarse, index_t factor, index_t height, index_t width)
-{
-  std::vector<Box> boxes;
-  for (int r = 0; r < coarse.ranks(); ++r)
-    boxes.push_back(scaled(coarse.box(r), factor, coarse, height, width));
-  return {height, width, std::move(boxes)};
-}
 
 /// Does every rank of this grid get a coarse cell? The smallest tile has the least of both.
 bool fits(index_t height, index_t width, int rows, int columns, int tensor)
@@ -55,7 +43,9 @@ std::string fitting_grid(index_t height, index_t width, ProcessGrid const& wante
   return fmt::format("'domain: [{}, {}]' fits", best_rows, best_columns);
 }
 
-std::vector<Box> coarse_boxes(index_t height, index_t width, ProcessGrid const& grid)
+} // namespace
+
+std::vector<Box> cut_cells(index_t height, index_t width, ProcessGrid const& grid)
 {
   if (grid.rows > height || grid.columns > width)
     fail("trainer.parallelism.domain",
@@ -81,37 +71,6 @@ std::vector<Box> coarse_boxes(index_t height, index_t width, ProcessGrid const& 
         boxes.push_back(b);
       }
   return boxes;
-}
-
-} // namespace
-
-GridTiles cut_tiles(PyramidConfig const& m, ProcessGrid const& grid)
-{
-  GridTiles tiles;
-  index_t const h3 = m.stage_extent(m.padded_height(), 3), w3 = m.stage_extent(m.padded_width(), 3);
-  Tiling const coarse(h3, w3, coarse_boxes(h3, w3, grid));
-  index_t factor = 1;
-  for (int s = 3; s >= 0; --s) {
-    auto const i = static_cast<std::size_t>(s);
-    tiles.stage[i] = scaled(coarse, factor, m.stage_extent(m.padded_height(), s), m.stage_extent(m.padded_width(), s));
-    factor *= m.strides[i];
-  }
-  tiles.padded = scaled(coarse, factor, m.padded_height(), m.padded_width());
-  for (int k = 0; k < 5; ++k) {
-    index_t const f = index_t(1) << k;
-    tiles.level[static_cast<std::size_t>(k)] = scaled(coarse, f, f * h3, f * w3);
-  }
-  // A rank's part of the physical grid: its padded tile less the padding, possibly nothing.
-  std::vector<Box> physical;
-  Box const inside{m.padding.top, m.padding.top + m.fields.height, m.padding.left, m.padding.left + m.fields.width};
-  for (int r = 0; r < coarse.ranks(); ++r) {
-    Box const b = intersect(tiles.padded.box(r), inside);
-    physical.push_back(
-        b.empty() ? Box{}
-                  : Box{b.row0 - inside.row0, b.row1 - inside.row0, b.col0 - inside.col0, b.col1 - inside.col0});
-  }
-  tiles.image = Tiling(m.fields.height, m.fields.width, std::move(physical));
-  return tiles;
 }
 
 } // namespace rossby

@@ -1,0 +1,7 @@
+#pragma once
+
+#include <rossby/models/spec.hpp>
+
+namespace rossby {
+Family camulator_family();
+}
