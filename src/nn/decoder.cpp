@@ -36,7 +36,7 @@ Var doubled_conv3x3(Context& ctx, GridBook const& grids, Doubler const& how, Dou
 
 /// A transposed convolution of kernel 4, stride 2, padding 1 as a 3x3 convolution to four pixels a cell: fine row
 /// 2i + a receives kernel row p from coarse row i + d where 2d = a + 1 - p.
-ops::Stencil spread_transposed_kernel(index_t out)
+ModuleStencil spread_transposed_kernel(index_t out)
 {
   std::vector<ops::Stencil::Entry> entries;
   for (index_t o = 0; o < out; ++o)
@@ -126,7 +126,7 @@ Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, Var const&
   }
   case Upsampling::transposed: {
     index_t const in = w.value.value().shape().back();
-    Var const kernel = apply_stencil(ctx, weight_spread_, reshape(ctx, w.value, {1, 16 * out_, in}), {36 * out_});
+    Var const kernel = apply_stencil(ctx, weight_spread_.get(), reshape(ctx, w.value, {1, 16 * out_, in}), {36 * out_});
     Weight const four{reshape(ctx, kernel, {4 * out_, 3, 3, in}), w.scale, biases_.forward(ctx, w.bias)};
     return pixel_shuffle(ctx, conv3x3(ctx, coarse_border, coarse, four, x, result));
   }

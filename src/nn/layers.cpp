@@ -69,6 +69,13 @@ Var ResidualBlock::forward(Context& ctx, PreparedWeights const& weights, Var con
   return add(ctx, y, x);
 }
 
+ops::Stencil const& ModuleStencil::get() const
+{
+  if (!made_)
+    made_ = std::make_shared<ops::Stencil const>(targets_, sources_, entries_);
+  return *made_;
+}
+
 FourBiases::FourBiases(index_t out)
 {
   std::vector<ops::Stencil::Entry> entries;
@@ -80,7 +87,7 @@ FourBiases::FourBiases(index_t out)
 Var FourBiases::forward(Context& ctx, Var const& bias) const
 {
   index_t const out = bias.value().size();
-  Var const spread = apply_stencil(ctx, spread_, reshape(ctx, bias, {1, out, 1}), {4 * out});
+  Var const spread = apply_stencil(ctx, spread_.get(), reshape(ctx, bias, {1, out, 1}), {4 * out});
   return reshape(ctx, spread, {4 * out});
 }
 

@@ -12,6 +12,11 @@ for deck in inputs/*.yml; do
 done
 [ "$count" -ge 3 ] || { echo "only $count decks in inputs/" >&2; exit 1; }
 
+# Models are described without a device, whatever they are made of.
+for deck in tests/models/*.yml; do
+  "$ROSSBY_PROGRAM" info "$deck" >/dev/null || { echo "$deck can't be described" >&2; exit 1; }
+done
+
 # The one-degree deck is the model that everybody's figures refer to.
 description="$("$ROSSBY_PROGRAM" info inputs/wxformer_1deg.yml)"
 for expected in "padded to 256 x 384" "80 in" "84 out" "parameters    103"; do

@@ -59,7 +59,7 @@ private:
   DoublerBorders border_;
   index_t out_;
   int first_, second_ = -1;
-  ops::Stencil weight_spread_;
+  ModuleStencil weight_spread_;
   FourBiases biases_;
 };
 

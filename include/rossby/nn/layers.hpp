@@ -5,6 +5,7 @@
 #include <rossby/nn/grid_book.hpp>
 #include <rossby/nn/weights.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -58,6 +59,22 @@ private:
   int convolution_[2], gain_[2], bias_[2];
 };
 
+/// A stencil that belongs to a module: declared without a device, made on it when it is first needed.
+class ModuleStencil {
+public:
+  ModuleStencil() = default;
+  ModuleStencil(index_t targets, index_t sources, std::vector<ops::Stencil::Entry> entries)
+      : targets_(targets), sources_(sources), entries_(std::move(entries))
+  {
+  }
+  ops::Stencil const& get() const;
+
+private:
+  index_t targets_ = 0, sources_ = 0;
+  std::vector<ops::Stencil::Entry> entries_;
+  mutable std::shared_ptr<ops::Stencil const> made_;
+};
+
 /// One bias per output channel, handed to the four pixels that a pixel shuffle makes of it.
 class FourBiases {
 public:
@@ -66,7 +83,7 @@ public:
   Var forward(Context&, Var const& bias) const;
 
 private:
-  ops::Stencil spread_;
+  ModuleStencil spread_;
 };
 
 /// Transposed convolution of kernel 2 and stride 2: each cell makes its own four.

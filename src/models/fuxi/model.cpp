@@ -37,7 +37,7 @@ private:
   PatchesId patches_, fine_patches_;
   HaloId halving_, margins_;
   UnpadId unpad_;
-  ops::Stencil first_frames_; ///< frames that no patch spans count for nothing
+  ModuleStencil first_frames_; ///< frames that no patch spans count for nothing
   int cube_unit_, down_unit_, up_unit_, fc_unit_;
   int cube_, down_, fc_;
   std::vector<ChannelNorm> cube_norm_;
@@ -81,7 +81,7 @@ void Fuxi::declare_parameters()
     std::vector<ops::Stencil::Entry> entries;
     for (index_t t = 0; t < frames; ++t)
       entries.push_back({t, t, 1});
-    first_frames_ = ops::Stencil(frames, c.fields.frames, entries);
+    first_frames_ = ModuleStencil(frames, c.fields.frames, entries);
   }
   cube_unit_ = parameters_.begin_unit("cube_embedding");
   auto const initial = default_initial(in * frames * rows * columns);
@@ -116,7 +116,7 @@ Var Fuxi::embed(Context& ctx, PreparedWeights const& weights, Var const& input) 
   if (frames != kept) {
     Shape shape = x.value().shape();
     shape.back() = shape.back() / frames * kept;
-    x = apply_stencil(ctx, first_frames_, reshape(ctx, x, {product(shape) / kept, frames, 1}), {kept});
+    x = apply_stencil(ctx, first_frames_.get(), reshape(ctx, x, {product(shape) / kept, frames, 1}), {kept});
     x = reshape(ctx, x, shape);
   }
   Shape const grid = grids_.extents(patch_grid_);

@@ -22,7 +22,7 @@ public:
       : Model(config->fields, config->spectral_norm), config_(std::move(config)), variant_(config_->variant())
   {
     if (variant_.mean_of_frames && fields().frames > 1)
-      frame_mean_ = ops::Stencil(1, fields().frames, {{0, 0, 0.5}, {0, 1, 0.5}});
+      frame_mean_ = ModuleStencil(1, fields().frames, {{0, 0, 0.5}, {0, 1, 0.5}});
     declare_grids();
     if (embeds_patches())
       declare_cube_embedding(); // units are declared in the order in which they run
@@ -63,7 +63,7 @@ private:
   PatchesId patches_;
   int cube_unit_ = -1, cube_ = -1;
   std::vector<ChannelNorm> cube_norm_;
-  ops::Stencil frame_mean_;
+  ModuleStencil frame_mean_;
   std::vector<int> up_unit_;
   std::vector<UpBlock> up_;
   std::vector<FinalBlock> final_;
@@ -201,7 +201,7 @@ Var Pyramid::mean_of_frames(Context& ctx, Var const& x) const
     return x;
   Shape shape = x.value().shape();
   shape.back() /= frames;
-  Var const mean = apply_stencil(ctx, frame_mean_, reshape(ctx, x, {product(shape), frames, 1}), {1});
+  Var const mean = apply_stencil(ctx, frame_mean_.get(), reshape(ctx, x, {product(shape), frames, 1}), {1});
   return reshape(ctx, mean, shape);
 }
 
