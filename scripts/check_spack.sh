@@ -10,6 +10,7 @@
 # --mirror DIR       a mirror of Spack's with sources that it can't download here
 # --only STEP        style, audit, concretise, refuse, install or test
 # Debian's packages serve as externals where they are installed, so that a machine without a network can install.
+# Concretising takes half a minute a machine, and a refusal some minutes, in which Spack looks for its reasons.
 # Spack needs the Python module clingo: give it a Python that has it by SPACK_PYTHON. Style needs ruff.
 set -euo pipefail
 
