@@ -1,4 +1,5 @@
 // Weights from files of PyTorch and CREDIT: every generation, prefix, spelling and type, to the last bit.
+#include <rossby/io/torch_writer.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/weights.hpp>
@@ -150,6 +151,93 @@ TEST_F(CreditWeightFiles, RefusesWhatIsNotTheModels)
   for (auto const& entry : fs::directory_iterator(torch_fixture("hostile")))
     EXPECT_THAT(load("hostile/" + entry.path().filename().string()), StartsWith(entry.path().string()));
   EXPECT_EQ(to_file_order(f.exec, f.parameters()[0].spec, f.parameters()[0].value()), before);
+}
+
+/// A layer with spectral norm, as a file of `tensors`: names and values of one element.
+void write_layer(std::string const& path, std::vector<std::pair<std::string, double>> const& tensors, bool averages)
+{
+  io::TorchWriter out("checkpoint");
+  out.begin_dict();
+  out.text("epoch");
+  out.integer(3);
+  out.text("model_state_dict");
+  out.begin_dict();
+  if (averages) {
+    out.text("shadow");
+    out.begin_ordered_dict();
+  }
+  std::vector<int> numbers;
+  for (auto const& [name, value] : tensors) {
+    out.text(name);
+    bool const matrix = name.find("weight_orig") != std::string::npos;
+    numbers.push_back(out.tensor(DType::float32, matrix ? Shape{1, 1} : Shape{1}));
+  }
+  for (int k = averages ? 0 : 1; k < 3; ++k)
+    out.end_dict();
+  out.lay_out(path);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    out.fill(path, numbers[i], {tensors[i].second},
+             {tensors[i].first.find("weight_orig") != std::string::npos ? io::Hyperslab{{0, 0}, {1, 1}}
+                                                                        : io::Hyperslab{{0}, {1}}});
+  out.seal(path, out.checksums(path));
+}
+
+struct OneLayer {
+  Parameters parameters;
+  OneLayer()
+  {
+    Initial const zero{};
+    auto const natural = ParameterLayout::natural;
+    parameters.declare({"m.bias", {1}, natural, {}, zero});
+    parameters.declare({"m.weight_orig", {1, 1}, natural, {}, zero});
+    parameters.declare({"m.weight_u", {1}, natural, {}, zero, false});
+    parameters.declare({"m.weight_v", {1}, natural, {}, zero, false});
+    parameters.allocate(Exec(), DType::float32, 1);
+  }
+};
+
+std::vector<double> values_of(Parameters const& parameters)
+{
+  std::vector<double> values;
+  for (auto const& p : parameters.all())
+    values.push_back(p.value().to_host().at(0));
+  return values;
+}
+
+/// CREDIT averaged spectral norm's vectors for some months; a mean of unit vectors is none, and is not taken.
+TEST_F(CreditWeightFiles, AveragesOfSpectralVectorsAreLeft)
+{
+  std::string const file = (folder / "checkpoint.pt").string(), averages = (folder / "checkpoint_ema.pt").string();
+  write_layer(file, {{"m.bias", 1}, {"m.weight_orig", 2}, {"m.weight_u", 3}, {"m.weight_v", 4}}, false);
+  write_layer(averages, {{"m.bias", 5}, {"m.weight_orig", 6}, {"m.weight_u", 7}, {"m.weight_v", 8}}, true);
+  OneLayer layer;
+  Parameters& p = layer.parameters;
+  load_model_weights(Exec(), p, averages);
+  EXPECT_EQ(values_of(p), (std::vector<double>{5, 6, 3, 4}));
+  read_forecast_weights(file, Exec(), p, true);
+  EXPECT_EQ(values_of(p), (std::vector<double>{5, 6, 3, 4}));
+  read_forecast_weights(file, Exec(), p, false);
+  EXPECT_EQ(values_of(p), (std::vector<double>{1, 2, 3, 4}));
+}
+
+TEST_F(CreditWeightFiles, WrappersInAnyOrderButNoNameTwice)
+{
+  std::string const file = (folder / "wrapped.pt").string();
+  OneLayer layer;
+  Parameters& p = layer.parameters;
+  for (std::string const prefix :
+       {"module._orig_mod.", "_orig_mod.module.", "module.module.", "_fsdp_wrapped_module."}) {
+    write_layer(file,
+                {{prefix + "m.bias", 1},
+                 {prefix + "m._checkpoint_wrapped_module.weight_orig", 2},
+                 {prefix + "m.weight_u", 3},
+                 {prefix + "m.weight_v", 4}},
+                false);
+    load_model_weights(Exec(), p, file);
+    EXPECT_EQ(values_of(p), (std::vector<double>{1, 2, 3, 4})) << prefix;
+  }
+  write_layer(file, {{"m.bias", 1}, {"module.m.bias", 2}}, false);
+  EXPECT_THAT(message_of([&] { load_model_weights(Exec(), p, file); }), HasSubstr("m.bias twice"));
 }
 
 /// A flipped bit anywhere in the numbers is found, though this rank reads them without their checksum.
