@@ -11,7 +11,7 @@ using HostView = Kokkos::View<T*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos
 template <class To, class From> void convert(Exec const& exec, View<From, 1> from, View<To, 1> to)
 {
   Kokkos::parallel_for(
-      "rossby::array::cast", Range(exec, 0, static_cast<index_t>(from.extent(0))),
+      "rossby::core::cast", Range(exec, 0, static_cast<index_t>(from.extent(0))),
       KOKKOS_LAMBDA(index_t i) { to(i) = static_cast<To>(from(i)); });
 }
 } // namespace
@@ -150,10 +150,10 @@ void Array::fill(Exec const& exec, double value) const
 IndexList::IndexList(std::vector<index_t> const& values) : size_(static_cast<index_t>(values.size()))
 {
   block_ = Pool::current().allocate(values.size() * sizeof(index_t));
-  using Managed = Kokkos::View<index_t*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+  using OnDevice = Kokkos::View<index_t*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Host =
       Kokkos::View<index_t const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  Kokkos::deep_copy(Managed(static_cast<index_t*>(block_.get()), values.size()), Host(values.data(), values.size()));
+  Kokkos::deep_copy(OnDevice(static_cast<index_t*>(block_.get()), values.size()), Host(values.data(), values.size()));
 }
 
 } // namespace rossby

@@ -43,7 +43,7 @@ std::shared_ptr<void> Pool::allocate(std::size_t bytes)
     pointer = found->second;
     free_.erase(found);
   } else {
-    auto const ask = [&] { return Kokkos::kokkos_malloc<MemorySpace>("rossby::pool", bytes); };
+    auto const ask = [&] { return Kokkos::kokkos_malloc<MemorySpace>("rossby::core::pool", bytes); };
     try {
       pointer = ask();
     } catch (std::exception const&) {

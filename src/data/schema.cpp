@@ -86,17 +86,7 @@ ChannelSchema ChannelSchema::make(DataConfig const& config)
 
 int ChannelSchema::input_channels() const { return channels_of(input); }
 int ChannelSchema::target_channels() const { return channels_of(target); }
-SchemaEntry const* ChannelSchema::find_input(std::string const& key) const { return find(input, key); }
 SchemaEntry const* ChannelSchema::find_target(std::string const& key) const { return find(target, key); }
-
-SchemaEntry const& ChannelSchema::target_of(int channel) const
-{
-  for (auto const& e : target)
-    if (channel >= e.first_channel && channel < e.first_channel + e.n_levels())
-      return e;
-  ROSSBY_EXPECT(false && "channel in range");
-  return target.front();
-}
 
 std::vector<int> ChannelSchema::feedback() const
 {

@@ -255,7 +255,7 @@ int rossby_load(rossby_session* s, char const* checkpoint)
   return guarded(s, [&] {
     std::string const file = checkpoint ? checkpoint : "";
     if (s->trainer)
-      s->trainer->restore(file.empty() ? s->folder->checkpoint() : file, {}, true, true);
+      s->trainer->restore(file.empty() ? s->folder->checkpoint() : file);
     else
       load_forecast_weights(s->session, file);
   });

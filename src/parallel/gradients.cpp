@@ -1,3 +1,7 @@
+// Gradients live in a few flat buffers, filled from the model's last unit to its first, as a backward pass goes: a
+// buffer can be summed as soon as the units in it are done. Parameters that a tensor group cuts are summed over other
+// ranks than those it does not, hence in buffers of their own. What is sharded is summed already, and is only measured
+// here.
 #include <rossby/parallel/gradients.hpp>
 
 #include <rossby/ops/fixed_order_sum.hpp>
@@ -14,7 +18,7 @@ namespace {
 template <class T> void sum_of_squares(Exec const& exec, View<T const, 1> x, Array const& sum)
 {
   ops::fixed_order_sum(
-      "rossby::optim::sum_of_squares", exec, static_cast<index_t>(x.extent(0)),
+      "rossby::parallel::sum_of_squares", exec, static_cast<index_t>(x.extent(0)),
       KOKKOS_LAMBDA(index_t i) { return static_cast<double>(x(i)) * static_cast<double>(x(i)); }, sum);
 }
 } // namespace

@@ -251,7 +251,8 @@ TrainerConfig TrainerConfig::read(DeckNode const& node, Problems& problems, bool
     problems.error(block.path("ensemble_size"), "ensembles are not offered", "set it to 1");
   bool load_scaler = false;
   if (block("load_scaler", load_scaler) && load_scaler)
-    problems.warning(block.path("load_scaler"), "is ignored: there is no gradient scaler without mixed precision");
+    problems.warning(block.path("load_scaler"),
+                     "is ignored: bfloat16 has the range of float32 and needs no gradient scaler");
   bool compile = false;
   if (block("compile", compile) && compile)
     problems.warning(block.path("compile"), "is ignored: this program is compiled already");

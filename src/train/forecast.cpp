@@ -1,3 +1,7 @@
+// Forecasts. Initial times are dealt to the data ranks in turn, a round at a time; each forecast is one rollout that
+// records nothing, whose states are written by the ranks that share it, file after file, as soon as they are there.
+// Where parameters are shared among data ranks every unit is gathered by all of them: a rank without a forecast in the
+// last round computes another's and writes nothing.
 #include <rossby/train/forecast.hpp>
 
 #include <rossby/comm/agree.hpp>

@@ -1,3 +1,7 @@
+// Autoregression on the device. The newest frame of the next input is gathered channel by channel from the model's
+// output, the frame before and the new forcing, turned from the output's normalisation into the input's, and put behind
+// the older frames. Where the model's output has other tiles than its input, index maps bring the output, and the
+// truth, across.
 #include <rossby/train/rollout.hpp>
 
 namespace rossby {
@@ -8,6 +12,14 @@ using HostValues =
     Kokkos::View<T const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 using Channels = decltype(IndexList().view());
 
+/// Where a channel of the newest frame comes from, as one number for kernels: an output channel, the frame before (it
+/// stays), or a channel of the new forcing.
+struct Origin {
+  static constexpr index_t stays = -1;
+  static constexpr index_t of_forcing(index_t channel) { return stays - 1 - channel; }
+  KOKKOS_INLINE_FUNCTION static constexpr index_t forcing(index_t origin) { return stays - 1 - origin; }
+};
+
 /// newest[b, cell, c] = the raw value that enters channel c of the newest frame.
 template <class T>
 void gather_newest(Exec const& exec, Channels source, int frames, View<T const, 3> input, View<T const, 3> output,
@@ -17,9 +29,9 @@ void gather_newest(Exec const& exec, Channels source, int frames, View<T const, 
   Kokkos::parallel_for(
       "rossby::train::gather_newest", Range(exec, 0, static_cast<index_t>(newest.size())), KOKKOS_LAMBDA(index_t i) {
         index_t const c = i % channels, cell = i / channels % cells, b = i / channels / cells, s = source(c);
-        newest(b, cell, c) = s >= 0    ? output(b, cell, s)
-                             : s == -1 ? input(b, cell, c * frames + frames - 1)
-                                       : forcing(b, cell, -2 - s);
+        newest(b, cell, c) = s >= 0               ? output(b, cell, s)
+                             : s == Origin::stays ? input(b, cell, c * frames + frames - 1)
+                                                  : forcing(b, cell, Origin::forcing(s));
       });
 }
 
@@ -93,7 +105,7 @@ Rollout::Rollout(DataPlan const& plan, Model& model, Communicator const& spatial
   auto const feedback = plan.schema.feedback(), forcing = plan.schema.forcing();
   std::vector<index_t> source(feedback.begin(), feedback.end());
   for (std::size_t k = 0; k < forcing.size(); ++k)
-    source[static_cast<std::size_t>(forcing[k])] = -2 - static_cast<index_t>(k);
+    source[static_cast<std::size_t>(forcing[k])] = Origin::of_forcing(static_cast<index_t>(k));
   source_ = IndexList(source);
   auto const &in = model.input_tiling(), &out = model.output_tiling();
   if (in.height() != out.height() || in.width() != out.width())

@@ -83,13 +83,14 @@ void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const&
     return;
   }
   if (options.resume && std::filesystem::exists(folder.checkpoint())) {
-    trainer.restore(folder.checkpoint(), {}, true, true);
+    trainer.restore(folder.checkpoint());
     log::info("resuming from " + folder.checkpoint());
   } else if (!options.weights.empty()) {
     trainer.start_from(options.weights);
     log::info("weights from " + options.weights);
   } else if (config.load_weights) {
-    trainer.restore(folder.checkpoint(), {config.load_optimizer, config.load_optimizer}, false, config.load_scheduler);
+    trainer.restore(folder.checkpoint(),
+                    {{config.load_optimizer, config.load_optimizer}, config.load_scheduler, false});
     log::info("weights from " + folder.checkpoint());
   }
 }

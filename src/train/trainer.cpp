@@ -1,3 +1,9 @@
+// Training. An epoch is a list of batches, a batch a rollout of forecast_len steps (roll_out): each step has a tape of
+// its own, its loss goes backwards at once, and the state goes on detached. Losses and gradients are sums over ranks of
+// local terms, divided by global counts, so that a batch is the same on every mesh. After grad_accum_every batches the
+// gradients are collected, clipped and given to the optimizer (update); in the last rollout before it their sums start
+// beside the backward pass. Numbers that decide what happens next (is the loss finite, was an interrupt asked for)
+// travel in one sum with the losses, so that all ranks decide alike.
 #include <rossby/train/trainer.hpp>
 
 #include <rossby/comm/agree.hpp>
@@ -63,15 +69,16 @@ void Trainer::start_from(std::string const& weights)
     averages_ = std::make_unique<Ema>(exec_, parts_.model.parameters(), averages_->decay());
 }
 
-void Trainer::restore(std::string const& checkpoint, CheckpointParts what, bool exactly, bool schedule)
+void Trainer::restore(std::string const& checkpoint, Taken const& taken)
 {
+  CheckpointParts const& what = taken.parts;
   auto& parameters = parts_.model.parameters();
   auto read = read_checkpoint(checkpoint, exec_, parameters, optimizer_, averages_.get(), what, parts_.about);
   if (averages_ && !what.averages)
     averages_ = std::make_unique<Ema>(exec_, parameters, averages_->decay());
-  if (schedule)
+  if (taken.schedule)
     restore_schedule(read.schedule);
-  if (exactly) {
+  if (taken.position) {
     if (read.seed != state_.seed)
       fail("seed", fmt::format("is {} here and {} in {}", state_.seed, read.seed, checkpoint),
            "resume with the same seed");

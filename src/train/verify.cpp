@@ -1,3 +1,6 @@
+// Verification. Every rank reads a band of latitudes of forecasts and truths, adds weighted sums of anomalies, products
+// and errors by channel for the forecast and for what it has to beat, and one sum over ranks for each forecast and lead
+// makes them global; correlations are means over forecasts, errors are means over all cells and forecasts.
 #include <rossby/train/verify.hpp>
 
 #include <rossby/comm/agree.hpp>

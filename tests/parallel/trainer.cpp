@@ -57,7 +57,7 @@ void expect_same_run(SmallWorld const& world, int rows, int columns, std::string
           << "value " << i << " of the log";
     // The checkpoint that all ranks wrote holds the same weights.
     SmallRun loaded(alone, Communicator(), own / "loaded");
-    loaded.trainer.restore(run.folder.checkpoint(), {}, true, true);
+    loaded.trainer.restore(run.folder.checkpoint());
     EXPECT_EQ(loaded.weights(), mine);
   }
   all.barrier();

@@ -18,6 +18,7 @@ BAD_CODE = {
     ("include/rossby/core/a.hpp", "#include <vector>\n"): "without #pragma once",
     ("src/core/a.cpp", "#ifdef KOKKOS_ENABLE_CUDA\n#endif\n"): "KOKKOS_ENABLE_CUDA",
     ("src/ops/a.cpp", 'Kokkos::parallel_for("scale", Range(exec, 0, n), f);\n'): "label",
+    ("src/ops/a.cpp", 'fixed_order_sum("rossby::nn::sum", exec, n, f, sum);\n'): "a label of layer nn",
     ("src/weather/a.cpp", ""): "is no layer",
 }
 GOOD_CODE = {

@@ -69,6 +69,9 @@ def check(path, text, allowed):
             yield f"{path}: {macro} is read only in {COMPAT}"
     if public and not text.startswith("#pragma once"):
         yield f"{path}: begins without #pragma once"
+    for found in re.findall(r'"rossby::(\w+)::', text):
+        if layer and found != layer:
+            yield f"{path}: a label of layer {found} in layer {layer}: \"rossby::{found}::"
     for label in KERNEL.findall(text):
         nested = re.match(r"Kokkos::(?:Team|Thread)", label)
         if not nested and not re.search(r'"rossby::\w+::', label) and label.strip() != "label":

@@ -33,10 +33,7 @@ struct ChannelSchema {
 
   int input_channels() const; ///< without frames
   int target_channels() const;
-  SchemaEntry const* find_input(std::string const& key) const;
   SchemaEntry const* find_target(std::string const& key) const;
-  /// The entry of an output channel.
-  SchemaEntry const& target_of(int channel) const;
 
   /// For each base input channel the output channel that feeds it in a rollout, -1 for static and forcing channels.
   std::vector<int> feedback() const;

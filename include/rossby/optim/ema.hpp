@@ -21,7 +21,6 @@ public:
 
   /// Exchanges the weights with their means; calling it again exchanges them back.
   void swap(Exec const&, Parameters&);
-  bool swapped() const { return swapped_; }
 
   /// The mean of a parameter; empty for what is not averaged.
   Array const& shadow(int parameter) const { return shadow_[static_cast<std::size_t>(parameter)]; }

@@ -43,7 +43,7 @@ private:
   int frames_;
   index_t channels_, forcing_channels_, target_channels_;
   Box input_tile_, output_tile_;
-  IndexList source_; ///< by base channel: output channel, or -1 (stays), or -2 - forcing channel
+  IndexList source_; ///< where each base channel of the newest frame comes from; see Origin in rollout.cpp
   DeviceChains feedback_, input_clamp_, output_clamp_, output_;
   std::optional<IndexMap> target_map_, feedback_map_; ///< where input and output tiles differ
 };

@@ -56,8 +56,15 @@ public:
 
   /// Takes the weights of a file, and nothing else of it.
   void start_from(std::string const& weights);
-  /// Continues from a checkpoint. With `exactly`, the position, sums, schedule and logs too.
-  void restore(std::string const& checkpoint, CheckpointParts, bool exactly, bool schedule);
+  /// What is taken of a checkpoint beside its weights.
+  struct Taken {
+    CheckpointParts parts{};
+    bool schedule = true;
+    bool position = true; ///< epoch, batch, sums and logs: the run goes on bit for bit
+  };
+  /// Continues from a checkpoint: exactly, unless told otherwise.
+  void restore(std::string const& checkpoint, Taken const&);
+  void restore(std::string const& checkpoint) { restore(checkpoint, {}); }
   /// Goes on with a run of CREDIT from the end of its last epoch: weights, moments, averages, schedule and, where
   /// `training_log` (its text) covers those epochs, its log. `best`, unless empty, becomes the best checkpoint.
   void take_over(std::string const& credit_checkpoint, std::string const& best, std::string const& training_log);

@@ -111,7 +111,7 @@ TEST(Trainer, ResumesBitForBitInTheMiddleOfAnEpoch)
     SmallRun part(world, Communicator(), cut.path);
     part.training.terminate_at = stop;
     if (!losses.empty())
-      part.trainer.restore(part.folder.checkpoint(), {}, true, true);
+      part.trainer.restore(part.folder.checkpoint());
     auto const result = part.trainer.run();
     EXPECT_EQ(result.end, stop > 0 ? TrainResult::End::interrupted : TrainResult::End::finished);
     losses.insert(losses.end(), part.trainer.losses().begin(), part.trainer.losses().end());
@@ -153,7 +153,7 @@ TEST(Trainer, StopsAtANonFiniteLossAndSaysWhere)
   EXPECT_THAT(message, AllOf(HasSubstr("step 7 (epoch 2, batch 2)"), HasSubstr("the input of S/prognostic/2d/p"),
                              HasSubstr("nan")));
   SmallRun next(world, Communicator(), scratch / "../other");
-  next.trainer.restore(run.folder.checkpoint(), {}, true, true);
+  next.trainer.restore(run.folder.checkpoint());
   std::filesystem::remove_all(scratch / "../other");
 }
 
