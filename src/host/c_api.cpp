@@ -69,12 +69,9 @@ SessionOptions options_of(std::shared_ptr<FieldSource> fields, Communicator cons
   return options;
 }
 } // namespace
-} // namespace rossby::host
 
-using namespace rossby;
-using host::HostFields;
-
-struct rossby_session {
+/// What a handle of rossby.h holds.
+struct HostSession {
   std::shared_ptr<HostFields> fields = std::make_shared<HostFields>();
   Communicator ranks;
   Session session;
@@ -89,8 +86,8 @@ struct rossby_session {
   host::HostBatches batches;
   std::optional<Trainer> trainer;
 
-  rossby_session(char const* deck, char const* overrides, int purpose, Communicator const& group, rossby_log log,
-                 void* log_data)
+  HostSession(char const* deck, char const* overrides, int purpose, Communicator const& group, rossby_log log,
+              void* log_data)
       : ranks(group),
         session(Session::open(load_deck(deck, host::lines_of(overrides), group),
                               purpose == ROSSBY_TRAIN ? Session::Purpose::train : Session::Purpose::forecast, group,
@@ -150,6 +147,15 @@ struct rossby_session {
       fail("session", "was opened for training", "open one with ROSSBY_FORECAST to make steps");
   }
 };
+} // namespace rossby::host
+
+struct rossby_session : rossby::host::HostSession {
+  using HostSession::HostSession;
+};
+
+// Functions of C linkage are the same in every namespace. (A using directive at the file's level would do for most
+// compilers, but makes log ambiguous in the headers that nvcc adds at the end.)
+namespace rossby {
 
 namespace {
 template <class F> int guarded(rossby_session* s, F&& f)
@@ -432,3 +438,4 @@ int rossby_train_step(rossby_session* s, char const* time, double* loss)
 }
 
 } // extern "C"
+} // namespace rossby
