@@ -12,8 +12,8 @@ SOURCE_TREE = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardi
 
 
 class Rossby(CMakePackage, CudaPackage, ROCmPackage):
-    """Trains and runs AI weather models (NCAR CREDIT's WXFormer and CrossFormer) natively, with
-    Kokkos and MPI."""
+    """Trains and runs AI weather models (NCAR CREDIT's WXFormer, CrossFormer, CAMulator and FuXi)
+    natively, with Kokkos and MPI."""
 
     git = "file://" + SOURCE_TREE
     license("Apache-2.0", checked_by="rossby")
