@@ -20,6 +20,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     test_requires_compiler = True
 
     version("main", branch="main")
+    version("0.1.0", commit="dad8051582137d795d0044f71fdcf4c2f188e0ca")
 
     variant("mpi", default=True, description="More than one rank, and parallel files")
     variant("netcdf", default=True, description="netCDF data, forecasts and scores")
