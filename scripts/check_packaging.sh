@@ -72,9 +72,13 @@ installed() {
   rm -rf "$tree" "$work/$1-staged" "$work/$1-examples"
   DESTDIR="$work/$1-staged" cmake --install "$work/$1" --prefix /opt/rossby
   mv "$work/$1-staged/opt/rossby" "$tree"
-  ! grep -rIl "$work" "$tree"
+  if grep -rIl "$work" "$tree"; then # names the folder of the build (a "!" would not end the step)
+    return 1
+  fi
   if grep -q 'CMAKE_SKIP_INSTALL_RPATH:[A-Z]*=ON' "$work/$1/CMakeCache.txt"; then
-    ! readelf -d "$tree/bin/rossby" | grep -E 'RPATH|RUNPATH'
+    if readelf -d "$tree/bin/rossby" | grep -E 'RPATH|RUNPATH'; then
+      return 1
+    fi
     export LD_LIBRARY_PATH="$(dirname "$(find "$tree" -name 'librossby.so')")"
   fi
   cmake -S "$tree/share/rossby/examples" -B "$work/$1-examples" -G Ninja -DCMAKE_PREFIX_PATH="$tree"

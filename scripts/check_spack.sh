@@ -66,14 +66,13 @@ repos:
 ${packages:+  builtin: $packages}
 END
 [ -z "$mirror" ] || printf 'mirrors:\n  here: file://%s\n' "$mirror" >"$scope/mirrors.yaml"
-# external PACKAGE SPEC [DEBIAN-PACKAGE …]: an external of Spack where all these packages of Debian are installed.
+# external PACKAGE SPEC DEBIAN-PACKAGE: an external of Spack where that package of Debian is installed.
 external() {
-  local package="$1" spec="$2" prefix="${3:-/usr}" version
-  shift 3
+  local package="$1" spec="$2" version
   command -v dpkg-query >/dev/null || return 0
-  version="$(dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^installed \([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p')"
+  version="$(dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$3" 2>/dev/null | sed -n 's/^installed \([0-9]*:\)\{0,1\}\([0-9.]*\).*/\2/p')"
   [ -n "$version" ] || return 0
-  printf '  %s:\n    externals: [{spec: "%s", prefix: %s}]\n' "$package" "${spec/VERSION/${version%.}}" "$prefix"
+  printf '  %s:\n    externals: [{spec: "%s", prefix: /usr}]\n' "$package" "${spec/VERSION/${version%.}}"
 }
 {
   echo "packages:"
@@ -86,18 +85,18 @@ external() {
 mkdir -p "$work/install-scope"
 {
   echo "packages:"
-  external cmake cmake@VERSION /usr cmake
-  external ninja ninja@VERSION /usr ninja-build
-  external pkgconf pkgconf@VERSION /usr pkgconf
-  external openmpi openmpi@VERSION /usr libopenmpi-dev
-  external hdf5 "hdf5@VERSION+mpi+hl" /usr libhdf5-openmpi-dev
-  external netcdf-c "netcdf-c@VERSION+mpi" /usr libnetcdf-mpi-dev
-  external yaml-cpp yaml-cpp@VERSION /usr libyaml-cpp-dev
-  external fmt fmt@VERSION /usr libfmt-dev
-  external nlohmann-json nlohmann-json@VERSION /usr nlohmann-json3-dev
-  external cli11 cli11@VERSION /usr libcli11-dev
-  external googletest googletest@VERSION+gmock /usr libgtest-dev
-  external openblas openblas@VERSION /usr libopenblas-dev
+  external cmake cmake@VERSION cmake
+  external ninja ninja@VERSION ninja-build
+  external pkgconf pkgconf@VERSION pkgconf
+  external openmpi openmpi@VERSION libopenmpi-dev
+  external hdf5 "hdf5@VERSION+mpi+hl" libhdf5-openmpi-dev
+  external netcdf-c "netcdf-c@VERSION+mpi" libnetcdf-mpi-dev
+  external yaml-cpp yaml-cpp@VERSION libyaml-cpp-dev
+  external fmt fmt@VERSION libfmt-dev
+  external nlohmann-json nlohmann-json@VERSION nlohmann-json3-dev
+  external cli11 cli11@VERSION libcli11-dev
+  external googletest googletest@VERSION+gmock libgtest-dev
+  external openblas openblas@VERSION libopenblas-dev
   if [ -n "$kokkos" ]; then
     version="$(sed -n 's/^ *set *(PACKAGE_VERSION "\([0-9.]*\)").*/\1/Ip' "$kokkos"/lib*/cmake/Kokkos/KokkosConfigVersion.cmake | head -n 1)"
     printf '  kokkos:\n    buildable: false\n    externals: [{spec: "kokkos@%s+openmp+serial+pic", prefix: %s}]\n' "$version" "$kokkos"
