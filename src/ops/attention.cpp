@@ -98,26 +98,7 @@ void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> q
             W *row = &map(p, 0), *ds = &dscore(p, 0);
             T const* up = &dout(window, p, head * n.width);
             probabilities<T>(q0 + p * stride, keys, &bias(p, 0), scale, n, row);
-            for (index_t q = 0; q < n.tokens; ++q)
-              ds[q] = 0;
-            for (index_t e = 0; e < n.width; ++e) {
-              W const a = up[e];
-              W const* v = &values(e, 0);
-              for (index_t q = 0; q < n.tokens; ++q)
-                ds[q] += a * v[q];
-            }
-            if (drop.active)
-              drop_row<W>(drop, n, window, head, p, ds);
-            W mean = 0;
-            for (index_t q = 0; q < n.tokens; ++q)
-              mean += row[q] * ds[q];
-            W* table = &dbias_parts(team.league_rank(), p, 0);
-            for (index_t q = 0; q < n.tokens; ++q) {
-              ds[q] = row[q] * (ds[q] - mean);
-              table[q] += ds[q];
-            }
-            if (drop.active) // the values saw the dropped map
-              drop_row<W>(drop, n, window, head, p, row);
+            scores_adjoint<T>(up, values, drop, n, window, head, p, row, ds, &dbias_parts(team.league_rank(), p, 0));
             T* const result = dq0 + p * stride;
             W* const dq = sums_of<T>(result, first.data() + p * room);
             for (index_t e = 0; e < n.width; ++e)

@@ -99,4 +99,33 @@ template <class T> KOKKOS_INLINE_FUNCTION void store_sums(wide_t<T> const* sums,
 /// Channels of room that sums need: none where they are made in place.
 template <class T> index_t room_width(Sizes const& n) { return std::is_same<T, wide_t<T>>::value ? 0 : n.width; }
 
+/// The gradient of query p's scores, from that of its result: `row` is its row of the map, and becomes what the values
+/// saw (dropout); `up` the gradient of its result; `table` the row of the bias, whose gradient is added to.
+template <class T>
+KOKKOS_INLINE_FUNCTION void scores_adjoint(T const* up, Scratch<wide_t<T>> const& values, Drop const& drop,
+                                           Sizes const& n, index_t window, index_t head, index_t p, wide_t<T>* row,
+                                           wide_t<T>* ds, wide_t<T>* table)
+{
+  using W = wide_t<T>;
+  for (index_t q = 0; q < n.tokens; ++q)
+    ds[q] = 0;
+  for (index_t e = 0; e < n.width; ++e) {
+    W const a = up[e];
+    W const* v = &values(e, 0);
+    for (index_t q = 0; q < n.tokens; ++q)
+      ds[q] += a * v[q];
+  }
+  if (drop.active)
+    drop_row<W>(drop, n, window, head, p, ds);
+  W mean = 0;
+  for (index_t q = 0; q < n.tokens; ++q)
+    mean += row[q] * ds[q];
+  for (index_t q = 0; q < n.tokens; ++q) {
+    ds[q] = row[q] * (ds[q] - mean);
+    table[q] += ds[q];
+  }
+  if (drop.active)
+    drop_row<W>(drop, n, window, head, p, row);
+}
+
 } // namespace rossby::ops

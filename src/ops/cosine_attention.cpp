@@ -181,26 +181,7 @@ void backward(Exec const& exec, Sizes n, Drop drop, Sides sides, index_t chunks,
             T const *up = &dout(window, p, head * n.width), *query = q0 + p * stride;
             of_query[p] = inverse_length(query, n.width);
             probabilities<T>(query, scale * of_query[p], keys, &bias(head, p, 0), sides, seam, p, n, row);
-            for (index_t q = 0; q < n.tokens; ++q)
-              ds[q] = 0;
-            for (index_t e = 0; e < n.width; ++e) {
-              W const a = up[e];
-              W const* v = &values(e, 0);
-              for (index_t q = 0; q < n.tokens; ++q)
-                ds[q] += a * v[q];
-            }
-            if (drop.active)
-              drop_row<W>(drop, n, window, head, p, ds);
-            W mean = 0;
-            for (index_t q = 0; q < n.tokens; ++q)
-              mean += row[q] * ds[q];
-            W* table = &dbias(team.league_rank(), p, 0);
-            for (index_t q = 0; q < n.tokens; ++q) {
-              ds[q] = row[q] * (ds[q] - mean);
-              table[q] += ds[q];
-            }
-            if (drop.active) // the values saw the dropped map
-              drop_row<W>(drop, n, window, head, p, row);
+            scores_adjoint<T>(up, values, drop, n, window, head, p, row, ds, &dbias(team.league_rank(), p, 0));
             T* const result = dq0 + p * stride;
             W* const dq = sums_of<T>(result, first.data() + p * width);
             W cosines = 0; // sum of ds times the cosine
