@@ -3,7 +3,7 @@
 
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
-#include <rossby/io/netcdf.hpp>
+#include <rossby/io/array_reader.hpp>
 
 #include <fmt/format.h>
 
@@ -64,7 +64,7 @@ ScalerFile const& ScalerCache::file(std::string const& path)
 
 std::optional<Scaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry const& entry)
 {
-  io::NetcdfReader const mean(block.mean_path), deviation(block.std_path);
+  io::ArrayReader const mean(block.mean_path), deviation(block.std_path);
   if (!mean.has(entry.variable) && !deviation.has(entry.variable))
     return std::nullopt;
   Scaler s;

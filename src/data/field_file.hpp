@@ -4,7 +4,7 @@
 
 #include <rossby/data/grid.hpp>
 #include <rossby/dist/tiling.hpp>
-#include <rossby/io/netcdf.hpp>
+#include <rossby/io/array_reader.hpp>
 
 #include <optional>
 #include <string>
@@ -56,7 +56,7 @@ private:
   /// Name of the one-dimensional variable that holds a dimension's coordinate, or "".
   std::string coordinate_of(std::string const& dimension, std::string const& preferred) const;
 
-  io::NetcdfReader reader_;
+  io::ArrayReader reader_;
   SourceConfig const* source_;
   std::string time_dimension_;
   std::vector<Time> times_;

@@ -1,3 +1,5 @@
+#include "array_body.hpp"
+
 #include <rossby/core/error.hpp>
 #include <rossby/io/netcdf.hpp>
 
@@ -10,20 +12,7 @@ namespace {
 }
 } // namespace
 
-struct NetcdfReader::Impl {};
-NetcdfReader::NetcdfReader(std::string file) { refuse(file); }
-NetcdfReader::~NetcdfReader() = default;
-NetcdfReader::NetcdfReader(NetcdfReader&&) noexcept = default;
-NetcdfReader& NetcdfReader::operator=(NetcdfReader&&) noexcept = default;
-std::string const& NetcdfReader::file() const { refuse(""); }
-std::vector<NetcdfVariable> const& NetcdfReader::variables() const { refuse(""); }
-bool NetcdfReader::has(std::string const&) const { refuse(""); }
-NetcdfVariable const& NetcdfReader::variable(std::string const&) const { refuse(""); }
-std::optional<index_t> NetcdfReader::dimension(std::string const&) const { refuse(""); }
-std::optional<std::string> NetcdfReader::text(std::string const&, std::string const&) const { refuse(""); }
-std::vector<double> NetcdfReader::numbers(std::string const&, std::string const&) const { refuse(""); }
-std::vector<double> NetcdfReader::read(std::string const&) const { refuse(""); }
-std::vector<double> NetcdfReader::read(std::string const&, Shape const&, Shape const&) const { refuse(""); }
+std::unique_ptr<ArrayBody> open_netcdf(std::string const& file) { refuse(file); }
 
 struct NetcdfWriter::Impl {};
 NetcdfWriter::NetcdfWriter(std::string file) { refuse(file); }

@@ -3,6 +3,7 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/deck.hpp>
 #include <rossby/data/levels.hpp>
+#include <rossby/io/array_reader.hpp>
 #include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
@@ -31,7 +32,7 @@ std::map<std::string, std::string> attributes_of(std::string const& metadata, Sc
       return result;
   }
   auto const file = data.raw(entry, time).file;
-  io::NetcdfReader const reader(file);
+  io::ArrayReader const reader(file);
   for (char const* name : {"units", "long_name", "standard_name"})
     if (auto const text = reader.text(entry.variable, name))
       result[name] = *text;

@@ -1,7 +1,7 @@
 #include <rossby/train/loss.hpp>
 
 #include <rossby/data/scaler.hpp>
-#include <rossby/io/netcdf.hpp>
+#include <rossby/io/array_reader.hpp>
 
 #include <fmt/format.h>
 
@@ -57,7 +57,7 @@ std::vector<double> latitude_weights(bool wanted, std::vector<double> const& lat
     return std::vector<double>(latitude.size(), 1.0);
   auto rows = latitude;
   if (!file.empty()) {
-    io::NetcdfReader const reader(file);
+    io::ArrayReader const reader(file);
     rows = reader.read("latitude");
     if (rows.size() != latitude.size())
       fail(where, fmt::format("{} has {} latitudes, the grid {}", file, rows.size(), latitude.size()),

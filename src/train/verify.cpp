@@ -7,6 +7,7 @@
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
 #include <rossby/data/climatology.hpp>
+#include <rossby/io/array_reader.hpp>
 #include <rossby/train/baselines.hpp>
 #include <rossby/train/forecast.hpp>
 #include <rossby/train/forecast_writer.hpp>
@@ -103,7 +104,7 @@ private:
   std::vector<ForecastVariable> const& variables_;
   Box band_;
   std::size_t channels_;
-  std::optional<io::NetcdfReader> file_;
+  std::optional<io::ArrayReader> file_;
   std::vector<double> times_;
 };
 

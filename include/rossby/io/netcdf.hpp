@@ -1,55 +1,15 @@
 #pragma once
 /// \file
-/// netCDF files, classic and netCDF-4. All calls take library_lock(). In a build without netCDF every constructor
-/// throws, saying so.
+/// netCDF-4 files that are written; ArrayReader (array_reader.hpp) reads them. All calls take library_lock(). In a
+/// build without netCDF the constructor throws, saying so.
 
 #include <rossby/core/array.hpp>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace rossby::io {
-
-struct NetcdfVariable {
-  std::string name;
-  std::vector<std::string> dimensions;
-  Shape shape; ///< empty for a scalar
-};
-
-/// A file open for reading, until destroyed. Errors name the file and the variable.
-class NetcdfReader {
-public:
-  /// \throws Error when the file is missing, empty, cut short or not netCDF.
-  explicit NetcdfReader(std::string file);
-  ~NetcdfReader();
-  NetcdfReader(NetcdfReader&&) noexcept;
-  NetcdfReader& operator=(NetcdfReader&&) noexcept;
-
-  std::string const& file() const;
-  std::vector<NetcdfVariable> const& variables() const;
-  bool has(std::string const& variable) const;
-  /// \throws Error that lists the variables of the file.
-  NetcdfVariable const& variable(std::string const& name) const;
-  /// Length of a dimension, or nothing when there is none of that name.
-  std::optional<index_t> dimension(std::string const& name) const;
-
-  /// A text attribute; `variable` empty: of the file. Nothing when absent or not text.
-  std::optional<std::string> text(std::string const& variable, std::string const& attribute) const;
-  /// A numeric attribute; empty when absent or text.
-  std::vector<double> numbers(std::string const& variable, std::string const& attribute) const;
-
-  /// The whole variable, or the box at `start` with `count` elements along each dimension, row-major. Packed values are
-  /// unpacked with scale_factor and add_offset; values equal to _FillValue or missing_value, or outside valid_range,
-  /// valid_min, valid_max, become NaN.
-  std::vector<double> read(std::string const& variable) const;
-  std::vector<double> read(std::string const& variable, Shape const& start, Shape const& count) const;
-
-private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
 
 enum class NetcdfType { float64, float32, int64, int32, int16, int8 };
 

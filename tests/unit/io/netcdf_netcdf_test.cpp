@@ -1,3 +1,4 @@
+#include <rossby/io/array_reader.hpp>
 #include <rossby/io/netcdf.hpp>
 #include <support/messages.hpp>
 
@@ -24,7 +25,7 @@ std::string path_of(std::string const& name)
 /// What reading variable v ends in.
 std::string message_of(std::string const& file)
 {
-  return test::message_of([&] { (void)NetcdfReader(file).read("v"); });
+  return test::message_of([&] { (void)ArrayReader(file).read("v"); });
 }
 
 /// Turns one bit of the first place that holds the number.
@@ -74,7 +75,7 @@ TEST(Netcdf, WritesAndReadsBoxesAndAttributes)
     w.close();
   }
   EXPECT_FALSE(std::filesystem::exists(file + ".tmp"));
-  NetcdfReader r(file);
+  ArrayReader r(file);
   EXPECT_EQ(r.variable("v").shape, (Shape{2, 3}));
   EXPECT_EQ(r.variable("v").dimensions, (std::vector<std::string>{"time", "x"}));
   EXPECT_EQ(r.text("v", "units"), "m s-1");
@@ -100,7 +101,7 @@ TEST(Netcdf, UnpacksIntegers)
   w.attribute("v", "valid_max", 1000);
   w.write("v", {0, 10, -999, 2000});
   w.close();
-  auto const v = NetcdfReader(file).read("v");
+  auto const v = ArrayReader(file).read("v");
   EXPECT_EQ(v[0], 100);
   EXPECT_EQ(v[1], 105);
   EXPECT_TRUE(std::isnan(v[2]));
@@ -163,7 +164,7 @@ TEST(Netcdf, FindsThatAClassicFileIsCutShort)
 {
   std::string const file = path_of("classic.nc"), bytes = classic_file();
   std::ofstream(file, std::ios::binary) << bytes;
-  EXPECT_EQ(NetcdfReader(file).read("v"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(ArrayReader(file).read("v"), (std::vector<double>{1, 2}));
   std::ofstream(file, std::ios::binary) << bytes.substr(0, bytes.size() - 3);
   EXPECT_THAT(message_of(file), HasSubstr("cut short"));
   std::ofstream(file, std::ios::binary) << bytes.substr(0, 40);

@@ -1,0 +1,92 @@
+// One reader of named arrays over several kinds of files. The kinds differ in how they list arrays and in how the
+// numbers of a box come from the disk (ArrayBody); names, boxes and the meaning of the numbers (CfDecoding) are the
+// same for all.
+#include "array_body.hpp"
+#include "cf_decoding.hpp"
+
+#include <rossby/core/error.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+
+namespace rossby::io {
+
+struct ArrayReader::Impl {
+  std::string file;
+  std::unique_ptr<ArrayBody> body;
+  std::vector<CfDecoding> decoding; ///< of each array
+  std::map<std::string, int> number;
+
+  int find(std::string const& name) const
+  {
+    auto const it = number.find(name);
+    if (it == number.end()) {
+      std::vector<std::string> names;
+      for (auto const& a : body->arrays())
+        names.push_back(a.name);
+      fail(file, fmt::format("has no variable {}", name), fmt::format("its variables are: {}", fmt::join(names, ", ")));
+    }
+    return it->second;
+  }
+};
+
+ArrayReader::ArrayReader(std::string path) : impl_(std::make_unique<Impl>())
+{
+  impl_->file = std::move(path);
+  impl_->body = open_netcdf(impl_->file);
+  int const count = static_cast<int>(impl_->body->arrays().size());
+  for (int i = 0; i < count; ++i) {
+    impl_->decoding.push_back(CfDecoding::of(*impl_->body, i));
+    impl_->number[impl_->body->arrays()[static_cast<std::size_t>(i)].name] = i;
+  }
+}
+
+ArrayReader::~ArrayReader() = default;
+ArrayReader::ArrayReader(ArrayReader&&) noexcept = default;
+ArrayReader& ArrayReader::operator=(ArrayReader&&) noexcept = default;
+
+std::string const& ArrayReader::file() const { return impl_->file; }
+std::vector<ArrayInfo> const& ArrayReader::variables() const { return impl_->body->arrays(); }
+bool ArrayReader::has(std::string const& variable) const { return impl_->number.count(variable) > 0; }
+
+ArrayInfo const& ArrayReader::variable(std::string const& name) const
+{
+  return impl_->body->arrays()[static_cast<std::size_t>(impl_->find(name))];
+}
+
+std::optional<index_t> ArrayReader::dimension(std::string const& name) const { return impl_->body->dimension(name); }
+
+std::optional<std::string> ArrayReader::text(std::string const& variable, std::string const& attribute) const
+{
+  return impl_->body->text(variable.empty() ? ArrayBody::of_file : impl_->find(variable), attribute);
+}
+
+std::vector<double> ArrayReader::numbers(std::string const& variable, std::string const& attribute) const
+{
+  return impl_->body->numbers(variable.empty() ? ArrayBody::of_file : impl_->find(variable), attribute);
+}
+
+std::vector<double> ArrayReader::read(std::string const& name) const
+{
+  Shape const& shape = variable(name).shape;
+  return read(name, Shape(shape.size(), 0), shape);
+}
+
+std::vector<double> ArrayReader::read(std::string const& name, Shape const& start, Shape const& count) const
+{
+  int const i = impl_->find(name);
+  Shape const& shape = impl_->body->arrays()[static_cast<std::size_t>(i)].shape;
+  ROSSBY_EXPECT(start.size() == shape.size() && count.size() == shape.size());
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    ROSSBY_EXPECT(start[d] >= 0 && count[d] >= 0 && start[d] + count[d] <= shape[d]);
+  std::vector<double> values(static_cast<std::size_t>(product(count)));
+  if (values.empty())
+    return values;
+  impl_->body->read(i, start, count, values.data());
+  impl_->decoding[static_cast<std::size_t>(i)].decode(values);
+  return values;
+}
+
+} // namespace rossby::io
