@@ -85,39 +85,52 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
   }
 }
 
-std::vector<double> Metrics::global_sums(Exec const& exec, Array const& prediction, Array const& target,
-                                         index_t samples, Array const& origin, Communicator const& ranks) const
+std::vector<double> Metrics::whole_sums(Exec const& exec, Array const& prediction, Array const& target, index_t samples,
+                                        Array const& origin, Communicator const& tiles) const
 {
-  Array const device = Array::empty(DType::float64, {prediction.extent(prediction.rank() - 1), ops::pair_sum_count});
-  ops::pair_sums(exec, cell_weight_, prediction, target, samples, device, origin);
+  index_t const terms = prediction.extent(prediction.rank() - 1) * ops::pair_sum_count;
+  Array const device = Array::empty(DType::float64, {samples, terms});
+  for (index_t s = 0; s < samples; ++s)
+    ops::pair_sums(exec, cell_weight_, prediction.rows(s, 1), target.rows(s, 1), 1, device.rows(s, 1), origin);
   auto sums = device.to_host(exec);
-  ranks.all_reduce_sum(sums.data(), sums.size());
+  tiles.all_reduce_sum(sums.data(), sums.size());
   return sums;
 }
 
-Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Array const& target, index_t samples,
-                                 index_t global_samples, Communicator const& ranks) const
+Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Array const& target, Samples samples,
+                                 Communicator const& tiles, Communicator const& data) const
 {
   constexpr std::size_t terms = ops::pair_sum_count;
-  auto const sums = global_sums(exec, prediction, target, samples, {}, ranks);
-  auto const anomalies = climatology_ ? global_sums(exec, prediction, target, samples, climatology_, ranks) : sums;
+  auto const sums = whole_sums(exec, prediction, target, samples.here, {}, tiles);
+  auto const anomalies = climatology_ ? whole_sums(exec, prediction, target, samples.here, climatology_, tiles) : sums;
+
+  // Sums of scores over samples, [metric][variable].
+  std::vector<double> scores(kinds_.size() * variables_.size(), 0);
+  auto const width = static_cast<std::size_t>(prediction.extent(prediction.rank() - 1)) * terms;
+  for (std::size_t s = 0; s < static_cast<std::size_t>(samples.here); ++s)
+    for (std::size_t v = 0; v < variables_.size(); ++v) {
+      auto const [first, channels] = variables_[v];
+      std::size_t const from = s * width + static_cast<std::size_t>(first) * terms;
+      std::vector<double> total(terms, 0), total_anomalies(terms, 0);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(channels) * terms; ++i) {
+        total[i % terms] += sums[from + i];
+        total_anomalies[i % terms] += anomalies[from + i];
+      }
+      for (std::size_t m = 0; m < kinds_.size(); ++m)
+        scores[m * variables_.size() + v] +=
+            score(kinds_[m], kinds_[m] == MetricKind::acc ? total_anomalies.data() : total.data(), cells_ * channels);
+    }
+  data.all_reduce_sum(scores.data(), scores.size());
 
   Values values;
-  values.by_variable.resize(kinds_.size());
-  for (auto const& [first, channels] : variables_) {
-    std::vector<double> total(terms, 0), total_anomalies(terms, 0);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(channels) * terms; ++i) {
-      total[i % terms] += sums[static_cast<std::size_t>(first) * terms + i];
-      total_anomalies[i % terms] += anomalies[static_cast<std::size_t>(first) * terms + i];
-    }
-    double const count = static_cast<double>(global_samples) * cells_ * channels;
-    for (std::size_t m = 0; m < kinds_.size(); ++m)
-      values.by_variable[m].push_back(
-          score(kinds_[m], kinds_[m] == MetricKind::acc ? total_anomalies.data() : total.data(), count));
-  }
-  for (std::size_t m = 0; m < kinds_.size(); ++m)
+  for (std::size_t m = 0; m < kinds_.size(); ++m) {
+    auto const row = scores.begin() + static_cast<std::ptrdiff_t>(m * variables_.size());
+    values.by_variable.emplace_back(row, row + static_cast<std::ptrdiff_t>(variables_.size()));
+    for (double& score : values.by_variable[m])
+      score /= static_cast<double>(samples.all);
     values.mean.push_back(std::inner_product(weight_[m].begin(), weight_[m].end(), values.by_variable[m].begin(), 0.0) /
                           static_cast<double>(variables_.size()));
+  }
   return values;
 }
 

@@ -1,9 +1,8 @@
-// Training. An epoch is a list of batches, a batch a rollout of forecast_len steps (roll_out): each step has a tape of
-// its own, its loss goes backwards at once, and the state goes on detached. Losses and gradients are sums over ranks of
-// local terms, divided by global counts, so that a batch is the same on every mesh. After grad_accum_every batches the
-// gradients are collected, clipped and given to the optimizer (update); in the last rollout before it their sums start
-// beside the backward pass. Numbers that decide what happens next (is the loss finite, was an interrupt asked for)
-// travel in one sum with the losses, so that all ranks decide alike.
+// Training from epoch to epoch. An epoch is a list of batches (trainer_batch.cpp), then the validation, then the
+// epoch's row in the log and its checkpoint. Everything that decides what comes next is in that checkpoint, the
+// training metric of all finished epochs among it, so that a run that is resumed ends where it would have ended. An
+// interrupt is looked for after every optimizer step, and after every step of the validation, which is begun anew when
+// the run goes on.
 #include <rossby/train/trainer.hpp>
 
 #include <rossby/comm/agree.hpp>
@@ -137,121 +136,6 @@ void Trainer::take_over(std::string const& credit_checkpoint, std::string const&
   go_on(std::move(state));
 }
 
-bool Trainer::backpropagates(int step) const
-{
-  auto const& own = parts_.config.trainer.backprop_on_timestep;
-  auto const& steps = own.empty() ? parts_.config.data.backprop_on_timestep : own;
-  return steps.empty() || std::find(steps.begin(), steps.end(), step + 1) != steps.end();
-}
-
-bool Trainer::backpropagates_after(int step) const
-{
-  for (int later = step + 1; later < parts_.config.data.forecast_len; ++later)
-    if (backpropagates(later))
-      return true;
-  return false;
-}
-
-bool Trainer::ends_update() const
-{
-  return accumulated_ + 1 == parts_.config.trainer.grad_accum_every || state_.batch + 1 == parts_.training.batches();
-}
-
-Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
-{
-  bool const training = pass == Pass::training;
-  Loss const& loss = training ? training_loss_ : validation_loss_;
-  DType const dtype = parts_.model.parameters().dtype();
-  index_t const real = batch.indices.real, global = batch.indices.global;
-  std::vector<double> sums(static_cast<std::size_t>(parts_.plan.schema.target_channels()), 0.0);
-  Array target;
-  RolloutUnderWay rollout(rollout_);
-  std::optional<Suspect> suspect; // the first step whose loss is not finite
-  while (true) {
-    rollout.feed(exec_, batch);
-    bool const backward = training && backpropagates(batch.step);
-    Tape tape;
-    Context context{exec_,
-                    backward ? &tape : nullptr,
-                    training,
-                    static_cast<std::uint64_t>(state_.seed),
-                    static_cast<std::uint64_t>(state_.forward),
-                    batch.indices.first};
-    Var const y = rollout.step(context);
-    state_.forward += training ? 1 : 0;
-    if (backward || (!training && batch.last_step)) {
-      target = rollout_.target(exec_, dtype, batch, loss.physical());
-      Var const s = loss.sums(context, y, target, real);
-      auto const mine = s.value().to_host(exec_);
-      std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
-      if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
-        suspect = Suspect{rollout.input(), target, batch.initial_times};
-      if (backward && ends_update() && !backpropagates_after(batch.step))
-        gradients_.overlap(parts_.model.parameters());
-      if (backward)
-        tape.backward(exec_, s, loss.seed(global, 1.0 / parts_.config.trainer.grad_accum_every));
-    }
-    if (batch.last_step)
-      break;
-    auto following = source.next();
-    ROSSBY_EXPECT(following && following->step == batch.step + 1);
-    batch = std::move(*following);
-  }
-  sums.push_back(parts_.stop && parts_.stop() ? 1 : 0);
-  parts_.mesh.world.all_reduce_sum(sums.data(), sums.size());
-  Outcome outcome;
-  outcome.interrupted = sums.back() > 0;
-  sums.pop_back();
-  outcome.loss = loss.value(sums, global);
-  if (!std::isfinite(outcome.loss.total))
-    refuse_non_finite(pass, outcome.loss.total,
-                      suspect.value_or(Suspect{rollout.input(), target, batch.initial_times}));
-  outcome.metrics = metrics_.compute(exec_, rollout_.to_physical(exec_, rollout.output()),
-                                     rollout_.target(exec_, dtype, batch, true), real, global, parts_.mesh.world);
-  return outcome;
-}
-
-void Trainer::update()
-{
-  auto const& config = parts_.config.trainer;
-  auto& parameters = parts_.model.parameters();
-  gradients_.collect(exec_, parameters);
-  double const norm = gradients_.norm(exec_), rate = schedule_->rate();
-  if (!std::isfinite(norm))
-    fail(position(),
-         fmt::format("the loss is {:.6g}, but the gradient of {} is not finite", accumulated_loss_ / accumulated_,
-                     parameters[gradients_.first_non_finite(exec_)].spec.name),
-         "lower trainer.learning_rate or set trainer.grad_max_norm; the last checkpoint is as it was");
-  optimizer_.step(exec_, parameters, gradients_, rate, config.clip.coefficient(norm));
-  if (averages_)
-    averages_->update(exec_, parameters);
-  ++state_.update;
-  losses_.push_back(accumulated_loss_ / accumulated_);
-  if (steps_log_.is_open()) {
-    steps_log_ << fmt::format("{},{},{},{},{},{}\n", state_.update, state_.epoch, state_.batch, losses_.back(), norm,
-                              rate)
-               << std::flush;
-    if (!steps_log_)
-      log::warning_once(parts_.folder.steps_log() + ": can't be written; training goes on without it");
-  }
-  accumulated_ = 0;
-  accumulated_loss_ = 0;
-}
-
-Trainer::Trained Trainer::train_batch(Batch first)
-{
-  auto const outcome = roll_out(Pass::training, parts_.training, std::move(first));
-  Trained trained{outcome.loss.total, ends_update(), outcome.interrupted};
-  training_means_.add(outcome.loss, outcome.metrics);
-  accumulated_loss_ += outcome.loss.total;
-  ++accumulated_;
-  ++state_.batch;
-  if (trained.updated)
-    update();
-  schedule_->after_batch();
-  return trained;
-}
-
 bool Trainer::train_epoch()
 {
   auto const& config = parts_.config.trainer;
@@ -273,30 +157,35 @@ bool Trainer::train_epoch()
   return true;
 }
 
-void Trainer::validate()
+bool Trainer::validate()
 {
   validation_means_.clear();
   if (!parts_.validation)
-    return;
+    return true;
   if (averages_)
     averages_->swap(exec_, parts_.model.parameters());
   Progress bar("validation", parts_.validation->batches(), parts_.mesh.world.rank() == 0);
   parts_.validation->start(0, 0);
-  while (auto batch = parts_.validation->next()) {
+  bool interrupted = false;
+  while (auto batch = interrupted ? std::nullopt : parts_.validation->next()) {
     index_t const samples = batch->indices.global;
     auto const outcome = roll_out(Pass::validation, *parts_.validation, std::move(*batch));
-    validation_means_.add(outcome.loss, outcome.metrics);
+    interrupted = outcome.interrupted;
+    if (interrupted)
+      continue;
+    validation_means_.add(outcome.loss, outcome.metrics, samples);
     bar.step(samples, outcome.loss.total);
   }
-  bar.finish(fmt::format("valid_loss {:.5g}", validation_means_.loss()));
+  if (!interrupted)
+    bar.finish(fmt::format("valid_loss {:.5g}", validation_means_.loss()));
   if (averages_)
     averages_->swap(exec_, parts_.model.parameters());
+  return !interrupted;
 }
 
-double Trainer::finish_epoch()
+void Trainer::finish_epoch()
 {
   auto const& config = parts_.config.trainer;
-  validate();
   log_.add(state_.epoch, training_means_, parts_.validation ? &validation_means_ : nullptr, schedule_->rate());
   double const metric = log_.column(config.training_metric);
   state_.history.push_back(metric);
@@ -314,7 +203,6 @@ double Trainer::finish_epoch()
     if (config.save_every_epoch)
       io::keep_as(folder.checkpoint(), folder.epoch_checkpoint(state_.epoch - 1));
   });
-  return metric;
 }
 
 std::int64_t Trainer::best_epoch() const
@@ -327,6 +215,12 @@ std::int64_t Trainer::best_epoch() const
       value = state_.history[i];
     }
   return best;
+}
+
+bool Trainer::out_of_patience() const
+{
+  auto const epochs = static_cast<std::int64_t>(state_.history.size());
+  return epochs > 0 && epochs - 1 - best_epoch() >= parts_.config.trainer.stopping_patience;
 }
 
 void Trainer::save(std::string const& file)
@@ -361,7 +255,14 @@ TrainResult Trainer::run()
     open_steps_log();
   TrainResult result;
   using End = TrainResult::End;
-  for (int done = 0; state_.epoch < config.epochs; ++done) {
+  for (int done = 0;; ++done) {
+    if (out_of_patience()) { // after a resume, too
+      log::info(fmt::format("no better {} for {} epochs: stopping", config.training_metric, config.stopping_patience));
+      result.end = End::stopped_early;
+      break;
+    }
+    if (state_.epoch >= config.epochs)
+      break;
     if (done == config.num_epoch || (done == 1 && config.stop_after_epoch)) {
       result.end = End::job_limit;
       break;
@@ -370,12 +271,12 @@ TrainResult Trainer::run()
       result.end = End::interrupted;
       break;
     }
-    finish_epoch();
-    if (static_cast<std::int64_t>(state_.history.size()) - 1 - best_epoch() >= config.stopping_patience) {
-      log::info(fmt::format("no better {} for {} epochs: stopping", config.training_metric, config.stopping_patience));
-      result.end = End::stopped_early;
+    if (!validate()) {
+      save(); // all batches of the epoch are done: what goes on from here begins with its validation
+      result.end = End::interrupted;
       break;
     }
+    finish_epoch();
   }
   result.epochs = state_.epoch;
   result.updates = state_.update;

@@ -16,18 +16,19 @@ EpochMeans::EpochMeans(std::size_t variables, std::size_t metrics)
 {
 }
 
-void EpochMeans::add(Loss::Value const& loss, Metrics::Values const& metrics)
+void EpochMeans::add(Loss::Value const& loss, Metrics::Values const& metrics, index_t samples)
 {
+  double const n = static_cast<double>(samples);
   std::size_t i = 0;
-  sums_[i++] += 1;
-  sums_[i++] += loss.total;
+  sums_[i++] += n;
+  sums_[i++] += n * loss.total;
   for (double const v : loss.by_variable)
-    sums_[i++] += v;
+    sums_[i++] += n * v;
   for (double const m : metrics.mean)
-    sums_[i++] += m;
+    sums_[i++] += n * m;
   for (auto const& values : metrics.by_variable)
     for (double const v : values)
-      sums_[i++] += v;
+      sums_[i++] += n * v;
   ROSSBY_EXPECT(i == sums_.size());
 }
 
@@ -82,7 +83,7 @@ TrainingLog::TrainingLog(RunConfig const& config, std::vector<SchemaEntry> const
 void TrainingLog::add(std::int64_t epoch, EpochMeans const& training, EpochMeans const* validation, double rate)
 {
   double const nothing = std::numeric_limits<double>::quiet_NaN();
-  auto const valid = [&](auto f) { return validation && validation->batches() > 0 ? f(*validation) : nothing; };
+  auto const valid = [&](auto f) { return validation && validation->samples() > 0 ? f(*validation) : nothing; };
   double const row = static_cast<double>(std::count(rows_.begin(), rows_.end(), '\n'));
   last_ = {row,
            static_cast<double>(epoch),

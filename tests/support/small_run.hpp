@@ -137,6 +137,7 @@ public:
     }
     return b;
   }
+  index_t given() const { return given_; }   ///< batches begun
   bool stop_requested = false;               ///< once the batch `terminate_at` has been given
   index_t terminate_at = -1, poison_at = -1; ///< the n-th batch given, from 1
 
@@ -185,11 +186,11 @@ struct SmallRun {
   Trainer trainer;
 
   SmallRun(SmallWorld w, Communicator const& ranks, std::string const& path, int rows = 1, int columns = 1,
-           index_t samples = 10)
+           index_t samples = 10, index_t validation_samples = 4)
       : world(std::move(w)), mesh(build_device_mesh(parallelism(rows, columns), ranks)),
         model(world.config.model->fields), folder(path, ranks, RunFolder::Entry::again), stored(allocated()),
         training(sampler_for(world.config, mesh, samples, true), tile(), world.config.data.forecast_len),
-        validation(sampler_for(world.config, mesh, 4, false), tile(), world.config.data.forecast_len),
+        validation(sampler_for(world.config, mesh, validation_samples, false), tile(), world.config.data.forecast_len),
         trainer({world.config,
                  world.plan,
                  mesh,
@@ -198,7 +199,7 @@ struct SmallRun {
                  training,
                  &validation,
                  {"deck", "model: linear\n", "schema"},
-                 [this] { return training.stop_requested; }})
+                 [this] { return training.stop_requested || validation.stop_requested; }})
   {
   }
   Model& allocated()

@@ -1,6 +1,8 @@
 #pragma once
 /// \file
-/// The `metrics:` block: scores of a batch in physical units, over all ranks.
+/// The `metrics:` block: scores in physical units, over all ranks. A score is that of one sample, over all of its
+/// cells; what is told of more samples is the mean of their scores, so that it does not depend on how they were cut
+/// into batches. (A root or a ratio of sums over a batch would.)
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/train/loss.hpp>
@@ -29,14 +31,18 @@ public:
     std::vector<double> mean;                     ///< by metric: weighted mean over variables
     std::vector<std::vector<double>> by_variable; ///< [metric][variable]
   };
-  /// `prediction` and `target` in physical units. Collective over `ranks`, whose tiles and samples make up the batch.
-  Values compute(Exec const&, Array const& prediction, Array const& target, index_t samples, index_t global_samples,
-                 Communicator const& ranks) const;
+  struct Samples {
+    index_t here, all; ///< on the ranks of `tiles`, of which the first count, and of the whole batch
+  };
+  /// Means over the samples of a batch. `prediction` and `target` in physical units. Collective over `tiles`, the ranks
+  /// that share this rank's samples, and over `data`, the ranks with this tile of the others.
+  Values compute(Exec const&, Array const& prediction, Array const& target, Samples, Communicator const& tiles,
+                 Communicator const& data) const;
 
 private:
-  /// [channel * pair_sum_count], over all ranks.
-  std::vector<double> global_sums(Exec const&, Array const& prediction, Array const& target, index_t samples,
-                                  Array const& origin, Communicator const& ranks) const;
+  /// [sample][channel][pair_sum_count], over all tiles.
+  std::vector<double> whole_sums(Exec const&, Array const& prediction, Array const& target, index_t samples,
+                                 Array const& origin, Communicator const& tiles) const;
 
   std::vector<MetricKind> kinds_;
   double cells_;

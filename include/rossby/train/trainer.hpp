@@ -80,7 +80,7 @@ public:
   Trained train_batch(Batch first);
   /// Writes a checkpoint of where training is.
   void save(std::string const& file);
-  /// Loss of each optimizer step of this job (the mean of its micro-batches), for tests and reports.
+  /// Loss of each optimizer step of this job (the mean over its samples), for tests and reports.
   std::vector<double> const& losses() const { return losses_; }
 
 private:
@@ -101,10 +101,14 @@ private:
   /// Trains what is left of the epoch; false when the run was interrupted.
   bool train_epoch();
   void update();
-  void validate();
-  /// Returns the epoch's training metric.
-  double finish_epoch();
+  /// Some rank was asked to stop. Collective.
+  bool asked_to_stop() const;
+  /// False when the run was interrupted.
+  bool validate();
+  void finish_epoch();
   std::int64_t best_epoch() const;
+  /// The training metric has not become better for stopping_patience epochs.
+  bool out_of_patience() const;
   void save();
   std::string position() const;
   /// One step of a rollout that went wrong.
@@ -128,8 +132,10 @@ private:
   EpochMeans training_means_, validation_means_;
   TrainingLog log_;
   std::vector<double> losses_;
-  double accumulated_loss_ = 0; ///< over the micro-batches since the last step
-  int accumulated_ = 0;
+  // Of the micro-batches since the last optimizer step.
+  double accumulated_loss_ = 0; ///< sum over samples
+  index_t accumulated_samples_ = 0;
+  int accumulated_batches_ = 0;
   std::ofstream steps_log_; ///< rank 0: a row for each optimizer step
 };
 

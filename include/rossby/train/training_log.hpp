@@ -12,14 +12,16 @@
 
 namespace rossby {
 
-/// Means over the batches of an epoch. A flat list of numbers inside, so that a checkpoint can carry it.
+/// Means over the samples of an epoch, however they are cut into batches. A flat list of numbers inside, so that a
+/// checkpoint can carry it.
 class EpochMeans {
 public:
   EpochMeans(std::size_t variables, std::size_t metrics);
 
-  void add(Loss::Value const&, Metrics::Values const&);
+  /// Means over the samples of one batch.
+  void add(Loss::Value const&, Metrics::Values const&, index_t samples);
   void clear();
-  double batches() const { return sums_[0]; }
+  double samples() const { return sums_[0]; }
   double loss() const { return at(1); }
   double loss_of(std::size_t variable) const { return at(2 + variable); }
   double metric(std::size_t m) const { return at(2 + variables_ + m); }

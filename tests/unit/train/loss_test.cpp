@@ -136,6 +136,7 @@ TEST(Loss, WrongNamesAndCountsAreRefused)
   EXPECT_THROW(Loss(config, Loss::Use::training, f.domain), Error);
 }
 
+// A score is that of one sample over all of its cells; of a batch the mean of its samples' is told.
 TEST(Metrics, MatchPlainFormulas)
 {
   Fields const f;
@@ -146,29 +147,35 @@ TEST(Metrics, MatchPlainFormulas)
     config.metrics.push_back({kind, {}});
   config.use_latitude_weights = true;
   Metrics const metrics(config, f.domain);
-  auto const values = metrics.compute(Exec(), f.device(f.y), f.device(f.target), 2, 2, Communicator());
+  auto const values =
+      metrics.compute(Exec(), f.device(f.y), f.device(f.target), {2, 2}, Communicator(), Communicator());
   for (int v = 0; v < 2; ++v) {
-    std::vector<double> w, p, t;
-    for (std::size_t i = 0; i < f.y.size(); ++i)
-      if ((i % 3 == 2) == (v == 1)) {
-        w.push_back(f.latitude_weight(i / 3 % 30));
-        p.push_back(f.y[i]);
-        t.push_back(f.target[i]);
-      }
-    double const n = static_cast<double>(w.size());
-    auto const mean = [&](auto g) {
-      double sum = 0;
-      for (std::size_t i = 0; i < w.size(); ++i)
-        sum += w[i] * g(p[i], t[i]) / n;
-      return sum;
-    };
-    double const mse = mean([](double a, double b) { return (a - b) * (a - b); });
-    double const mp = mean([](double a, double) { return a; }), mt = mean([](double, double b) { return b; });
-    double const vt = mean([&](double, double b) { return (b - mt) * (b - mt); });
-    double const vp = mean([&](double a, double) { return (a - mp) * (a - mp); });
-    double const cov = mean([&](double a, double b) { return (a - mp) * (b - mt); });
-    double const expected[] = {std::sqrt(mse), mse,          mean([](double a, double b) { return std::fabs(a - b); }),
+    std::vector<double> expected(6, 0);
+    for (std::size_t sample = 0; sample < 2; ++sample) {
+      std::vector<double> w, p, t;
+      for (std::size_t i = 90 * sample; i < 90 * (sample + 1); ++i)
+        if ((i % 3 == 2) == (v == 1)) {
+          w.push_back(f.latitude_weight(i / 3 % 30));
+          p.push_back(f.y[i]);
+          t.push_back(f.target[i]);
+        }
+      double const n = static_cast<double>(w.size());
+      auto const mean = [&](auto g) {
+        double sum = 0;
+        for (std::size_t i = 0; i < w.size(); ++i)
+          sum += w[i] * g(p[i], t[i]) / n;
+        return sum;
+      };
+      double const mse = mean([](double a, double b) { return (a - b) * (a - b); });
+      double const mp = mean([](double a, double) { return a; }), mt = mean([](double, double b) { return b; });
+      double const vt = mean([&](double, double b) { return (b - mt) * (b - mt); });
+      double const vp = mean([&](double a, double) { return (a - mp) * (a - mp); });
+      double const cov = mean([&](double a, double b) { return (a - mp) * (b - mt); });
+      double const scores[] = {std::sqrt(mse), mse,          mean([](double a, double b) { return std::fabs(a - b); }),
                                mp - mt,        1 - mse / vt, cov / std::sqrt(vp * vt)};
+      for (std::size_t m = 0; m < 6; ++m)
+        expected[m] += scores[m] / 2;
+    }
     for (std::size_t m = 0; m < 6; ++m)
       EXPECT_NEAR(values.by_variable[m][static_cast<std::size_t>(v)], expected[m], 1e-11) << m;
   }
@@ -186,7 +193,8 @@ TEST(Metrics, AnomaliesAreAboutTheClimatology)
   for (std::size_t i = 0; i < f.y.size() / 2; ++i) // one field for both samples
     climatology.push_back(static_cast<float>(3 * std::sin(0.1 * static_cast<double>(i))));
   auto const score = [&](MetricsConfig const& c, std::vector<double> const& p, std::vector<double> const& t) {
-    return Metrics(c, f.domain, climatology).compute(Exec(), f.device(p), f.device(t), 2, 2, Communicator());
+    return Metrics(c, f.domain, climatology)
+        .compute(Exec(), f.device(p), f.device(t), {2, 2}, Communicator(), Communicator());
   };
   auto p = f.y, t = f.target;
   auto const about_climatology = score(config, p, t);

@@ -142,6 +142,76 @@ TEST(Trainer, AccumulationEqualsALargerBatch)
     EXPECT_NEAR(accumulated.weights()[i], large.weights()[i], 1e-12);
 }
 
+// Ten samples: the second batch of six has four, which come as three and one.
+TEST(Trainer, TheLastUpdateOfAnAccumulatedEpochIsTheMeanOfWhatItHolds)
+{
+  ScratchFolder const a("large_uneven"), b("accumulated_uneven"), c("accumulated_short");
+  SmallWorld world;
+  world.config.trainer.schedule.kind = ScheduleConfig::Kind::constant;
+  SmallRun large(world, Communicator(), a.path);
+  large.trainer.run();
+  world.config.trainer.train_batch_size = 3;
+  world.config.trainer.grad_accum_every = 2;
+  SmallRun uneven(world, Communicator(), b.path);
+  uneven.trainer.run();
+  world.config.trainer.train_batch_size = 2; // three and then two batches
+  world.config.trainer.grad_accum_every = 3;
+  SmallRun fewer(world, Communicator(), c.path);
+  fewer.trainer.run();
+  for (auto const* run : {&uneven, &fewer}) {
+    ASSERT_EQ(run->trainer.losses().size(), large.trainer.losses().size());
+    for (std::size_t i = 0; i < large.trainer.losses().size(); ++i)
+      EXPECT_NEAR(run->trainer.losses()[i], large.trainer.losses()[i], 1e-13);
+    for (std::size_t i = 0; i < large.weights().size(); ++i)
+      EXPECT_NEAR(run->weights()[i], large.weights()[i], 1e-12);
+    EXPECT_NEAR(logged(run->folder.training_log(), "train_loss"), logged(large.folder.training_log(), "train_loss"),
+                1e-12);
+  }
+}
+
+TEST(Trainer, ValidationDoesNotDependOnItsBatches)
+{
+  std::vector<std::vector<double>> scores;
+  for (int const size : {1, 2, 3, 5}) {
+    ScratchFolder const scratch("valid_" + std::to_string(size));
+    SmallWorld world;
+    world.config.trainer.valid_batch_size = size;
+    world.config.trainer.epochs = 1;
+    SmallRun run(world, Communicator(), scratch.path, 1, 1, 10, 5);
+    run.trainer.run();
+    scores.emplace_back();
+    for (char const* column :
+         {"valid_loss", "valid_rmse", "valid_r2score", "valid_bias", "valid_loss_var/S/prognostic/2d/p"})
+      scores.back().push_back(logged(run.folder.training_log(), column));
+  }
+  for (auto const& found : scores)
+    for (std::size_t i = 0; i < found.size(); ++i)
+      EXPECT_NEAR(found[i], scores[0][i], 1e-13 * std::fabs(scores[0][i])) << i;
+}
+
+// The epoch's training is in no checkpoint yet when its validation is asked to stop.
+TEST(Trainer, ValidationThatIsInterruptedLosesNothing)
+{
+  ScratchFolder const scratch("whole_validation"), cut("cut_validation");
+  SmallWorld world;
+  world.config.trainer.valid_batch_size = 1; // four batches of two steps
+  SmallRun whole(world, Communicator(), scratch.path);
+  whole.trainer.run();
+  {
+    SmallRun part(world, Communicator(), cut.path);
+    part.validation.terminate_at = 2;
+    EXPECT_EQ(part.trainer.run().end, TrainResult::End::interrupted);
+    EXPECT_EQ(part.validation.given(), 2) << "it went on validating";
+    EXPECT_TRUE(std::filesystem::exists(part.folder.checkpoint()));
+  }
+  SmallRun rest(world, Communicator(), cut.path);
+  rest.trainer.restore(rest.folder.checkpoint());
+  EXPECT_EQ(rest.trainer.run().end, TrainResult::End::finished);
+  EXPECT_EQ(rest.weights(), whole.weights());
+  EXPECT_EQ(text_of(cut / "training_log.csv"), text_of(scratch / "training_log.csv"));
+  EXPECT_EQ(text_of(cut / "training_steps.csv"), text_of(scratch / "training_steps.csv"));
+}
+
 TEST(Trainer, StopsAtANonFiniteLossAndSaysWhere)
 {
   ScratchFolder const scratch("nan");
@@ -182,11 +252,26 @@ TEST(Trainer, StopsEarlyAndNamesWrongMetrics)
   world.config.trainer.schedule.kind = ScheduleConfig::Kind::constant;
   world.config.trainer.stopping_patience = 3;
   world.config.trainer.training_metric = "valid_rmse";
-  SmallRun run(world, Communicator(), scratch.path);
-  auto const result = run.trainer.run();
-  EXPECT_EQ(result.end, TrainResult::End::stopped_early);
-  EXPECT_EQ(result.epochs, 4);
-  EXPECT_EQ(result.best_epoch, 0);
+  {
+    SmallRun run(world, Communicator(), scratch.path);
+    auto const result = run.trainer.run();
+    EXPECT_EQ(result.end, TrainResult::End::stopped_early);
+    EXPECT_EQ(result.epochs, 4);
+    EXPECT_EQ(result.best_epoch, 0);
+  }
+  { // a chain of jobs resumes it all the same
+    SmallRun run(world, Communicator(), scratch.path);
+    run.trainer.restore(run.folder.checkpoint());
+    auto const result = run.trainer.run();
+    EXPECT_EQ(result.end, TrainResult::End::stopped_early);
+    EXPECT_EQ(result.epochs, 4) << "it trained on";
+  }
+  world.config.trainer.stopping_patience = 5; // more patience goes on
+  {
+    SmallRun run(world, Communicator(), scratch.path);
+    run.trainer.restore(run.folder.checkpoint());
+    EXPECT_EQ(run.trainer.run().epochs, 6);
+  }
 
   world.config.trainer.training_metric = "valid_skill";
   EXPECT_THAT(message_of([&] { SmallRun(world, Communicator(), scratch / "b"); }),
