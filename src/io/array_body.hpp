@@ -21,6 +21,8 @@ public:
   virtual std::optional<index_t> dimension(std::string const& name) const = 0;
   virtual std::optional<std::string> text(int array, std::string const& attribute) const = 0;
   virtual std::vector<double> numbers(int array, std::string const& attribute) const = 0;
+  /// The type of a numeric attribute, where files of this kind say it.
+  virtual std::optional<StoredType> attribute_type(int, std::string const&) const { return std::nullopt; }
   /// The numbers of a box that lies within the array and is not empty, as they are stored, row-major.
   virtual void read(int array, Shape const& start, Shape const& count, double* values) const = 0;
   /// What elements that were never written hold where no attribute says so, for instance netCDF's default fill values.

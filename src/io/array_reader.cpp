@@ -10,13 +10,16 @@
 #include <fmt/ranges.h>
 
 #include <map>
+#include <mutex>
+#include <optional>
 
 namespace rossby::io {
 
 struct ArrayReader::Impl {
   std::string file;
   std::unique_ptr<ArrayBody> body;
-  std::vector<CfDecoding> decoding; ///< of each array
+  std::mutex mutex;
+  std::vector<std::optional<CfDecoding>> decoding; ///< of each array, from its first use on; guarded by mutex
   std::map<std::string, int> number;
 
   int find(std::string const& name) const
@@ -30,6 +33,28 @@ struct ArrayReader::Impl {
     }
     return it->second;
   }
+
+  /// Attributes of variables that nobody reads are nobody's fault.
+  CfDecoding const& decoding_of(int i)
+  {
+    std::lock_guard<std::mutex> const lock(mutex);
+    auto const n = static_cast<std::size_t>(i);
+    if (!decoding[n])
+      decoding[n] = CfDecoding::of(*body, i, fmt::format("{}, variable {}", file, body->arrays()[n].name));
+    return *decoding[n];
+  }
+
+  std::vector<double> stored(int i, Shape const& start, Shape const& count) const
+  {
+    Shape const& shape = body->arrays()[static_cast<std::size_t>(i)].shape;
+    ROSSBY_EXPECT(start.size() == shape.size() && count.size() == shape.size());
+    for (std::size_t d = 0; d < shape.size(); ++d)
+      ROSSBY_EXPECT(start[d] >= 0 && count[d] >= 0 && start[d] + count[d] <= shape[d]);
+    std::vector<double> values(static_cast<std::size_t>(product(count)));
+    if (!values.empty())
+      body->read(i, start, count, values.data());
+    return values;
+  }
 };
 
 ArrayReader::ArrayReader(std::string path) : impl_(std::make_unique<Impl>())
@@ -37,10 +62,9 @@ ArrayReader::ArrayReader(std::string path) : impl_(std::make_unique<Impl>())
   impl_->file = std::move(path);
   impl_->body = open_netcdf(impl_->file);
   int const count = static_cast<int>(impl_->body->arrays().size());
-  for (int i = 0; i < count; ++i) {
-    impl_->decoding.push_back(CfDecoding::of(*impl_->body, i));
+  impl_->decoding.resize(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i)
     impl_->number[impl_->body->arrays()[static_cast<std::size_t>(i)].name] = i;
-  }
 }
 
 ArrayReader::~ArrayReader() = default;
@@ -77,16 +101,16 @@ std::vector<double> ArrayReader::read(std::string const& name) const
 std::vector<double> ArrayReader::read(std::string const& name, Shape const& start, Shape const& count) const
 {
   int const i = impl_->find(name);
-  Shape const& shape = impl_->body->arrays()[static_cast<std::size_t>(i)].shape;
-  ROSSBY_EXPECT(start.size() == shape.size() && count.size() == shape.size());
-  for (std::size_t d = 0; d < shape.size(); ++d)
-    ROSSBY_EXPECT(start[d] >= 0 && count[d] >= 0 && start[d] + count[d] <= shape[d]);
-  std::vector<double> values(static_cast<std::size_t>(product(count)));
-  if (values.empty())
-    return values;
-  impl_->body->read(i, start, count, values.data());
-  impl_->decoding[static_cast<std::size_t>(i)].decode(values);
+  CfDecoding const& decoding = impl_->decoding_of(i);
+  auto values = impl_->stored(i, start, count);
+  decoding.decode(values);
   return values;
+}
+
+std::string ArrayReader::why_missing(std::string const& name, Shape const& start, Shape const& count) const
+{
+  int const i = impl_->find(name);
+  return impl_->decoding_of(i).why_missing(impl_->stored(i, start, count));
 }
 
 } // namespace rossby::io

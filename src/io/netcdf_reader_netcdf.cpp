@@ -109,6 +109,15 @@ public:
     return values;
   }
 
+  std::optional<StoredType> attribute_type(int array, std::string const& attribute) const override
+  {
+    auto const lock = library_lock();
+    nc_type type = NC_NAT;
+    if (nc_inq_atttype(id_, array == of_file ? NC_GLOBAL : array, attribute.c_str(), &type) != NC_NOERR)
+      return std::nullopt;
+    return stored_type(type);
+  }
+
   void read(int array, Shape const& start, Shape const& count, double* values) const override
   {
     std::vector<std::size_t> const from(start.begin(), start.end()), n(count.begin(), count.end());
@@ -117,9 +126,14 @@ public:
           "can't be read");
   }
 
-  /// Numbers never written hold the library's default; single bytes have no such value.
+  /// Numbers never written hold the library's default, unless filling was switched off; single bytes have no such
+  /// value.
   std::optional<double> fill(int array) const override
   {
+    auto const lock = library_lock();
+    int no_fill = 0;
+    if (nc_inq_var_fill(id_, array, &no_fill, nullptr) == NC_NOERR && no_fill == 1)
+      return std::nullopt;
     switch (arrays_[static_cast<std::size_t>(array)].type) {
     case StoredType::float32:
       return static_cast<double>(NC_FILL_FLOAT);
@@ -127,8 +141,16 @@ public:
       return NC_FILL_DOUBLE;
     case StoredType::int16:
       return NC_FILL_SHORT;
+    case StoredType::uint16:
+      return NC_FILL_USHORT;
     case StoredType::int32:
       return NC_FILL_INT;
+    case StoredType::uint32:
+      return NC_FILL_UINT;
+    case StoredType::int64:
+      return static_cast<double>(NC_FILL_INT64);
+    case StoredType::uint64:
+      return static_cast<double>(NC_FILL_UINT64);
     default:
       return std::nullopt;
     }

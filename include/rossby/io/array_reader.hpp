@@ -47,11 +47,14 @@ public:
   /// A numeric attribute; empty when absent or text.
   std::vector<double> numbers(std::string const& variable, std::string const& attribute) const;
 
-  /// The whole variable, or the box at `start` with `count` elements along each dimension, row-major. Packed values are
-  /// unpacked with scale_factor and add_offset; values equal to _FillValue or missing_value, or outside valid_range,
-  /// valid_min, valid_max, become NaN.
+  /// The whole variable, or the box at `start` with `count` elements along each dimension, row-major, as the CF and
+  /// netCDF conventions say: signs by _Unsigned; NaN for what equals _FillValue or missing_value (without a _FillValue:
+  /// the library's default fill) or lies outside valid_range, valid_min, valid_max; unpacked with scale_factor and
+  /// add_offset.
   std::vector<double> read(std::string const& variable) const;
   std::vector<double> read(std::string const& variable, Shape const& start, Shape const& count) const;
+  /// For messages: which attributes make values of the box missing, and how many; empty when none is.
+  std::string why_missing(std::string const& variable, Shape const& start, Shape const& count) const;
 
 private:
   struct Impl;

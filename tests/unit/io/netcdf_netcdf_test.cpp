@@ -9,6 +9,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace rossby::io {
 namespace {
@@ -106,6 +109,88 @@ TEST(Netcdf, UnpacksIntegers)
   EXPECT_EQ(v[1], 105);
   EXPECT_TRUE(std::isnan(v[2]));
   EXPECT_TRUE(std::isnan(v[3]));
+}
+
+/// A variable of these stored values and attributes.
+std::string packed_file(std::string const& name, NetcdfType type, std::vector<double> const& values,
+                        std::vector<std::tuple<std::string, double, NetcdfType>> const& numbers,
+                        std::vector<std::pair<std::string, std::string>> const& texts = {})
+{
+  std::string const file = path_of(name);
+  NetcdfWriter w(file);
+  w.dimension("x", static_cast<index_t>(values.size()));
+  w.variable("v", type, {"x"});
+  for (auto const& [key, value, of] : numbers)
+    w.attribute("v", key, value, of);
+  for (auto const& [key, value] : texts)
+    w.attribute("v", key, value);
+  w.write("v", values);
+  w.close();
+  return file;
+}
+
+/// Positions of the missing ones among the values of v.
+std::vector<std::size_t> missing_in(std::string const& file)
+{
+  std::vector<std::size_t> missing;
+  auto const v = ArrayReader(file).read("v");
+  for (std::size_t i = 0; i < v.size(); ++i)
+    if (std::isnan(v[i]))
+      missing.push_back(i);
+  return missing;
+}
+
+using Positions = std::vector<std::size_t>;
+
+TEST(Netcdf, LimitsOfTheTypeOfTheScaleAreInUnitsOfUnpackedValues)
+{
+  using T = NetcdfType;
+  // 0.01 * 655 is 6.55 and a bit, which must not exceed the limit 6.55.
+  EXPECT_EQ(missing_in(packed_file(
+                "a.nc", T::int16, {-1, 0, 655, 656},
+                {{"scale_factor", 0.01, T::float64}, {"valid_min", 0, T::float64}, {"valid_max", 6.55, T::float64}})),
+            (Positions{0, 3}));
+  // Of another type than the scale: in units of packed values.
+  EXPECT_EQ(missing_in(packed_file("b.nc", T::int16, {-1, 0, 655, 656},
+                                   {{"scale_factor", 0.01, T::float64}, {"valid_max", 6.55, T::float32}})),
+            (Positions{2, 3}));
+  // A falling scale turns low and high round.
+  EXPECT_EQ(missing_in(packed_file("c.nc", T::int16, {-1, 0, 655, 656},
+                                   {{"scale_factor", -0.01, T::float64}, {"valid_min", -6.55, T::float64}})),
+            (Positions{3}));
+}
+
+TEST(Netcdf, TextsThatHoldNumbersCountAsNumbers)
+{
+  EXPECT_EQ(missing_in(packed_file("d.nc", NetcdfType::float32, {-999.9, 1, -99}, {}, {{"missing_value", "-999.9"}})),
+            (Positions{0}));
+  EXPECT_EQ(missing_in(packed_file("e.nc", NetcdfType::int16, {-999, 1, -99}, {}, {{"missing_value", "-999, -99s"}})),
+            (Positions{0, 2}));
+  EXPECT_EQ(missing_in(packed_file("f.nc", NetcdfType::float32, {-999, 1}, {}, {{"missing_value", "none"}})),
+            (Positions{}));
+  EXPECT_EQ(ArrayReader(packed_file("g.nc", NetcdfType::int16, {10}, {}, {{"scale_factor", "0.5"}})).read("v")[0], 5);
+  EXPECT_THAT(message_of(packed_file("h.nc", NetcdfType::int16, {10}, {}, {{"scale_factor", "half"}})),
+              HasSubstr("its scale_factor is the text 'half'"));
+}
+
+TEST(Netcdf, BytesHaveNoDefaultFill)
+{
+  EXPECT_EQ(missing_in(packed_file("i.nc", NetcdfType::int8, {-127, 1}, {})), (Positions{}));
+  EXPECT_EQ(missing_in(packed_file("j.nc", NetcdfType::int16, {-32767, 1}, {})), (Positions{0}));
+  EXPECT_EQ(missing_in(packed_file("k.nc", NetcdfType::int16, {-32767, 1}, {{"_FillValue", 1, NetcdfType::int16}})),
+            (Positions{1}))
+      << "the default counts only where no _FillValue is given";
+}
+
+TEST(Netcdf, SaysWhichAttributeMakesValuesMissing)
+{
+  using T = NetcdfType;
+  ArrayReader const reader(
+      packed_file("l.nc", T::int16, {-1, -1, 5, 200, 7},
+                  {{"_FillValue", -1, T::int16}, {"missing_value", 5, T::int16}, {"valid_max", 100, T::int16}}));
+  EXPECT_EQ(reader.why_missing("v", {0}, {5}),
+            "2 equal _FillValue (-1), 1 equal missing_value (5), 1 lie outside valid_max (-inf to 100 as stored)");
+  EXPECT_EQ(reader.why_missing("v", {4}, {1}), "");
 }
 
 TEST(Netcdf, AnUnclosedWriterLeavesNothing)
