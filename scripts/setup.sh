@@ -13,7 +13,7 @@ run_packages=(
   libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev
   python3-numpy python3-netcdf4 python3-matplotlib python3-yaml python-cartopy-data
 )
-test_packages=(gfortran libgtest-dev libgmock-dev hdf5-tools netcdf-bin python3-h5py clang-format black python3-pycodestyle)
+test_packages=(gfortran libgtest-dev libgmock-dev hdf5-tools netcdf-bin python3-h5py python3-xarray clang-format black python3-pycodestyle)
 package_packages=(clang dpkg-dev file binutils debootstrap)
 case "$kind" in
   run) wanted=("${run_packages[@]}") ;;
