@@ -2,6 +2,7 @@
 // Meshes against CREDIT: the reference cases cut by domain, tensor, ddp and fsdp2, with the tolerances of one rank.
 
 #include <support/golden.hpp>
+#include <support/listing.hpp>
 
 namespace rossby {
 namespace {
@@ -28,7 +29,7 @@ std::vector<GoldenMesh> golden_meshes()
                             {"fsdp2_tensor_2_domain_2", 4, Data::fsdp2, 2, 2, 1}};
   std::vector<GoldenMesh> list;
   for (auto const& mesh : all)
-    if (mesh.ranks == Communicator::world().size())
+    if (mesh.ranks == test_ranks())
       list.push_back(mesh);
   return list;
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import guests
 import layering
+import sources
 import tree
 
 ALLOWED = layering.allowed_layers()
@@ -40,6 +41,20 @@ BAD_FILES = {
 for (path, text), expected in BAD_CODE.items():
     found = list(layering.check(path, text, ALLOWED))
     assert any(expected in problem for problem in found), (path, text, found)
+TARGETS = {"ops": "rossby_layer(ops\n  LAYERS core\n  SOURCES a.cpp)"}
+INCLUDES = [("src/ops/a.cpp", "#include <rossby/core/array.hpp>\n#include <rossby/ops/gemm.hpp>\n")]
+assert not list(layering.check_targets(TARGETS, INCLUDES, ALLOWED)), list(layering.check_targets(TARGETS, INCLUDES, ALLOWED))
+for bad, expected in {"rossby_layer(ops SOURCES a.cpp)": "LAYERS lacks core, which src/ops/a.cpp includes",
+                      "rossby_layer(ops LAYERS core nn SOURCES a.cpp)": "may not stand on nn",
+                      "add_library(ops a.cpp)": "has no rossby_layer(ops"}.items():
+    found = list(layering.check_targets({"ops": bad}, INCLUDES, ALLOWED))
+    assert any(expected in problem for problem in found), (bad, found)
+LISTS = {"src/io": "rossby_layer(io SOURCES a.cpp) # b.cpp", "tests": "x(style/a.py unit/io/c.cpp)",
+         "examples": "foreach(example IN ITEMS 01_a)"}
+LISTED = ["src/io/a.cpp", "tests/style/a.py", "tests/unit/io/c.cpp", "examples/01_a/main.cpp"]
+assert not list(sources.unlisted(LISTED, LISTS)), list(sources.unlisted(LISTED, LISTS))
+for path in ("src/io/b.cpp", "tests/style/b.py", "tests/unit/c.cpp", "examples/02_b/main.cpp"):
+    assert sources.wanted(path) and list(sources.unlisted([path], LISTS)) == [f"{path}: no CMakeLists.txt lists it"], path
 for path, text in GOOD_CODE.items():
     assert not list(layering.check(path, text, ALLOWED)), list(layering.check(path, text, ALLOWED))
 with tempfile.TemporaryDirectory() as folder:

@@ -78,10 +78,35 @@ def check(path, text, allowed):
             yield f"{path}: a kernel's label is not \"rossby::layer::op\": {label.strip()[:60]}"
 
 
+def check_targets(lists, sources, allowed):
+    """The targets of the layers stand on those that their files include. lists: layer -> text of its CMakeLists.txt;
+    sources: (path, text) of all files."""
+    included = {}
+    for path, text in sources:
+        layer = layer_of(path)
+        for _, header in INCLUDE.findall(text):
+            if header.startswith("rossby/") and layer_of("include/" + header):
+                included.setdefault(layer, {}).setdefault(layer_of("include/" + header), path)
+    for layer, text in lists.items():
+        declared = re.search(r"rossby_layer\(" + layer + r"\b(?:\s+LAYERS((?:\s+[a-z]\w*)*))?", text)
+        if not declared:
+            yield f"src/{layer}/CMakeLists.txt: has no rossby_layer({layer} ...)"
+            continue
+        stands_on = set((declared.group(1) or "").split())
+        for other in sorted(stands_on - allowed.get(layer, set())):
+            yield f"src/{layer}/CMakeLists.txt: layer {layer} may not stand on {other}"
+        for other, path in sorted(included.get(layer, {}).items()):
+            if other != layer and other not in stands_on:
+                yield f"src/{layer}/CMakeLists.txt: LAYERS lacks {other}, which {path} includes"
+
+
 def main():
     allowed = allowed_layers()
     files = sorted(p for top in ("include", "src") for p in (ROOT / top).rglob("*.[ch]pp"))
-    problems = [p for f in files for p in check(f.relative_to(ROOT).as_posix(), f.read_text(), allowed)]
+    sources = [(f.relative_to(ROOT).as_posix(), f.read_text()) for f in files]
+    problems = [p for path, text in sources for p in check(path, text, allowed)]
+    lists = {p.parent.name: p.read_text() for p in sorted((ROOT / "src").glob("*/CMakeLists.txt")) if p.parent.name != "app"}
+    problems += check_targets(lists, sources, allowed)
     print("\n".join(problems) or f"{len(files)} files keep to the layers")
     return 1 if problems else 0
 
