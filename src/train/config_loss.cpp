@@ -21,10 +21,33 @@ std::vector<std::pair<std::string, LossConfig::Weighting>> const& weightings()
   return list;
 }
 
+/// Losses of CREDIT that are not elementwise, refused by name.
+void refuse_other_losses(DeckBlock const& block, std::string const& key)
+{
+  auto const node = block.child(key);
+  auto const name = node.exists() && !node.is_map() && !node.is_list() ? node.as<std::string>() : std::string();
+  for (char const* ensemble : {"KCRPS", "almost-fair-crps", "ring-crps"})
+    if (name == ensemble)
+      node.reject(name + " scores an ensemble, and training here has one member",
+                  "choose mse, mae, huber, msle, logcosh, xtanh or xsigmoid");
+  if (name == "covmse")
+    node.reject("covmse weighs with the covariance of one batch, which is singular for few samples",
+                "choose mse, or mse with variable weights");
+}
+
 /// Reads the name at `key` and, below `parameters`, its settings.
 void read_element_loss(DeckBlock const& block, std::string const& key, std::string const& parameters, ElementLoss& loss)
 {
-  block.choice(key, loss.kind, {{"mse", LossKind::mse}, {"mae", LossKind::mae}, {"huber", LossKind::huber}});
+  if (!block.attempt([&] { refuse_other_losses(block, key); }))
+    return;
+  block.choice(key, loss.kind,
+               {{"mse", LossKind::mse},
+                {"mae", LossKind::mae},
+                {"huber", LossKind::huber},
+                {"msle", LossKind::msle},
+                {"logcosh", LossKind::logcosh},
+                {"xtanh", LossKind::xtanh},
+                {"xsigmoid", LossKind::xsigmoid}});
   if (!block.has(parameters))
     return;
   auto const settings = block.block(parameters);
@@ -88,7 +111,8 @@ void refuse_if_true(DeckBlock const& block, std::string const& key, std::string 
 void read_flat(DeckBlock const& block, LossConfig& c)
 {
   if (!block.has("training_loss"))
-    block.problems().error(block.path("training_loss"), "is missing", "choose mse, mae or huber");
+    block.problems().error(block.path("training_loss"), "is missing",
+                           "choose mse, mae, huber, msle, logcosh, xtanh or xsigmoid");
   read_element_loss(block, "training_loss", "training_loss_parameters", c.training);
   c.validation = {LossKind::mae, 1};
   read_element_loss(block, "validation_loss", "validation_loss_parameters", c.validation);
@@ -118,10 +142,26 @@ void read_flat(DeckBlock const& block, LossConfig& c)
 using MetricNames = std::vector<std::pair<std::string, MetricKind>>;
 MetricNames const& metric_names()
 {
-  static MetricNames const names{{"rmse", MetricKind::rmse},       {"mse", MetricKind::mse},
-                                 {"mae", MetricKind::mae},         {"bias", MetricKind::bias},
-                                 {"r2score", MetricKind::r2score}, {"acc", MetricKind::acc}};
+  static MetricNames const names{
+      {"rmse", MetricKind::rmse},       {"mse", MetricKind::mse},
+      {"mae", MetricKind::mae},         {"bias", MetricKind::bias},
+      {"r2score", MetricKind::r2score}, {"log_variance_ratio", MetricKind::log_variance_ratio},
+      {"acc", MetricKind::acc},         {"activity", MetricKind::activity}};
   return names;
+}
+} // namespace
+
+namespace {
+void read_climatology_keys(DeckBlock const& options, std::optional<std::string> const& other,
+                           MetricsConfig::Metric& metric)
+{
+  if (options("climatology_path", metric.climatology_path) && other && *other != metric.climatology_path)
+    options.problems().error(
+        options.path("climatology_path"),
+        fmt::format("is {}, but another score takes anomalies about {}", metric.climatology_path, *other),
+        "name the same file for acc and activity");
+  options.ignore("accumulate_climatology",
+                 "without climatology_path the fields themselves are scored, not their difference from a running mean");
 }
 } // namespace
 
@@ -148,6 +188,8 @@ LossConfig LossConfig::read(DeckNode const& node, Problems& problems)
   return c;
 }
 
+bool of_anomalies(MetricKind kind) { return kind == MetricKind::acc || kind == MetricKind::activity; }
+
 std::string name_of(MetricKind kind)
 {
   for (auto const& [name, k] : metric_names())
@@ -159,7 +201,7 @@ std::string name_of(MetricKind kind)
 std::optional<std::string> MetricsConfig::climatology() const
 {
   for (auto const& m : metrics)
-    if (m.kind == MetricKind::acc && !m.climatology_path.empty())
+    if (of_anomalies(m.kind) && !m.climatology_path.empty())
       return m.climatology_path;
   return {};
 }
@@ -181,12 +223,16 @@ MetricsConfig MetricsConfig::read(DeckNode const& node, Problems& problems)
                                         [&, &n = name](auto const& m) { return m.first == n; });
         if (known == metric_names().end()) {
           settings.mark_read();
-          problems.error(settings.path(), "there is no such score", "known: rmse, mse, mae, bias, r2score, acc");
+          problems.error(settings.path(), "there is no such score",
+                         "known: rmse, mse, mae, bias, r2score, log_variance_ratio, acc, activity");
           continue;
         }
-        Metric metric{known->second, {}};
-        if (metric.kind == MetricKind::acc)
-          DeckBlock(settings, problems)("climatology_path", metric.climatology_path);
+        Metric metric{known->second};
+        DeckBlock const options(settings, problems);
+        if (of_anomalies(metric.kind))
+          read_climatology_keys(options, c.climatology(), metric);
+        if (metric.kind == MetricKind::log_variance_ratio)
+          options.in_range("eps", metric.eps, 1e-300, 1e300, "more than 0");
         settings.entries(); // an empty block is read; settings that nobody knows are not
         c.metrics.push_back(metric);
       }

@@ -12,19 +12,6 @@
 namespace rossby {
 
 namespace {
-ops::ErrorKind kind_of(ElementLoss const& loss)
-{
-  switch (loss.kind) {
-  case ElementLoss::Kind::mae:
-    return ops::ErrorKind::absolute;
-  case ElementLoss::Kind::huber:
-    return ops::ErrorKind::huber;
-  case ElementLoss::Kind::mse:
-    break;
-  }
-  return ops::ErrorKind::squared;
-}
-
 int channels_of(std::vector<SchemaEntry> const& variables)
 {
   return std::accumulate(variables.begin(), variables.end(), 0, [](int n, auto const& v) { return n + v.n_levels(); });
@@ -112,7 +99,7 @@ Loss::Loss(LossConfig const& config, Use use, LossDomain const& domain)
   std::vector<index_t> kinds;
   std::vector<double> deltas;
   for (auto const& e : elements) {
-    kinds.push_back(static_cast<index_t>(kind_of(e)));
+    kinds.push_back(static_cast<index_t>(e.kind));
     deltas.push_back(e.delta);
   }
   auto const by_row = latitude_weights(config.use_latitude_weights, domain.latitude, config.latitude_weights,

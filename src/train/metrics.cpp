@@ -15,16 +15,21 @@ int scale_power(MetricKind kind)
   switch (kind) {
   case MetricKind::mse:
     return 2;
+  case MetricKind::rmse:
+  case MetricKind::mae:
+  case MetricKind::bias:
+  case MetricKind::activity:
+    return 1;
   case MetricKind::r2score:
+  case MetricKind::log_variance_ratio:
   case MetricKind::acc:
     return 0;
-  default:
-    return 1;
   }
+  return 0;
 }
 } // namespace
 
-double score(MetricKind kind, double const* sums, double count)
+double score(MetricKind kind, double const* sums, double count, double eps)
 {
   using namespace ops;
   double const mean_p = sums[sum_p] / count, mean_t = sums[sum_t] / count;
@@ -40,9 +45,13 @@ double score(MetricKind kind, double const* sums, double count)
   case MetricKind::bias:
     return sums[sum_difference] / count;
   case MetricKind::r2score:
-    return 1 - sums[sum_square] / (var_t * count + 1e-12);
+    return 1 - sums[sum_square] / count / (var_t + eps);
+  case MetricKind::log_variance_ratio:
+    return std::log10(var_p + eps) - std::log10(var_t + eps);
   case MetricKind::acc:
-    return (sums[sum_pt] / count - mean_p * mean_t) / (std::sqrt(var_p + 1e-12) * std::sqrt(var_t + 1e-12));
+    return (sums[sum_pt] / count - mean_p * mean_t) / (std::sqrt(var_p + eps) * std::sqrt(var_t + eps));
+  case MetricKind::activity:
+    return std::sqrt(var_p + eps);
   }
   return 0;
 }
@@ -73,6 +82,7 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
   }
   for (auto const& metric : config.metrics) {
     kinds_.push_back(metric.kind);
+    eps_.push_back(metric.eps);
     std::vector<double> weights;
     for (std::size_t i = 0; i < variables_.size(); ++i)
       weights.push_back((config.weighting == LossConfig::Weighting::none ? 1.0 : manual[i]) /
@@ -117,8 +127,8 @@ Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Arra
         total_anomalies[i % terms] += anomalies[from + i];
       }
       for (std::size_t m = 0; m < kinds_.size(); ++m)
-        scores[m * variables_.size() + v] +=
-            score(kinds_[m], kinds_[m] == MetricKind::acc ? total_anomalies.data() : total.data(), cells_ * channels);
+        scores[m * variables_.size() + v] += score(
+            kinds_[m], of_anomalies(kinds_[m]) ? total_anomalies.data() : total.data(), cells_ * channels, eps_[m]);
     }
   data.all_reduce_sum(scores.data(), scores.size());
 

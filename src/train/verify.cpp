@@ -1,6 +1,6 @@
-// Verification. Every rank reads a band of latitudes of forecasts and truths, adds weighted sums of anomalies, products
-// and errors by channel for the forecast and for what it has to beat, and one sum over ranks for each forecast and lead
-// makes them global; correlations are means over forecasts, errors are means over all cells and forecasts.
+// Verification. Every rank reads a band of latitudes of forecasts and truths, and makes the sums of metrics
+// (ops::pair_sums) by channel for the forecast and for what it has to beat; one sum over ranks for each forecast and
+// lead makes them global; correlations are means over forecasts, errors are means over all cells and forecasts.
 #include <rossby/train/verify.hpp>
 
 #include <rossby/comm/agree.hpp>
@@ -11,7 +11,7 @@
 #include <rossby/train/baselines.hpp>
 #include <rossby/train/forecast.hpp>
 #include <rossby/train/forecast_writer.hpp>
-#include <rossby/train/loss.hpp>
+#include <rossby/train/metrics.hpp>
 
 #include "scores_file.hpp"
 
@@ -26,35 +26,25 @@
 namespace rossby {
 
 namespace {
-enum Sum : std::size_t { sum_f, sum_o, sum_ff, sum_oo, sum_fo, sum_e, sum_ee, sum_abs, sum_count };
 constexpr std::size_t methods = method_names.size();
-
-/// Weighted sums of one forecast at one lead, [method][channel][Sum]; f and o are anomalies.
-struct PairSums {
-  std::size_t channels;
-  std::vector<double> values;
-  explicit PairSums(std::size_t c) : channels(c), values(methods * c * sum_count, 0.0) {}
-  double* of(std::size_t method, std::size_t channel) { return &values[(method * channels + channel) * sum_count]; }
-};
 
 /// Running scores of one lead.
 struct LeadScores {
   std::int64_t forecasts = 0;
   std::vector<double> e, ee, abs, acc; ///< [method * channels]
-  void add(PairSums& sums, double cells)
+  /// `sums`: [method * channels][ops::PairSum] of one forecast, anomalies about a climatology.
+  void add(std::vector<double> const& sums, double cells)
   {
-    std::size_t const n = methods * sums.channels;
+    std::size_t const n = sums.size() / ops::pair_sum_count;
     for (auto* v : {&e, &ee, &abs, &acc})
       v->resize(n, 0.0);
     ++forecasts;
     for (std::size_t i = 0; i < n; ++i) {
-      double const* s = &sums.values[i * sum_count];
-      e[i] += s[sum_e] / cells;
-      ee[i] += s[sum_ee] / cells;
-      abs[i] += s[sum_abs] / cells;
-      double const f = s[sum_f] / cells, o = s[sum_o] / cells;
-      double const var_f = s[sum_ff] / cells - f * f, var_o = s[sum_oo] / cells - o * o;
-      acc[i] += (s[sum_fo] / cells - f * o) / std::sqrt(var_f * var_o);
+      double const* s = &sums[i * ops::pair_sum_count];
+      e[i] += score(MetricKind::bias, s, cells);
+      ee[i] += score(MetricKind::mse, s, cells);
+      abs[i] += score(MetricKind::mae, s, cells);
+      acc[i] += score(MetricKind::acc, s, cells, 0);
     }
   }
 };
@@ -108,35 +98,40 @@ private:
   std::vector<double> times_;
 };
 
-/// Adds every method's errors at one lead. All states are [cells, channels]. Correlations are of deviations from
-/// `origin`; where that is empty, from the climatology of the training years.
-void add_pairs(PairSums& sums, std::vector<double> const& weight, std::vector<float> const& forecast,
-               std::vector<float> const& truth, std::vector<float> const& initial, Baselines const& baselines,
-               std::vector<float> const& origin, int lead, Time start, Time valid)
+/// What one lead is scored with. All states are [cells, channels].
+struct Lead {
+  std::vector<float> const &forecast, &truth, &initial;
+  int number;
+  Time start, valid;
+  std::size_t channels;
+};
+
+/// This rank's [method * channels][ops::PairSum] of one lead. Correlations are of deviations from `origin`; where that
+/// is empty, from the climatology of the training years.
+std::vector<double> pair_sums(Exec const& exec, Array const& weight, Lead const& lead, Baselines const& baselines,
+                              std::vector<float> const& origin)
 {
-  auto const &mean = baselines.climatology(valid), &mean_at_start = baselines.climatology(start);
-  for (std::size_t cell = 0; cell < weight.size(); ++cell)
-    for (std::size_t c = 0; c < sums.channels; ++c) {
-      std::size_t const i = cell * sums.channels + c;
-      double const w = weight[cell], clim = static_cast<double>(mean[i]),
-                   from = origin.empty() ? clim : static_cast<double>(origin[i]),
-                   o = static_cast<double>(truth[i]) - from, season = clim - from;
-      double const start_anomaly = static_cast<double>(initial[i]) - static_cast<double>(mean_at_start[i]);
-      double const anomaly[methods] = {static_cast<double>(forecast[i]) - from, static_cast<double>(initial[i]) - from,
-                                       season, season + baselines.damping(lead, c) * start_anomaly};
-      for (std::size_t m = 0; m < methods; ++m) {
-        double const f = anomaly[m], e = f - o;
-        double* const s = sums.of(m, c);
-        s[sum_f] += w * f;
-        s[sum_o] += w * o;
-        s[sum_ff] += w * f * f;
-        s[sum_oo] += w * o * o;
-        s[sum_fo] += w * f * o;
-        s[sum_e] += w * e;
-        s[sum_ee] += w * e * e;
-        s[sum_abs] += w * std::fabs(e);
-      }
-    }
+  auto const &mean = baselines.climatology(lead.valid), &mean_at_start = baselines.climatology(lead.start);
+  index_t const cells = weight.size(), channels = static_cast<index_t>(lead.channels);
+  auto const field = [&](std::vector<float> const& values) {
+    return Array::from_host(DType::float64, {1, cells, channels}, std::vector<double>(values.begin(), values.end()));
+  };
+  std::vector<double> damped(lead.truth.size());
+  for (std::size_t i = 0; i < damped.size(); ++i)
+    damped[i] = static_cast<double>(mean[i]) +
+                baselines.damping(lead.number, i % lead.channels) *
+                    (static_cast<double>(lead.initial[i]) - static_cast<double>(mean_at_start[i]));
+  Array const truth = field(lead.truth), about = field(origin.empty() ? mean : origin).reshaped({cells, channels});
+  Array const predictions[methods] = {field(lead.forecast), field(lead.initial), field(mean),
+                                      Array::from_host(DType::float64, {1, cells, channels}, damped)};
+  std::vector<double> sums;
+  for (auto const& prediction : predictions) {
+    Array const mine = Array::empty(DType::float64, {channels, ops::pair_sum_count});
+    ops::pair_sums(exec, weight, prediction, truth, 1, mine, about);
+    auto const host = mine.to_host(exec);
+    sums.insert(sums.end(), host.begin(), host.end());
+  }
+  return sums;
 }
 
 std::vector<Score> collect(std::vector<LeadScores> const& leads, std::vector<ForecastVariable> const& variables,
@@ -183,10 +178,9 @@ VerifyResult verify(Session& session, VerifyOptions const& options)
   Duration const dt = plan.config.timestep;
   Box const band{grid.height() * world.rank() / world.size(), grid.height() * (world.rank() + 1) / world.size(), 0,
                  grid.width()};
-  auto const by_row = latitude_weights(true, grid.latitude, "", "");
-  std::vector<double> weight;
-  for (index_t row = band.row0; row < band.row1; ++row)
-    weight.insert(weight.end(), static_cast<std::size_t>(band.cols()), by_row[static_cast<std::size_t>(row)]);
+  Exec const exec;
+  Array const weight_of_cells = cell_weights(latitude_weights(true, grid.latitude, "", ""), band);
+  std::vector<double> const weight = weight_of_cells.to_host(exec);
   auto const channels = static_cast<std::size_t>(plan.schema.target_channels());
   int const steps = forecast_steps(inference, dt);
 
@@ -228,12 +222,13 @@ VerifyResult verify(Session& session, VerifyOptions const& options)
           ++result.without_truth;
           continue;
         }
-        PairSums sums(channels);
+        std::vector<double> sums;
         collectively(world, [&] {
           auto const state = reader.read(file.path, static_cast<index_t>(k), valid, grid);
-          add_pairs(sums, weight, state, truth, initial, *baselines, origin, lead, start, valid);
+          sums = pair_sums(exec, weight_of_cells, {state, truth, initial, lead, start, valid, channels}, *baselines,
+                           origin);
         });
-        world.all_reduce_sum(sums.values.data(), sums.values.size());
+        world.all_reduce_sum(sums.data(), sums.size());
         leads[static_cast<std::size_t>(lead - 1)].add(sums, static_cast<double>(grid.height() * grid.width()));
         ++result.forecasts;
       }

@@ -30,8 +30,10 @@ using Kokkos::fabs;
 using Kokkos::floor;
 using Kokkos::isfinite;
 using Kokkos::log;
+using Kokkos::log1p;
 using Kokkos::sin;
 using Kokkos::sqrt;
+using Kokkos::tanh;
 #else
 using Kokkos::Experimental::cos;
 using Kokkos::Experimental::erf;
@@ -40,8 +42,10 @@ using Kokkos::Experimental::fabs;
 using Kokkos::Experimental::floor;
 using Kokkos::Experimental::isfinite;
 using Kokkos::Experimental::log;
+using Kokkos::Experimental::log1p;
 using Kokkos::Experimental::sin;
 using Kokkos::Experimental::sqrt;
+using Kokkos::Experimental::tanh;
 #endif
 template <class T> KOKKOS_INLINE_FUNCTION constexpr T max(T a, T b) { return a < b ? b : a; }
 template <class T> KOKKOS_INLINE_FUNCTION constexpr T min(T a, T b) { return b < a ? b : a; }

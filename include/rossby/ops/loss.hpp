@@ -1,21 +1,16 @@
 #pragma once
 /// \file
-/// Weighted sums over cells: loss terms with their adjoint, and the sums that metrics are made of.
+/// Weighted sums over cells: what losses, metrics and scores are made of, and the adjoint of those that are trained on.
 ///
 /// Fields are [samples, ..., C] with the cells of a sample in between; `samples` of them count, the rest is padding of
 /// an uneven batch.
 
 #include <rossby/core/array.hpp>
+#include <rossby/ops/error_kind.hpp>
 
 namespace rossby::ops {
 
-enum class ErrorKind {
-  squared,  ///< e^2
-  absolute, ///< |e|
-  huber     ///< e^2 / 2 within delta, delta (|e| - delta / 2) beyond
-};
-
-/// What is summed: cell_weight[cell] * l(e) with e = target - prediction and l by channel.
+/// What is summed: cell_weight[cell] * l(prediction, target) with l by channel.
 struct ErrorTerms {
   Array cell_weight; ///< float64 [cells]
   IndexList kind;    ///< ErrorKind by channel

@@ -8,6 +8,7 @@
 #include <rossby/data/config.hpp>
 #include <rossby/models/precision.hpp>
 #include <rossby/models/spec.hpp>
+#include <rossby/ops/error_kind.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/optim/schedule.hpp>
 #include <rossby/parallel/config.hpp>
@@ -63,10 +64,11 @@ struct TrainerConfig {
   static TrainerConfig read(DeckNode const& node, Problems&, bool needs_training = true);
 };
 
-/// An elementwise loss. huber: e^2 / 2 up to |e| = delta, then delta (|e| - delta / 2).
+/// An elementwise loss with its setting.
 struct ElementLoss {
-  enum class Kind { mse, mae, huber } kind = Kind::mse;
-  double delta = 1;
+  using Kind = ops::ErrorKind;
+  Kind kind = Kind::mse;
+  double delta = 1; ///< of huber
   bool operator==(ElementLoss const& o) const { return kind == o.kind && delta == o.delta; }
 };
 
@@ -94,16 +96,19 @@ struct LossConfig {
   static LossConfig read(DeckNode const& node, Problems&);
 };
 
-enum class MetricKind { rmse, mse, mae, bias, r2score, acc };
+enum class MetricKind { rmse, mse, mae, bias, r2score, log_variance_ratio, acc, activity };
 /// As in decks and in the columns of the log.
 std::string name_of(MetricKind);
+/// True for scores of deviations from a climatology.
+bool of_anomalies(MetricKind);
 
 struct MetricsConfig {
   struct Metric {
     MetricKind kind = MetricKind::rmse;
-    std::string climatology_path; ///< acc only; empty: no climatology is subtracted
+    std::string climatology_path{}; ///< acc and activity; empty: no climatology is subtracted
+    double eps = 1e-12;             ///< log_variance_ratio: added to variances
   };
-  std::vector<Metric> metrics{{MetricKind::rmse, {}}, {MetricKind::r2score, {}}, {MetricKind::bias, {}}};
+  std::vector<Metric> metrics{{MetricKind::rmse}, {MetricKind::r2score}, {MetricKind::bias}};
   LossConfig::Weighting weighting = LossConfig::Weighting::none;
   std::string scaler_path;
   std::vector<std::pair<std::string, double>> variable_weights;
@@ -111,7 +116,7 @@ struct MetricsConfig {
   std::string latitude_weights;
 
   static constexpr char const* climatology_key = "metrics.args.metrics.acc.climatology_path";
-  /// The file that acc takes anomalies about, or nothing.
+  /// The file that acc and activity take anomalies about, or nothing.
   std::optional<std::string> climatology() const;
   static MetricsConfig read(DeckNode const& node, Problems&);
 };

@@ -11,16 +11,19 @@
 
 namespace rossby {
 
-/// One variable's scores from its weighted sums.
+/// One variable's score from its weighted sums (ops::PairSum) over `count` values, in terms of weighted means and
+/// variances.
 ///   mse  mean w (p - t)^2          rmse  sqrt(mse)      mae  mean w |p - t|      bias  mean w (p - t)
-///   r2score  1 - sum w (p - t)^2 / (sum w (t - mean t)^2 + 1e-12)
-///   acc  cov(p, t) / (sqrt(var p + 1e-12) sqrt(var t + 1e-12)), weighted, about the weighted means; with a climatology
-///        p and t are deviations from it
-double score(MetricKind, double const* sums, double count);
+///   r2score  1 - mean w (p - t)^2 / (var t + eps)
+///   log_variance_ratio  log10(var p + eps) - log10(var t + eps)
+///   acc  cov(p, t) / (sqrt(var p + eps) sqrt(var t + eps))      activity  sqrt(var p + eps); with a climatology p and
+///        t are deviations from it
+double score(MetricKind, double const* sums, double count, double eps = 1e-12);
 
 class Metrics {
 public:
-  /// `climatology`, by cell of the domain's tile and channel, is what acc takes anomalies about; empty: zero.
+  /// `climatology`, by cell of the domain's tile and channel, is what acc and activity take anomalies about; empty:
+  /// zero.
   Metrics(MetricsConfig const&, LossDomain const&, std::vector<float> const& climatology = {});
 
   /// Number of metrics, and what each is.
@@ -45,6 +48,7 @@ private:
                                  Array const& origin, Communicator const& tiles) const;
 
   std::vector<MetricKind> kinds_;
+  std::vector<double> eps_; ///< by metric
   double cells_;
   Array cell_weight_, climatology_; ///< float64; [cells], [cells, channels] or empty
   std::vector<std::pair<int, int>> variables_;

@@ -3,14 +3,41 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 namespace {
 using namespace rossby;
 using ops::ErrorKind;
 
+/// As in the reference's formulas.
+double plain(ErrorKind kind, double delta, double p, double t)
+{
+  double const d = t - p, a = std::fabs(d);
+  switch (kind) {
+  case ErrorKind::mse:
+    return d * d;
+  case ErrorKind::mae:
+    return a;
+  case ErrorKind::huber:
+    return a <= delta ? d * d / 2 : delta * (a - delta / 2);
+  case ErrorKind::msle:
+    return std::pow(std::log(std::fabs(p) + 1) - std::log(std::fabs(t) + 1), 2);
+  case ErrorKind::logcosh:
+    return std::log(std::cosh(d + 1e-12));
+  case ErrorKind::xtanh:
+    return (d + 1e-12) * std::tanh(d + 1e-12);
+  case ErrorKind::xsigmoid:
+    return 2 * d / (1 + std::exp(-d)) - d;
+  }
+  return std::nan("");
+}
+
+std::vector<ErrorKind> const kinds{ErrorKind::mse,     ErrorKind::mae,   ErrorKind::huber,   ErrorKind::msle,
+                                   ErrorKind::logcosh, ErrorKind::xtanh, ErrorKind::xsigmoid};
+
 struct Case {
-  index_t samples = 3, cells = 70, channels = 3, counted = 2;
-  std::vector<double> p, t, cell, delta{1, 1, 0.7};
+  index_t samples = 3, cells = 70, channels = static_cast<index_t>(kinds.size()), counted = 2;
+  std::vector<double> p, t, cell, delta = std::vector<double>(kinds.size(), 0.7);
   ops::ErrorTerms terms;
 
   Case()
@@ -21,9 +48,10 @@ struct Case {
     }
     for (index_t i = 0; i < cells; ++i)
       cell.push_back(1 + 0.01 * static_cast<double>(i % 7));
-    terms = {Array::from_host(DType::float64, {cells}, cell),
-             IndexList({static_cast<index_t>(ErrorKind::squared), static_cast<index_t>(ErrorKind::absolute),
-                        static_cast<index_t>(ErrorKind::huber)}),
+    std::vector<index_t> numbers;
+    for (auto const kind : kinds)
+      numbers.push_back(static_cast<index_t>(kind));
+    terms = {Array::from_host(DType::float64, {cells}, cell), IndexList(numbers),
              Array::from_host(DType::float64, {channels}, delta)};
   }
   Array field(DType type, std::vector<double> const& v) const
@@ -32,13 +60,11 @@ struct Case {
   }
   std::vector<double> reference() const
   {
-    std::vector<double> sums(3, 0);
+    std::vector<double> sums(kinds.size(), 0);
     for (index_t r = 0; r < counted * cells; ++r)
-      for (std::size_t c = 0; c < 3; ++c) {
-        std::size_t const i = static_cast<std::size_t>(r) * 3 + c;
-        double const e = t[i] - p[i], a = std::fabs(e), d = delta[c];
-        double const l = c == 0 ? e * e : c == 1 ? a : a <= d ? e * e / 2 : d * (a - d / 2);
-        sums[c] += cell[static_cast<std::size_t>(r % cells)] * l;
+      for (std::size_t c = 0; c < kinds.size(); ++c) {
+        std::size_t const i = static_cast<std::size_t>(r) * kinds.size() + c;
+        sums[c] += cell[static_cast<std::size_t>(r % cells)] * plain(kinds[c], delta[c], p[i], t[i]);
       }
     return sums;
   }
@@ -54,7 +80,7 @@ TEST(ErrorSums, MatchAPlainLoopAndLeaveOutPadding)
 {
   Case const k;
   auto const reference = k.reference(), f64 = k.device(DType::float64), f32 = k.device(DType::float32);
-  for (std::size_t c = 0; c < 3; ++c) {
+  for (std::size_t c = 0; c < kinds.size(); ++c) {
     EXPECT_NEAR(f64[c], reference[c], 1e-12 * reference[c]);
     EXPECT_NEAR(f32[c], reference[c], 1e-6 * reference[c]);
   }
@@ -63,17 +89,17 @@ TEST(ErrorSums, MatchAPlainLoopAndLeaveOutPadding)
 TEST(ErrorSums, GradientMatchesFiniteDifferences)
 {
   Case k;
-  std::vector<double> const seed{1, -0.5, 2};
-  Array const dsums = Array::from_host(DType::float64, {3}, seed);
+  std::vector<double> const seed{1, -0.5, 2, 1.5, -1, 0.7, 3};
+  Array const dsums = Array::from_host(DType::float64, {k.channels}, seed);
   Array const g = Array::empty(DType::float64, {k.samples, 7, 10, k.channels});
   ops::error_sums_backward(Exec(), k.terms, k.field(DType::float64, k.p), k.field(DType::float64, k.t), k.counted,
                            dsums, g);
   auto const gradient = g.to_host();
   auto const value = [&] {
     auto const s = k.device(DType::float64);
-    return seed[0] * s[0] + seed[1] * s[1] + seed[2] * s[2];
+    return std::inner_product(seed.begin(), seed.end(), s.begin(), 0.0);
   };
-  for (std::size_t i = 0; i < k.p.size(); i += 11) {
+  for (std::size_t i = 0; i < k.p.size(); i += 9) {
     double const h = 1e-6, keep = k.p[i];
     k.p[i] = keep + h;
     double const up = value();
@@ -85,17 +111,32 @@ TEST(ErrorSums, GradientMatchesFiniteDifferences)
   EXPECT_EQ(gradient.back(), 0);
 }
 
+TEST(ErrorSums, LargeAndSmallDifferencesKeepTheirDigits)
+{
+  Array const one = Array::from_host(DType::float64, {1}, {1.0});
+  auto const value = [&](ErrorKind kind, DType type, double d) {
+    Array const p = Array::from_host(type, {1, 1}, {0.0}), t = Array::from_host(type, {1, 1}, {d});
+    Array const sum = Array::empty(DType::float64, {1});
+    ops::error_sums(Exec(), {one, IndexList({static_cast<index_t>(kind)}), one}, p, t, 1, sum);
+    return sum.to_host()[0];
+  };
+  EXPECT_NEAR(value(ErrorKind::logcosh, DType::float32, 500), 500 - std::log(2.0), 1e-4); // cosh(500) overflows
+  EXPECT_NEAR(value(ErrorKind::xsigmoid, DType::float32, -500), 500, 1e-4);
+  EXPECT_NEAR(value(ErrorKind::xtanh, DType::float32, 1e-3), 1e-6, 1e-12);
+  EXPECT_TRUE(std::isnan(value(static_cast<ErrorKind>(99), DType::float64, 1))); // no kind stands in for another
+}
+
 TEST(PairSums, MatchAPlainLoop)
 {
   Case const k;
-  Array const sums = Array::empty(DType::float64, {3, ops::pair_sum_count});
+  Array const sums = Array::empty(DType::float64, {k.channels, ops::pair_sum_count});
   ops::pair_sums(Exec(), k.terms.cell_weight, k.field(DType::float64, k.p), k.field(DType::float64, k.t), k.counted,
                  sums);
   auto const s = sums.to_host();
-  for (std::size_t c = 0; c < 3; ++c) {
+  for (std::size_t c = 0; c < kinds.size(); ++c) {
     double r[ops::pair_sum_count] = {};
     for (index_t row = 0; row < k.counted * k.cells; ++row) {
-      std::size_t const i = static_cast<std::size_t>(row) * 3 + c;
+      std::size_t const i = static_cast<std::size_t>(row) * kinds.size() + c;
       double const w = k.cell[static_cast<std::size_t>(row % k.cells)], p = k.p[i], t = k.t[i];
       double const terms[] = {p, t, p * p, t * t, p * t, p - t, (p - t) * (p - t), std::fabs(p - t)};
       for (int n = 0; n < ops::pair_sum_count; ++n)

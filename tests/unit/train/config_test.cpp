@@ -173,6 +173,21 @@ TEST(LossConfig, Flat)
   EXPECT_EQ(c.variable_weights[0].second, (std::vector<double>{1, 2}));
 }
 
+TEST(LossConfig, EveryElementwiseLossHasItsName)
+{
+  using Kind = ElementLoss::Kind;
+  std::vector<std::pair<std::string, Kind>> const names{
+      {"mse", Kind::mse},         {"mae", Kind::mae},     {"huber", Kind::huber},      {"msle", Kind::msle},
+      {"logcosh", Kind::logcosh}, {"xtanh", Kind::xtanh}, {"xsigmoid", Kind::xsigmoid}};
+  for (auto const& [name, kind] : names)
+    EXPECT_EQ(loss("{training_loss: " + name + "}").training.kind, kind) << name;
+  std::string messages;
+  for (char const* name : {"KCRPS", "almost-fair-crps", "ring-crps", "covmse"}) {
+    loss(std::string("{training_loss: ") + name + "}", &messages);
+    EXPECT_THAT(messages, HasSubstr(std::string("loss.training_loss: ") + name));
+  }
+}
+
 TEST(LossConfig, Base)
 {
   auto const c =
@@ -185,7 +200,7 @@ TEST(LossConfig, Base)
   loss("{type: base, args: {training_loss: mse}}", &messages);
   EXPECT_THAT(messages, HasSubstr("scaler_path: is missing"));
   loss("{type: base, args: {training_loss: KCRPS, var_weighting: learnable}}", &messages);
-  EXPECT_THAT(messages, HasSubstr("unknown value 'KCRPS'"));
+  EXPECT_THAT(messages, HasSubstr("KCRPS scores an ensemble"));
   EXPECT_THAT(messages, HasSubstr("unknown value 'learnable'"));
   loss("{training_loss: mse, use_spectral_loss: true}", &messages);
   EXPECT_THAT(messages, HasSubstr("spectral loss is not offered"));
@@ -193,14 +208,16 @@ TEST(LossConfig, Base)
 
 TEST(MetricsConfig, ReadsAndRefuses)
 {
-  auto const deck = Deck::parse("metrics: {type: combined, args: {metrics: {rmse: {}, acc: {climatology_path: c.nc}, "
-                                "activity: {}, mae: {x: 1}}}}");
+  auto const deck =
+      Deck::parse("metrics: {type: combined, args: {metrics: {rmse: {}, acc: {climatology_path: c.nc}, "
+                  "activity: {climatology_path: d.nc}, log_variance_ratio: {eps: 0.1}, crps: {}, mae: {x: 1}}}}");
   Problems problems;
   auto const c = MetricsConfig::read(deck["metrics"], problems);
   deck.check_all_read(problems);
-  EXPECT_EQ(c.metrics.size(), 3u);
+  EXPECT_EQ(c.metrics.size(), 5u);
   EXPECT_EQ(c.metrics[1].climatology_path, "c.nc");
-  EXPECT_EQ(problems.errors().size(), 2u) << text_of(problems);
+  EXPECT_EQ(c.metrics[3].eps, 0.1);
+  EXPECT_EQ(problems.errors().size(), 3u) << text_of(problems); // another climatology, crps, mae.x
   Problems none;
   EXPECT_EQ(MetricsConfig::read(Deck::parse("a: 1")["metrics"], none).metrics.size(), 3u);
 }

@@ -142,15 +142,16 @@ TEST(Metrics, MatchPlainFormulas)
   Fields const f;
   MetricsConfig config;
   config.metrics.clear();
-  for (auto const kind :
-       {MetricKind::rmse, MetricKind::mse, MetricKind::mae, MetricKind::bias, MetricKind::r2score, MetricKind::acc})
-    config.metrics.push_back({kind, {}});
+  for (auto const kind : {MetricKind::rmse, MetricKind::mse, MetricKind::mae, MetricKind::bias, MetricKind::r2score,
+                          MetricKind::acc, MetricKind::log_variance_ratio, MetricKind::activity})
+    config.metrics.push_back({kind});
+  config.metrics[6].eps = 1e-3;
   config.use_latitude_weights = true;
   Metrics const metrics(config, f.domain);
   auto const values =
       metrics.compute(Exec(), f.device(f.y), f.device(f.target), {2, 2}, Communicator(), Communicator());
   for (int v = 0; v < 2; ++v) {
-    std::vector<double> expected(6, 0);
+    std::vector<double> expected(8, 0);
     for (std::size_t sample = 0; sample < 2; ++sample) {
       std::vector<double> w, p, t;
       for (std::size_t i = 90 * sample; i < 90 * (sample + 1); ++i)
@@ -171,15 +172,21 @@ TEST(Metrics, MatchPlainFormulas)
       double const vt = mean([&](double, double b) { return (b - mt) * (b - mt); });
       double const vp = mean([&](double a, double) { return (a - mp) * (a - mp); });
       double const cov = mean([&](double a, double b) { return (a - mp) * (b - mt); });
-      double const scores[] = {std::sqrt(mse), mse,          mean([](double a, double b) { return std::fabs(a - b); }),
-                               mp - mt,        1 - mse / vt, cov / std::sqrt(vp * vt)};
-      for (std::size_t m = 0; m < 6; ++m)
+      double const scores[] = {std::sqrt(mse),
+                               mse,
+                               mean([](double a, double b) { return std::fabs(a - b); }),
+                               mp - mt,
+                               1 - mse / vt,
+                               cov / std::sqrt(vp * vt),
+                               std::log10((vp + 1e-3) / (vt + 1e-3)),
+                               std::sqrt(vp)};
+      for (std::size_t m = 0; m < 8; ++m)
         expected[m] += scores[m] / 2;
     }
-    for (std::size_t m = 0; m < 6; ++m)
+    for (std::size_t m = 0; m < 8; ++m)
       EXPECT_NEAR(values.by_variable[m][static_cast<std::size_t>(v)], expected[m], 1e-11) << m;
   }
-  for (std::size_t m = 0; m < 6; ++m)
+  for (std::size_t m = 0; m < 8; ++m)
     EXPECT_NEAR(values.mean[m], (values.by_variable[m][0] + values.by_variable[m][1]) / 2, 1e-14);
 }
 
@@ -187,7 +194,7 @@ TEST(Metrics, AnomaliesAreAboutTheClimatology)
 {
   Fields const f;
   MetricsConfig config;
-  config.metrics = {{MetricKind::rmse, {}}, {MetricKind::acc, "mean.nc"}, {MetricKind::r2score, {}}};
+  config.metrics = {{MetricKind::rmse}, {MetricKind::acc, "mean.nc"}, {MetricKind::r2score}, {MetricKind::activity}};
   config.use_latitude_weights = true;
   std::vector<float> climatology;
   for (std::size_t i = 0; i < f.y.size() / 2; ++i) // one field for both samples
@@ -209,6 +216,7 @@ TEST(Metrics, AnomaliesAreAboutTheClimatology)
     EXPECT_EQ(about_climatology.by_variable[0][v], plain.by_variable[0][v]);
     EXPECT_EQ(about_climatology.by_variable[2][v], plain.by_variable[2][v]);
     EXPECT_NEAR(about_climatology.by_variable[1][v], of_anomalies.by_variable[1][v], 1e-12);
+    EXPECT_NEAR(about_climatology.by_variable[3][v], of_anomalies.by_variable[3][v], 1e-12);
     EXPECT_GT(std::fabs(about_climatology.by_variable[1][v] - plain.by_variable[1][v]), 1e-3);
   }
 }
