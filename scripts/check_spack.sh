@@ -91,6 +91,10 @@ mkdir -p "$work/install-scope"
   external openmpi openmpi@VERSION libopenmpi-dev
   external hdf5 "hdf5@VERSION+mpi+hl" libhdf5-openmpi-dev
   external netcdf-c "netcdf-c@VERSION+mpi" libnetcdf-mpi-dev
+  external c-blosc c-blosc@VERSION libblosc-dev
+  external zstd zstd@VERSION libzstd-dev
+  external lz4 lz4@VERSION liblz4-dev
+  external zlib zlib@VERSION zlib1g-dev
   external yaml-cpp yaml-cpp@VERSION libyaml-cpp-dev
   external fmt fmt@VERSION libfmt-dev
   external nlohmann-json nlohmann-json@VERSION nlohmann-json3-dev
@@ -146,6 +150,7 @@ machines=(
   ""
   "~mpi"
   "~netcdf"
+  "~zarr"
   "~mpi ~nccl"
   "+openmp"
   "+cuda cuda_arch=90 +nccl"

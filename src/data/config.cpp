@@ -117,11 +117,11 @@ SourceConfig read_source(std::string const& name, DeckNode const& node)
   else if (type != "local") {
     node.mark_read(); // its other keys are nobody's fault
     node["dataset_type"].reject(fmt::format("'{}' is not supported", type),
-                                "use local (netCDF files) or tisr; bring remote data to netCDF files first");
+                                "use local (netCDF files, Zarr stores) or tisr; bring remote data here first");
   }
   refuse(node, {"grid_type", "mode", "resolution"}, "is not supported",
          "use files on a regular latitude-longitude grid");
-  ignore(node, {"engine"}, "Rossby reads netCDF and HDF5 by itself");
+  ignore(node, {"engine"}, "Rossby reads netCDF, HDF5 and Zarr by itself");
   ignore(node, {"filename_time_format"}, "the path template says where files are");
 
   config.level_coord = node.get("level_coord", config.level_coord);

@@ -1,7 +1,6 @@
 #include <rossby/data/scaler.hpp>
 
-#include "base64.hpp"
-
+#include <rossby/core/base64.hpp>
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>
 

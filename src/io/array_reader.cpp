@@ -15,6 +15,12 @@
 
 namespace rossby::io {
 
+namespace {
+/// Metadata can claim any size. Elements of one read: a field of 137 levels at a tenth of a degree has half as many.
+/// And of a variable that is read whole: a coordinate, or a field of one time.
+constexpr index_t most_elements = index_t{1} << 31, most_whole = index_t{1} << 27;
+} // namespace
+
 struct ArrayReader::Impl {
   std::string file;
   std::unique_ptr<ArrayBody> body;
@@ -46,21 +52,35 @@ struct ArrayReader::Impl {
 
   std::vector<double> stored(int i, Shape const& start, Shape const& count) const
   {
-    Shape const& shape = body->arrays()[static_cast<std::size_t>(i)].shape;
-    ROSSBY_EXPECT(start.size() == shape.size() && count.size() == shape.size());
-    for (std::size_t d = 0; d < shape.size(); ++d)
-      ROSSBY_EXPECT(start[d] >= 0 && count[d] >= 0 && start[d] + count[d] <= shape[d]);
     std::vector<double> values(static_cast<std::size_t>(product(count)));
     if (!values.empty())
       body->read(i, start, count, values.data());
     return values;
+  }
+
+  /// The number of a variable, for a box that lies within it and of which there may be room in memory.
+  int checked(std::string const& name, Shape const& start, Shape const& count, index_t most = most_elements) const
+  {
+    int const i = find(name);
+    Shape const& shape = body->arrays()[static_cast<std::size_t>(i)].shape;
+    ROSSBY_EXPECT(start.size() == shape.size() && count.size() == shape.size());
+    index_t elements = 1;
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+      ROSSBY_EXPECT(start[d] >= 0 && count[d] >= 0 && start[d] <= shape[d] - count[d]);
+      if (count[d] > 0 && elements > most / count[d])
+        fail(fmt::format("{}, variable {}", file, name),
+             fmt::format("more than {} elements are to be read at once", most),
+             "its shape may be damaged: look at the file");
+      elements *= count[d];
+    }
+    return i;
   }
 };
 
 ArrayReader::ArrayReader(std::string path) : impl_(std::make_unique<Impl>())
 {
   impl_->file = std::move(path);
-  impl_->body = open_netcdf(impl_->file);
+  impl_->body = is_zarr(impl_->file) ? open_zarr(impl_->file) : open_netcdf(impl_->file);
   int const count = static_cast<int>(impl_->body->arrays().size());
   impl_->decoding.resize(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i)
@@ -95,12 +115,21 @@ std::vector<double> ArrayReader::numbers(std::string const& variable, std::strin
 std::vector<double> ArrayReader::read(std::string const& name) const
 {
   Shape const& shape = variable(name).shape;
-  return read(name, Shape(shape.size(), 0), shape);
+  Shape const start(shape.size(), 0);
+  impl_->checked(name, start, shape, most_whole);
+  return read(name, start, shape);
+}
+
+void ArrayReader::prefetch(std::string const& name, Shape const& start, Shape const& count) const
+{
+  int const i = impl_->checked(name, start, count);
+  if (product(count) > 0)
+    impl_->body->prefetch(i, start, count);
 }
 
 std::vector<double> ArrayReader::read(std::string const& name, Shape const& start, Shape const& count) const
 {
-  int const i = impl_->find(name);
+  int const i = impl_->checked(name, start, count);
   CfDecoding const& decoding = impl_->decoding_of(i);
   auto values = impl_->stored(i, start, count);
   decoding.decode(values);
@@ -109,7 +138,7 @@ std::vector<double> ArrayReader::read(std::string const& name, Shape const& star
 
 std::string ArrayReader::why_missing(std::string const& name, Shape const& start, Shape const& count) const
 {
-  int const i = impl_->find(name);
+  int const i = impl_->checked(name, start, count);
   return impl_->decoding_of(i).why_missing(impl_->stored(i, start, count));
 }
 

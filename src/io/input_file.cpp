@@ -11,10 +11,11 @@
 
 namespace rossby::io {
 
-InputFile::InputFile(std::string path) : path_(std::move(path))
+// O_NONBLOCK: not to wait for whoever might write to a pipe of this name.
+InputFile::InputFile(std::string path) : InputFile(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+
+InputFile::InputFile(std::string path, int handle) : path_(std::move(path)), handle_(handle)
 {
-  // Not to wait for whoever might write to a pipe of this name.
-  handle_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (handle_ < 0)
     refuse(std::string("can't be opened (") + std::strerror(errno) + ")");
   struct stat facts;

@@ -12,6 +12,8 @@ class InputFile {
 public:
   /// \throws Error for what is absent, may not be read, or is not an ordinary file (reading a device may never end).
   explicit InputFile(std::string path);
+  /// One that is open already, and is closed here.
+  InputFile(std::string path, int handle);
   ~InputFile();
   InputFile(InputFile const&) = delete;
   InputFile& operator=(InputFile const&) = delete;

@@ -123,7 +123,8 @@ void expect_whole_netcdf_file(std::string const& file)
   if (!std::filesystem::exists(file, code))
     fail(file, "no such file");
   if (std::filesystem::is_directory(file, code))
-    fail(file, "is a folder, not a netCDF file", "zarr stores must be converted to netCDF first");
+    fail(file, "is a folder without the metadata of a Zarr store (.zgroup, .zmetadata or zarr.json)",
+         "name a netCDF file or the folder of a Zarr store");
   std::ifstream in(file, std::ios::binary);
   if (!in)
     fail(file, "can't be read", "check its permissions");
@@ -137,7 +138,7 @@ void expect_whole_netcdf_file(std::string const& file)
   int const version = magic[3];
   if (std::memcmp(magic, "CDF", 3) != 0 || (version != 1 && version != 2 && version != 5))
     fail(file, "is no netCDF file (its first bytes are neither those of netCDF nor of HDF5)",
-         "give a netCDF file; GRIB and zarr data must be converted first");
+         "give a netCDF file or a Zarr store; GRIB data must be converted first");
   in.clear();
   in.seekg(4);
   std::uint64_t expected = 0;

@@ -4,6 +4,7 @@
 // and transposed, channels-last or expanded tensors need no cases of their own.
 #include "strided_reader.hpp"
 
+#include "half.hpp"
 #include "little_endian.hpp"
 
 #include <rossby/core/bfloat16.hpp>
@@ -17,20 +18,6 @@
 namespace rossby::io {
 
 namespace {
-double half(std::uint16_t bits)
-{
-  int const exponent = (bits >> 10) & 0x1f;
-  double const fraction = bits & 0x3ff;
-  double magnitude;
-  if (exponent == 0x1f)
-    magnitude = fraction == 0 ? std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
-  else if (exponent == 0)
-    magnitude = std::ldexp(fraction, -24);
-  else
-    magnitude = std::ldexp(fraction + 1024, exponent - 25);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}
-
 template <class To, class From> To same_bits(From from)
 {
   static_assert(sizeof(To) == sizeof(From));

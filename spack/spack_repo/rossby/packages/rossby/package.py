@@ -24,6 +24,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
 
     variant("mpi", default=True, description="More than one rank, and parallel files")
     variant("netcdf", default=True, description="netCDF data, forecasts and scores")
+    variant("zarr", default=True, description="The compressors of Zarr stores")
     variant("nccl", default=False, description="Carry messages between GPUs by NCCL")
     variant("gpu_aware_mpi", default=False, description="Ask for an MPI that takes GPU memory")
     variant("fortran", default=False, description="Install the Fortran module")
@@ -71,6 +72,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     depends_on("fortran", type="build", when="+fortran")
     depends_on("cmake@3.22:", type="build")
     depends_on("pkgconfig", type="build", when="+netcdf")
+    depends_on("pkgconfig", type="build", when="+zarr")
     generator("ninja")
 
     depends_on("kokkos@4:")
@@ -94,6 +96,8 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     for condition in ("+mpi", "~mpi"):
         depends_on(f"hdf5@1.10:{condition}", when=condition)
         depends_on(f"netcdf-c@4.7:{condition}", when=f"+netcdf{condition}")
+    for library in ("c-blosc@1.16:", "zstd@1.4:", "lz4@1.9:", "zlib-api"):
+        depends_on(library, when="+zarr")
     depends_on("mpi", when="+mpi")
     for device in ("cuda", "rocm"):
         for provider in ("openmpi", "mpich", "cray-mpich"):
@@ -114,6 +118,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
         options = [
             self.define_from_variant("ROSSBY_ENABLE_MPI", "mpi"),
             self.define_from_variant("ROSSBY_ENABLE_NETCDF", "netcdf"),
+            self.define_from_variant("ROSSBY_ENABLE_ZARR", "zarr"),
             self.define_from_variant("ROSSBY_ENABLE_NCCL", "nccl"),
             self.define_from_variant("ROSSBY_ENABLE_FORTRAN", "fortran"),
             self.define_from_variant("ROSSBY_ENABLE_BENCHMARKS", "benchmarks"),

@@ -1,4 +1,4 @@
-#include "base64.hpp"
+#include <rossby/core/base64.hpp>
 
 #include <cctype>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Private to src/data: base64 (RFC 4648).
+/// Base64 (RFC 4648).
 
 #include <optional>
 #include <string>
