@@ -42,7 +42,10 @@ private:
   void read_limits(ArrayBody const&, int array, StoredType, std::string const& where);
   /// An attribute's number as the variable's type holds it, with the sign that `_Unsigned` gives.
   double as_stored(double x, StoredType) const;
-  double with_sign(double x) const { return wrap_ > 0 && x < 0 ? x + wrap_ : x >= unwrap_ ? x - 2 * unwrap_ : x; }
+  double with_sign(double x) const
+  {
+    return wrap_ > 0 && x < 0 ? x + wrap_ : unwrap_ <= x && x < 2 * unwrap_ ? x - 2 * unwrap_ : x;
+  }
 
   double scale_ = 1, offset_ = 0;
   double wrap_ = 0; ///< added to negative numbers: signed types, _Unsigned = "true"

@@ -91,8 +91,12 @@ public:
   std::vector<double> numbers(int array, std::string const& name) const override
   {
     auto const& value = attribute(array, name);
-    if (name == "_FillValue" && value.is_string() && array != of_file)
-      return fill_in_text(of(array), value.get<std::string>());
+    if (name == "_FillValue" && array != of_file) {
+      if (value.is_string())
+        return fill_in_text(of(array), value.get<std::string>());
+      if (value.is_null() && of(array).missing)
+        return {*of(array).missing};
+    }
     std::vector<double> result;
     auto const add = [&](json const& x) {
       if (x.is_number())
@@ -108,7 +112,7 @@ public:
     return result;
   }
 
-  std::optional<double> fill(int array) const override { return of(array).missing; }
+  std::optional<double> fill(int) const override { return std::nullopt; }
 
   void read(int array, Shape const& start, Shape const& count, double* values) const override
   {
