@@ -119,8 +119,8 @@ void run(Deck const& deck, int forecasts, int steps)
     context.tape = &tape;
     context.training = true;
     Var const y = model->forward(context, x);
-    gradients.overlap(parameters);
-    tape.backward(exec, y, gradient_of_mean_square(exec, y.value(), mesh.data.size()));
+    Gradients::Overlap overlap(gradients, parameters);
+    tape.backward(exec, y, gradient_of_mean_square(exec, y.value(), mesh.data.size()), &overlap);
     gradients.collect(exec, parameters);
     optimizer.step(exec, parameters, gradients, 1e-4, 1.0);
     ++context.step;

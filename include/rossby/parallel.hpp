@@ -4,6 +4,6 @@
 
 #include <rossby/nn/unpad.hpp>
 #include <rossby/parallel/config.hpp>
-#include <rossby/parallel/gradients.hpp>
 #include <rossby/parallel/mesh.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/params/gradients.hpp>

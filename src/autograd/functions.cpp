@@ -344,41 +344,43 @@ Var unit(Context& ctx, char const* name, bool checkpoint, std::shared_ptr<UnitSc
     return y;
   }
   if (!checkpoint) {
-    ctx.tape->record_always("end of unit", [scope](Exec const& exec) {
-      scope->finish(exec);
+    ctx.tape->record_always("end of unit", [scope](Exec const& exec, GradientSink* sink) {
+      scope->finish(exec, sink);
       scope->leave(exec);
     });
     Var const y = body(ctx, inputs);
     scope->leave(ctx.exec);
-    ctx.tape->record_always("begin of unit", [scope](Exec const& exec) { scope->enter(exec, Direction::backward); });
+    ctx.tape->record_always("begin of unit",
+                            [scope](Exec const& exec, GradientSink*) { scope->enter(exec, Direction::backward); });
     return y;
   }
   Context silent = ctx;
   silent.tape = nullptr;
   Var const y(body(silent, inputs).value(), true);
   scope->leave(ctx.exec);
-  ctx.tape->record(name, y, [silent, scope, inputs, body = std::move(body), y](Exec const& exec) {
-    // Gradients that the inputs have from elsewhere go in and come out again: terms are added in the same order as
-    // without a checkpoint, so that the sums are the same to the last bit.
-    std::vector<Var> again;
-    for (auto const& x : inputs) {
-      again.emplace_back(x.value(), x.needs_grad());
-      if (x.grad())
-        again.back().accumulate(exec, x.grad());
-      x.drop_grad();
-    }
-    Tape tape;
-    Context recording = silent;
-    recording.tape = &tape;
-    scope->enter(exec, Direction::backward);
-    Var const result = body(recording, again);
-    tape.backward(exec, result, y.grad());
-    scope->finish(exec);
-    scope->leave(exec);
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (again[i].grad())
-        inputs[i].accumulate(exec, again[i].grad());
-  });
+  ctx.tape->record_unit(name, y,
+                        [silent, scope, inputs, body = std::move(body), y](Exec const& exec, GradientSink* sink) {
+                          // Gradients that the inputs have from elsewhere go in and come out again: terms are added in
+                          // the same order as without a checkpoint, so that the sums are the same to the last bit.
+                          std::vector<Var> again;
+                          for (auto const& x : inputs) {
+                            again.emplace_back(x.value(), x.needs_grad());
+                            if (x.grad())
+                              again.back().accumulate(exec, x.grad());
+                            x.drop_grad();
+                          }
+                          Tape tape;
+                          Context recording = silent;
+                          recording.tape = &tape;
+                          scope->enter(exec, Direction::backward);
+                          Var const result = body(recording, again);
+                          tape.backward(exec, result, y.grad());
+                          scope->finish(exec, sink);
+                          scope->leave(exec);
+                          for (std::size_t i = 0; i < inputs.size(); ++i)
+                            if (again[i].grad())
+                              inputs[i].accumulate(exec, again[i].grad());
+                        });
   return y;
 }
 

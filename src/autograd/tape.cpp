@@ -36,24 +36,28 @@ Array Var::grad_to_add_to(Exec const& exec) const
 
 void Tape::record(char const* op, Var output, std::function<void(Exec const&)> backward, std::size_t saved_bytes)
 {
-  nodes_.push_back({op, std::move(output), std::move(backward), saved_bytes});
+  nodes_.push_back({op, std::move(output),
+                    [backward = std::move(backward)](Exec const& exec, GradientSink*) { backward(exec); },
+                    saved_bytes});
 }
 
-void Tape::record_always(char const* op, std::function<void(Exec const&)> action)
+void Tape::record_unit(char const* op, Var output, Action backward)
 {
-  nodes_.push_back({op, Var(), std::move(action), 0});
+  nodes_.push_back({op, std::move(output), std::move(backward), 0});
 }
 
-void Tape::backward(Exec const& exec, Var const& output, Array const& seed)
+void Tape::record_always(char const* op, Action action) { nodes_.push_back({op, Var(), std::move(action), 0}); }
+
+void Tape::backward(Exec const& exec, Var const& output, Array const& seed, GradientSink* sink)
 {
   output.accumulate(exec, seed);
   while (!nodes_.empty()) {
     Node node = std::move(nodes_.back());
     nodes_.pop_back();
     if (!node.output) {
-      node.backward(exec);
+      node.backward(exec, sink);
     } else if (node.output.grad()) {
-      node.backward(exec);
+      node.backward(exec, sink);
       node.output.drop_grad(); // nothing earlier on the tape reads it
     }
   }

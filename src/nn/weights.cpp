@@ -1,7 +1,7 @@
 #include <rossby/nn/weights.hpp>
 
-#include <rossby/autograd/shards.hpp>
 #include <rossby/ops/spectral.hpp>
+#include <rossby/params/pass.hpp>
 
 #include <cmath>
 
@@ -138,57 +138,26 @@ void add_spectral_gradients(Exec const& exec, std::vector<Normalised> const& wei
   }
 }
 
-/// A unit whose parameters are stored as they are used.
-class HeldUnit final : public UnitScope {
+/// The normalised weights of a unit.
+class NormalisedWeights final : public DerivedWeights {
 public:
-  HeldUnit(Parameters const& parameters, int unit, std::vector<Normalised> weights, Communicator tensor)
-      : parameters_(&parameters), unit_(unit), weights_(std::move(weights)), tensor_(std::move(tensor))
+  NormalisedWeights(std::vector<Normalised> weights, Communicator tensor)
+      : weights_(std::move(weights)), tensor_(std::move(tensor))
   {
   }
-  void finish(Exec const& exec) override
+  void arrive() override
   {
-    add_spectral_gradients(exec, weights_, tensor_);
-    parameters_->unit_done(exec, unit_);
-  }
-
-private:
-  Parameters const* parameters_;
-  int unit_;
-  std::vector<Normalised> weights_;
-  Communicator tensor_;
-};
-
-/// A unit of which each rank stores a share.
-class ShardedUnit final : public UnitScope {
-public:
-  ShardedUnit(std::shared_ptr<ShardStore> store, int unit, std::shared_ptr<std::vector<Var> const> blocks,
-              std::vector<Normalised> weights, Communicator tensor)
-      : store_(std::move(store)), unit_(unit), blocks_(std::move(blocks)), weights_(std::move(weights)),
-        tensor_(std::move(tensor))
-  {
-  }
-  void enter(Exec const& exec, Direction direction) override
-  {
-    store_->enter(exec, unit_, direction, *blocks_);
     for (auto const& w : weights_)
       w.weight.set_value(w.raw.value());
   }
-  void leave(Exec const&) override
+  void leave() override
   {
-    store_->leave(unit_, *blocks_);
     for (auto const& w : weights_)
       w.weight.set_value(Array());
   }
-  void finish(Exec const& exec) override
-  {
-    add_spectral_gradients(exec, weights_, tensor_);
-    store_->start_sums(exec, unit_, *blocks_);
-  }
+  void add_gradients(Exec const& exec) override { add_spectral_gradients(exec, weights_, tensor_); }
 
 private:
-  std::shared_ptr<ShardStore> store_;
-  int unit_;
-  std::shared_ptr<std::vector<Var> const> blocks_;
   std::vector<Normalised> weights_;
   Communicator tensor_;
 };
@@ -262,15 +231,8 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
   auto prepared = std::make_shared<PreparedWeights>();
   Parameters& p = *parameters_;
   auto const sigma = sigmas(ctx);
-  if (p.shards())
-    p.shards()->drop_gathers();
-  if (ctx.tape && p.shards()) // recorded before all units, so the last thing that the backward pass does
-    ctx.tape->record_always("sums of gradients", [store = p.shards()](Exec const& exec) { store->finish_pass(exec); });
-  // Sharded parameters have variables of their own in every pass, with values only inside of units.
-  auto const variables = std::make_shared<std::vector<Var>>();
-  for (auto const& parameter : p.all())
-    variables->push_back(p.shards() && is_optimized(parameter.spec) ? Var(Array(), true) : parameter.var);
-  prepared->parameters_ = variables;
+  ParameterPass const pass(ctx, p);
+  prepared->parameters_ = pass.variables();
   std::vector<std::vector<Normalised>> normalised(p.units().size());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry const& e = entries_[i];
@@ -287,14 +249,9 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
     prepared->weights_.push_back(std::move(w));
   }
   Communicator const& tensor = p.placement().tensor;
-  for (std::size_t u = 0; u < normalised.size(); ++u) {
-    auto& weights = normalised[u];
-    if (p.shards())
-      prepared->scopes_.push_back(
-          std::make_shared<ShardedUnit>(p.shards(), static_cast<int>(u), variables, std::move(weights), tensor));
-    else
-      prepared->scopes_.push_back(std::make_shared<HeldUnit>(p, static_cast<int>(u), std::move(weights), tensor));
-  }
+  for (std::size_t u = 0; u < normalised.size(); ++u)
+    prepared->scopes_.push_back(
+        pass.scope(static_cast<int>(u), std::make_shared<NormalisedWeights>(std::move(normalised[u]), tensor)));
   return prepared;
 }
 

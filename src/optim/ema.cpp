@@ -1,6 +1,6 @@
 #include <rossby/optim/ema.hpp>
 
-#include <rossby/parallel/gradients.hpp>
+#include <rossby/params/gradients.hpp>
 
 namespace rossby {
 

@@ -2,7 +2,7 @@
 /// \file
 /// Private to src/train: under which names files hold the parameters of a model.
 
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <string>
 #include <vector>

@@ -2,8 +2,8 @@
 /// \file
 /// Private to src/train: parameters in HDF5 files of which each rank reads and writes no more than it holds.
 
-#include <rossby/autograd/parameters.hpp>
 #include <rossby/comm/agree.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include "array_source.hpp"
 

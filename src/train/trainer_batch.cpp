@@ -72,10 +72,12 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
       std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
       if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
         suspect = Suspect{rollout.input(), target, batch.initial_times};
-      if (backward && ends_update() && !backpropagates_after(batch.step))
-        gradients_.overlap(parts_.model.parameters());
-      if (backward)
-        tape.backward(exec_, s, loss.seed(state_.global_batch, 1.0 / parts_.config.trainer.grad_accum_every));
+      if (backward) {
+        Gradients::Overlap overlap(gradients_, parts_.model.parameters());
+        bool const last = ends_update() && !backpropagates_after(batch.step);
+        tape.backward(exec_, s, loss.seed(state_.global_batch, 1.0 / parts_.config.trainer.grad_accum_every),
+                      last ? &overlap : nullptr);
+      }
     }
     if (batch.last_step)
       break;

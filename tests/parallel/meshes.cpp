@@ -87,9 +87,9 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     }
     world.all_reduce_sum(&loss, 1);
     result.losses.push_back(loss);
-    if (step > 0) // once the sums follow the backward pass, from then on they go beside it
-      gradients.overlap(parameters);
-    tape.backward(exec, y, Array::from_host(dtype, y.value().shape(), seed));
+    Gradients::Overlap overlap(gradients, parameters);
+    // Once the sums follow the backward pass, from then on they go beside it.
+    tape.backward(exec, y, Array::from_host(dtype, y.value().shape(), seed), step > 0 ? &overlap : nullptr);
     gradients.collect(exec, parameters);
     if (step == 0) {
       auto const mine = gather_spatial(exec, y.value(), manager, manager.output()).to_host(exec);

@@ -2,7 +2,7 @@
 /// \file
 /// Whole parameters for comparisons; the library itself never needs one.
 
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <vector>
 

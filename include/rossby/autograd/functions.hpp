@@ -96,8 +96,8 @@ public:
   virtual void enter(Exec const&, Direction) {}
   /// ... to here.
   virtual void leave(Exec const&) {}
-  /// After a backward pass, before leave(): hands gradients on to what is stored.
-  virtual void finish(Exec const&) {}
+  /// After a backward pass, before leave(): hands gradients on to what is stored, and tells so.
+  virtual void finish(Exec const&, GradientSink*) {}
 };
 
 /// A region of the model with parameters of its own. When `checkpoint` is true nothing inside is kept, and the backward

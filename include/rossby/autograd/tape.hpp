@@ -41,6 +41,14 @@ private:
   std::shared_ptr<Data> data_;
 };
 
+/// Where the gradients of a model's parameters go when a backward pass has made them.
+class GradientSink {
+public:
+  virtual ~GradientSink() = default;
+  /// The backward pass has added all that unit `unit` adds to the gradients of its parameters.
+  virtual void unit_done(Exec const&, int unit) = 0;
+};
+
 /// Records nodes in order and replays them once, backwards. A node is dropped, with all that it saved, as soon as it
 /// has been replayed.
 class Tape {
@@ -48,11 +56,15 @@ public:
   /// `backward` reads `output.grad()` and accumulates into the inputs. It is not called when no gradient arrived.
   /// `saved_bytes` is what the node keeps alive besides inputs and output (for the memory table).
   void record(char const* op, Var output, std::function<void(Exec const&)> backward, std::size_t saved_bytes = 0);
+  /// The same for an operation inside of which units end: it is told where gradients go (null: they stay with the
+  /// parameters).
+  using Action = std::function<void(Exec const&, GradientSink*)>;
+  void record_unit(char const* op, Var output, Action backward);
   /// An action of the backward pass that no gradient decides about.
-  void record_always(char const* op, std::function<void(Exec const&)> action);
+  void record_always(char const* op, Action action);
 
   /// Seeds `output` with `seed` (same shape) and replays everything. The tape is empty afterwards.
-  void backward(Exec const&, Var const& output, Array const& seed);
+  void backward(Exec const&, Var const& output, Array const& seed, GradientSink* = nullptr);
   std::size_t nodes() const { return nodes_.size(); }
   /// "op  count  MiB saved", largest first.
   std::string memory_table() const;
@@ -61,7 +73,7 @@ private:
   struct Node {
     char const* op;
     Var output;
-    std::function<void(Exec const&)> backward;
+    Action backward;
     std::size_t saved_bytes;
   };
   std::vector<Node> nodes_;

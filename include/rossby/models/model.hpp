@@ -2,13 +2,13 @@
 /// \file
 /// What every model offers to the trainer, the forecaster and `apply`.
 
-#include <rossby/autograd/parameters.hpp>
 #include <rossby/comm/communicator.hpp>
 #include <rossby/dist/process_grid.hpp>
 #include <rossby/dist/tiling.hpp>
 #include <rossby/models/precision.hpp>
 #include <rossby/models/spec.hpp>
 #include <rossby/nn/layers.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <functional>
 #include <memory>

@@ -3,7 +3,7 @@
 /// Weights of linear and convolutional layers, spectrally normalised or not.
 
 #include <rossby/autograd/functions.hpp>
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <memory>
 #include <optional>

@@ -2,7 +2,7 @@
 /// \file
 /// AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019, in PyTorch's form.
 
-#include <rossby/parallel/gradients.hpp>
+#include <rossby/params/gradients.hpp>
 
 #include <cstdint>
 #include <vector>

@@ -2,7 +2,7 @@
 /// \file
 /// A running mean of the weights, with which a run validates and forecasts.
 
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <cstdint>
 #include <vector>

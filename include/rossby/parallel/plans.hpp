@@ -13,8 +13,8 @@
 /// parameter gradients are those of one rank, to round-off.
 
 #include <rossby/models/model.hpp>
-#include <rossby/parallel/gradients.hpp>
 #include <rossby/parallel/mesh.hpp>
+#include <rossby/params/gradients.hpp>
 
 namespace rossby {
 

@@ -47,7 +47,7 @@ struct RunDescription {
 /// From this many bytes of a file on, one more rank takes part in writing it.
 constexpr std::size_t default_bytes_per_writer = std::size_t{1} << 30;
 
-/// Each rank writes the parts that only it stores (see autograd/parameters.hpp); no rank needs more than it stores. Of
+/// Each rank writes the parts that only it stores (see params/parameters.hpp); no rank needs more than it stores. Of
 /// parts that several ranks store, the first of these writes all, or some of them divide the rows: one rank for every
 /// `bytes_per_writer` of the file, because joint writing of small files takes longer than it saves. `ranks` are all
 /// ranks of the placement. \throws Error on all ranks when any of them fails; the file of that name is then what it

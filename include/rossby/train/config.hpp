@@ -12,7 +12,7 @@
 #include <rossby/optim/adamw.hpp>
 #include <rossby/optim/schedule.hpp>
 #include <rossby/parallel/config.hpp>
-#include <rossby/parallel/gradients.hpp>
+#include <rossby/params/gradients.hpp>
 
 #include <array>
 #include <limits>

@@ -2,8 +2,8 @@
 /// \file
 /// Weights from HDF5 files, by state_dict name, in PyTorch's shapes.
 
-#include <rossby/autograd/parameters.hpp>
 #include <rossby/io/hdf5.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <cstdint>
 #include <string>

@@ -3,8 +3,8 @@
 /// The gradients of one optimizer step: packed, summed over ranks, measured, clipped. Each rank has the gradients of
 /// the parts of parameters that it stores.
 
-#include <rossby/autograd/parameters.hpp>
 #include <rossby/comm/communicator.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <limits>
 #include <string>
@@ -26,12 +26,20 @@ struct ClipConfig {
 class Gradients {
 public:
   explicit Gradients(Parameters const&, std::size_t bucket_bytes = std::size_t{32} << 20);
-  Gradients(Gradients const&) = delete; // the parameters may know where it is
+  Gradients(Gradients const&) = delete; // a backward pass may know where it is
   Gradients& operator=(Gradients const&) = delete;
 
-  /// The sums of the backward pass that follows start as soon as the units that they are made of are done, and go on
-  /// beside the rest of it. For the last pass before collect(): what a later one adds to a unit would be lost.
-  void overlap(Parameters&);
+  /// Lets the sums of a backward pass that is given it start as soon as the units that they are made of are done, and
+  /// go on beside the rest of it. For the last pass before collect(): what a later one adds to a unit would be lost.
+  class Overlap final : public GradientSink {
+  public:
+    Overlap(Gradients& gradients, Parameters& parameters) : gradients_(&gradients), parameters_(&parameters) {}
+    void unit_done(Exec const&, int unit) override;
+
+  private:
+    Gradients* gradients_;
+    Parameters* parameters_;
+  };
   /// Packs the gradients, drops them from the parameters and sums each over the ranks with a copy of it. (The gradients
   /// of sharded parameters are sums already.) Collective over all ranks of the placement.
   void collect(Exec const&, Parameters&);
@@ -55,7 +63,6 @@ private:
     bool started = false;
     Communicator::Exchange sum{};
   };
-  void unit_done(Exec const&, Parameters&, int unit);
   void start(Exec const&, Parameters&, Bucket&);
   std::vector<double> squares(Exec const&) const;
   void fill_buckets(Parameters const&, std::size_t bucket_bytes, bool cut);

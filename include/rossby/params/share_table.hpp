@@ -3,7 +3,7 @@
 /// Who stores what when every parameter is spread over the ranks with copies of it (fsdp2). Computed alike on all
 /// ranks, and for meshes that were never started.
 
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <vector>
 

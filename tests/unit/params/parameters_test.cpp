@@ -1,4 +1,4 @@
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 #include <support/arrays.hpp>
 
 #include <algorithm>

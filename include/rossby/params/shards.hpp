@@ -4,7 +4,7 @@
 /// scattered where they were computed (Rajbhandari et al., "ZeRO", SC 2020; PyTorch's fully sharded data parallel).
 
 #include <rossby/autograd/functions.hpp>
-#include <rossby/autograd/parameters.hpp>
+#include <rossby/params/parameters.hpp>
 
 #include <memory>
 #include <vector>

@@ -1,4 +1,4 @@
-#include <rossby/autograd/shards.hpp>
+#include <rossby/params/shards.hpp>
 
 namespace rossby {
 
@@ -10,7 +10,7 @@ template <class T>
 void move_runs(Exec const& exec, Places from_place, Places to_place, Places length, View<T, 1> from, View<T, 1> to)
 {
   Kokkos::parallel_for(
-      "rossby::autograd::move_runs", Team(exec, static_cast<int>(length.extent(0)), Kokkos::AUTO),
+      "rossby::params::move_runs", Team(exec, static_cast<int>(length.extent(0)), Kokkos::AUTO),
       KOKKOS_LAMBDA(TeamMember const& team) {
         index_t const s = team.league_rank(), a = from_place(s), b = to_place(s);
         Kokkos::parallel_for(Kokkos::TeamThreadRange(team, length(s)), [&](index_t k) { to(b + k) = from(a + k); });

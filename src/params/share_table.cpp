@@ -1,4 +1,4 @@
-#include <rossby/autograd/share_table.hpp>
+#include <rossby/params/share_table.hpp>
 
 #include <algorithm>
 #include <functional>

@@ -2,7 +2,7 @@
 // buffer can be summed as soon as the units in it are done. Parameters that a tensor group cuts are summed over other
 // ranks than those it does not, hence in buffers of their own. What is sharded is summed already, and is only measured
 // here.
-#include <rossby/parallel/gradients.hpp>
+#include <rossby/params/gradients.hpp>
 
 #include <rossby/ops/fixed_order_sum.hpp>
 
@@ -18,7 +18,7 @@ namespace {
 template <class T> void sum_of_squares(Exec const& exec, View<T const, 1> x, Array const& sum)
 {
   ops::fixed_order_sum(
-      "rossby::parallel::sum_of_squares", exec, static_cast<index_t>(x.extent(0)),
+      "rossby::params::sum_of_squares", exec, static_cast<index_t>(x.extent(0)),
       KOKKOS_LAMBDA(index_t i) { return static_cast<double>(x(i)) * static_cast<double>(x(i)); }, sum);
 }
 } // namespace
@@ -83,16 +83,11 @@ void Gradients::fill_buckets(Parameters const& parameters, std::size_t bucket_by
   close();
 }
 
-void Gradients::overlap(Parameters& parameters)
+void Gradients::Overlap::unit_done(Exec const& exec, int unit)
 {
-  parameters.observe_units([this, &parameters](Exec const& exec, int unit) { unit_done(exec, parameters, unit); });
-}
-
-void Gradients::unit_done(Exec const& exec, Parameters& parameters, int unit)
-{
-  for (auto& bucket : buckets_)
+  for (auto& bucket : gradients_->buckets_)
     if (std::count(bucket.units.begin(), bucket.units.end(), unit) > 0 && ++bucket.units_done == bucket.units.size())
-      start(exec, parameters, bucket);
+      gradients_->start(exec, *parameters_, bucket);
 }
 
 void Gradients::start(Exec const& exec, Parameters& parameters, Bucket& bucket)
@@ -115,7 +110,6 @@ void Gradients::start(Exec const& exec, Parameters& parameters, Bucket& bucket)
 
 void Gradients::collect(Exec const& exec, Parameters& parameters)
 {
-  parameters.observe_units(nullptr);
   for (auto& bucket : buckets_)
     if (!bucket.started)
       start(exec, parameters, bucket);
