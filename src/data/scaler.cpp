@@ -67,6 +67,17 @@ void flatten(Json const& list, std::vector<double>& values, std::string const& w
       fail(where, "holds something else than numbers");
 }
 
+/// A text, `otherwise` where it is absent.
+std::string text_of(Json const& object, char const* key, char const* otherwise, std::string const& where)
+{
+  auto const value = object.find(key);
+  if (value == object.end())
+    return otherwise;
+  if (!value->is_string())
+    fail(where, fmt::format("has a {} that is not a text", key), "fit the scaler again with rossby preprocess");
+  return value->get<std::string>();
+}
+
 /// An array in any of bridgescaler's forms: {"__numpy__": base64}, {"object": "ndarray", "data": ...}, a list, a
 /// number.
 std::vector<double> array_of(Json const& a, std::string const& where)
@@ -79,7 +90,7 @@ std::vector<double> array_of(Json const& a, std::string const& where)
     if (data == a.end())
       fail(where, "is an object without __numpy__ or data");
     if (data->is_string())
-      return decode(data->get<std::string>(), a.value("dtype", std::string("<f4")), where);
+      return decode(data->get<std::string>(), text_of(a, "dtype", "<f4", where), where);
     flatten(*data, values, where);
     return values;
   }
@@ -118,7 +129,7 @@ Scaler scaler_of(Json const& entry, std::string const& where)
   }
   if (!s->is_object())
     fail(where, "is no scaler", "expected bridgescaler's JSON form of a DStandardScalerTensor or DMinMaxScalerTensor");
-  std::string const type = s->value("type", std::string("DStandardScalerTensor"));
+  std::string const type = text_of(*s, "type", "DStandardScalerTensor", where);
   bool const minmax = type.find("MinMaxScaler") != std::string::npos;
   if (!minmax && type.find("StandardScaler") == std::string::npos)
     fail(where, fmt::format("is a {}; only standard and min-max scalers are supported", type),

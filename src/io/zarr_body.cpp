@@ -29,6 +29,8 @@ using nlohmann::json;
 namespace {
 /// Metadata of one array or group; attributes may be long, a store's are not.
 constexpr std::uint64_t most_metadata_bytes = std::uint64_t{64} << 20;
+/// Chunks of one read: each is a file to look for.
+constexpr index_t most_chunks = index_t{1} << 20;
 constexpr std::uint64_t absent_chunk = ~std::uint64_t{0};
 
 /// The number of a place in a grid, row-major, and back.
@@ -117,6 +119,9 @@ public:
   void read(int array, Shape const& start, Shape const& count, double* values) const override
   {
     Boxes const boxes(of(array), start, count);
+    if (boxes.total > most_chunks)
+      fail(where(array), fmt::format("more than {} chunks are to be read at once", most_chunks),
+           "its metadata may be damaged; or write it again with larger chunks");
     index_t ahead = 1; // the first is decoded by this thread
     for (index_t k = 0; k < boxes.total; ++k) {
       for (ahead = std::max(ahead, k + 1); ahead < boxes.total && prefetch_one(array, boxes.place(ahead)); ++ahead) {
