@@ -29,6 +29,7 @@ void add_forecast(CLI::App& program, Job&);
 void add_verify(CLI::App& program, Job&);
 void add_apply(CLI::App& program, Job&);
 void add_convert(CLI::App& program, Job&);
+void add_new(CLI::App& program, Job&);
 
 /// `rossby info` of a file of tensors.
 int info_of_tensors(std::string const& file, bool all);

@@ -114,6 +114,7 @@ int run_program(int argc, char** argv)
   CLI::App program("Trains and runs AI weather models", "rossby");
   program.set_version_flag("--version", version_text());
   program.require_subcommand(1);
+  app::add_new(program, job);
   app::add_check(program, job);
   app::add_preprocess(program, job);
   app::add_train(program, job);
