@@ -1,11 +1,10 @@
 /// \file
 /// The smallest program with a weather model in it: build a WXFormer, draw its weights, run it once on one rank.
 
-#include <rossby/comm/communicator.hpp>
-#include <rossby/comm/runtime.hpp>
-#include <rossby/core/environment.hpp>
-#include <rossby/models/model.hpp>
-#include <rossby/models/wxformer/config.hpp>
+#include <rossby/communicator.hpp>
+#include <rossby/families.hpp>
+#include <rossby/model.hpp>
+#include <rossby/runtime.hpp>
 
 #include <algorithm>
 #include <cmath>

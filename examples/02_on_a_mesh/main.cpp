@@ -4,11 +4,10 @@
 ///
 ///   mpirun -n 4 02_on_a_mesh 2 1 2      # a tensor group of two, tiles of the globe 1 x 2
 
-#include <rossby/comm/communicator.hpp>
-#include <rossby/comm/runtime.hpp>
-#include <rossby/core/environment.hpp>
-#include <rossby/models/wxformer/config.hpp>
+#include <rossby/communicator.hpp>
+#include <rossby/families.hpp>
 #include <rossby/parallel.hpp>
+#include <rossby/runtime.hpp>
 
 #include <cmath>
 #include <cstdio>

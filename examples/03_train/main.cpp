@@ -3,10 +3,8 @@
 ///
 ///   mpirun -n 2 03_train DECK [KEY=VALUE ...]
 
-#include <rossby/comm/runtime.hpp>
-#include <rossby/core/environment.hpp>
-#include <rossby/core/interrupt.hpp>
-#include <rossby/train/trainer.hpp>
+#include <rossby/runtime.hpp>
+#include <rossby/train.hpp>
 
 #include <cstdio>
 #include <exception>

@@ -4,9 +4,8 @@
 ///
 ///   mpirun -n 2 04_own_data DECK [KEY=VALUE ...]
 
-#include <rossby/comm/runtime.hpp>
-#include <rossby/core/environment.hpp>
-#include <rossby/train/trainer.hpp>
+#include <rossby/runtime.hpp>
+#include <rossby/train.hpp>
 
 #include <algorithm>
 #include <atomic>

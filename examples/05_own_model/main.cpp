@@ -5,9 +5,8 @@
 
 #include "neighbours.hpp"
 
-#include <rossby/comm/runtime.hpp>
-#include <rossby/core/environment.hpp>
 #include <rossby/parallel.hpp>
+#include <rossby/runtime.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -3,9 +3,8 @@
 /// A model of one's own: two convolutions and attention in windows, over the poles and the date line. Its constructor
 /// declares grids, moves of cells and parameters; forward() computes on one tile. Meshes are none of its business.
 
-#include <rossby/core/deck_block.hpp>
-#include <rossby/models/model.hpp>
-#include <rossby/nn/transformer.hpp>
+#include <rossby/deck.hpp>
+#include <rossby/model.hpp>
 
 #include <memory>
 #include <string>

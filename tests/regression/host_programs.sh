@@ -16,4 +16,8 @@ expect_success "training from C on two tiles" mpirun -np 2 "$train" deck.yml two
 grep -E '^[0-9.]+ [0-9.]+ [0-9.]+$' output.txt >two || complain "two tiles" "no losses"
 paste -d' ' one two | awk '{ for (i = 1; i <= 3; ++i) { d = ($i - $(i + 3)) / $i; if (d < 0) d = -d; if (!(d < 1e-4)) bad = 1 } }
   END { exit bad || NR != 1 }' || complain "two tiles" "other losses than on one rank: $(cat one) and $(cat two)"
+
+# Two training sessions in one process.
+expect_success "two sessions" "$ROSSBY_TEST_PROGRAMS/two_sessions" deck.yml
+grep -qx right output.txt || complain "two sessions" "they disturb each other"
 finish

@@ -49,6 +49,8 @@ for bad, expected in {"rossby_layer(ops SOURCES a.cpp)": "LAYERS lacks core, whi
                       "add_library(ops a.cpp)": "has no rossby_layer(ops"}.items():
     found = list(layering.check_targets({"ops": bad}, INCLUDES, ALLOWED))
     assert any(expected in problem for problem in found), (bad, found)
+assert list(layering.check_face("examples/a.cpp", "#include <rossby/core/array.hpp>\n"))
+assert not list(layering.check_face("examples/a.cpp", "#include <rossby/array.hpp>\n#include <rossby.h>\n"))
 LISTS = {"src/io": "rossby_layer(io SOURCES a.cpp) # b.cpp", "tests": "x(style/a.py unit/io/c.cpp)",
          "examples": "foreach(example IN ITEMS 01_a)"}
 LISTED = ["src/io/a.cpp", "tests/style/a.py", "tests/unit/io/c.cpp", "examples/01_a/main.cpp"]

@@ -18,6 +18,7 @@ PRIVATE_HEADERS = {
 }
 # what a public header may include besides rossby/ and Kokkos
 STANDARD = re.compile(r"[a-z_0-9]+")
+MOST_FACE = 14
 COMPAT = "include/rossby/core/kokkos_compat.hpp"
 
 
@@ -78,6 +79,13 @@ def check(path, text, allowed):
             yield f"{path}: a kernel's label is not \"rossby::layer::op\": {label.strip()[:60]}"
 
 
+def check_face(path, text):
+    """Programs include the few headers at the top of include/rossby; what stands in folders comes with these."""
+    for _, header in INCLUDE.findall(text):
+        if re.fullmatch(r"rossby/.*/.*", header):
+            yield f"{path}: programs include the headers at the top of include/rossby alone, not <{header}>"
+
+
 def check_targets(lists, sources, allowed):
     """The targets of the layers stand on those that their files include. lists: layer -> text of its CMakeLists.txt;
     sources: (path, text) of all files."""
@@ -105,6 +113,11 @@ def main():
     files = sorted(p for top in ("include", "src") for p in (ROOT / top).rglob("*.[ch]pp"))
     sources = [(f.relative_to(ROOT).as_posix(), f.read_text()) for f in files]
     problems = [p for path, text in sources for p in check(path, text, allowed)]
+    face = sorted((ROOT / "include/rossby").glob("*.hpp"))
+    if len(face) > MOST_FACE:
+        problems.append(f"include/rossby: {len(face)} headers for programs, more than {MOST_FACE}")
+    for example in sorted((ROOT / "examples").rglob("*.[ch]pp")):
+        problems += check_face(example.relative_to(ROOT).as_posix(), example.read_text())
     lists = {p.parent.name: p.read_text() for p in sorted((ROOT / "src").glob("*/CMakeLists.txt")) if p.parent.name != "app"}
     problems += check_targets(lists, sources, allowed)
     print("\n".join(problems) or f"{len(files)} files keep to the layers")

@@ -1,0 +1,22 @@
+cmake_minimum_required(VERSION 3.22) # a script of its own, with its own policies
+# Installs the headers that programs include (include/rossby/*.hpp), those that these include, and no other.
+# Run by the installation: SOURCE (the folder include), DESTINATION, MPI.
+file(GLOB headers RELATIVE "${SOURCE}" "${SOURCE}/rossby/*.hpp")
+if(NOT MPI)
+  list(REMOVE_ITEM headers rossby/mpi.hpp)
+endif()
+set(installed "")
+while(headers)
+  list(POP_FRONT headers header)
+  if(header IN_LIST installed)
+    continue()
+  endif()
+  list(APPEND installed "${header}")
+  file(STRINGS "${SOURCE}/${header}" includes REGEX "^#include <rossby/")
+  list(TRANSFORM includes REPLACE "^#include <(rossby/[^>]*)>.*" "\\1")
+  list(APPEND headers ${includes})
+endwhile()
+foreach(header IN LISTS installed)
+  get_filename_component(folder "${header}" DIRECTORY)
+  file(INSTALL DESTINATION "${DESTINATION}/${folder}" TYPE FILE FILES "${SOURCE}/${header}")
+endforeach()
