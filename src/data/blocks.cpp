@@ -128,6 +128,14 @@ void read_scaler(DeckNode const& args, bool output, Block& block)
     args["scaler_params"]["channels_last"].reject("true mixes up levels", "set it to false");
 }
 
+void read_normalizer(DeckNode const& args, Block& block)
+{
+  block.type = Block::Type::normalizer;
+  block.mean_path = args.require<std::string>("mean_path");
+  block.std_path = args.require<std::string>("std_path");
+  block.levels = args.get("levels", std::vector<int>{});
+}
+
 [[noreturn]] void reject_type(DeckNode const& node, std::string const& type, std::vector<std::string> const& supported,
                               std::vector<std::string> const& known)
 {
@@ -171,8 +179,9 @@ std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& sc
   Block block;
   block.deck_key = node.path();
   block.initial_only = initial_only;
-  if (type == "to_device" || type == "concat") {
-    args.mark_read(); // where fields live and how channels are joined is the loader's own business
+  if (type == "to_device" || type == "concat" || type == "regrid") {
+    args.mark_read(); // where fields live, how channels are joined and what grid they come from is the loader's
+                      // business
     return std::nullopt;
   }
   if (type == "bridgescaler_transform") {
@@ -180,15 +189,12 @@ std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& sc
     if (block.inverse)
       args["method"].reject("inverse_transform belongs to postblocks", "use transform");
   } else if (type == "era5_normalizer") {
-    block.type = Block::Type::normalizer;
-    block.mean_path = args.require<std::string>("mean_path");
-    block.std_path = args.require<std::string>("std_path");
-    block.levels = args.get("levels", std::vector<int>{});
+    read_normalizer(args, block);
   } else if (!read_step(type, args, block.step))
-    reject_type(
-        node, type,
-        {"bridgescaler_transform", "era5_normalizer", "log_transform", "sqrt_transform", "fill_values", "concat"},
-        {"rename", "regrid", "hybrid_level_interp", "semilagrangian_advection"});
+    reject_type(node, type,
+                {"bridgescaler_transform", "era5_normalizer", "log_transform", "sqrt_transform", "fill_values",
+                 "regrid", "concat"},
+                {"rename", "hybrid_level_interp", "semilagrangian_advection"});
   read_coverage(args, schema, false, block);
   return block;
 }
@@ -245,6 +251,9 @@ std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& sch
       try {
         if (concat_seen)
           entry.reject("comes after concat", "concat must be the last block");
+        if (!blocks.empty() && entry.get("type", std::string()) == "regrid")
+          entry.reject("comes after blocks that change values",
+                       "put regrid first: it acts on fields as files have them");
         if (auto block = read_preblock(entry, schema, phase[0] == 'i'))
           blocks.push_back(std::move(*block));
         concat_seen = entry.get("type", std::string()) == "concat";
@@ -257,8 +266,40 @@ std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& sch
   return blocks;
 }
 
-std::vector<Block> read_postblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
+namespace {
+std::vector<std::string> postblock_types()
 {
+  std::vector<std::string> types{"reconstruct",      "bridgescaler_transform", "era5_normalizer",  "exp_transform",
+                                 "square_transform", "tracer_fixer",           "flatten_to_tensor"};
+  types.insert(types.end(), coupled_block_types().begin(), coupled_block_types().end());
+  return types;
+}
+
+/// flatten_to_tensor: the named fields, normalised once more, are what a flat loss compares.
+Block read_flatten(DeckNode const& args, ChannelSchema const& schema)
+{
+  Block block;
+  block.flatten = true;
+  if (auto const to = args.get("out_key", std::string("y_pred")); to != "y_pred")
+    args["out_key"].reject(fmt::format("'{}' is not offered", to), "use y_pred, which a flat loss compares");
+  if (args.has("scaler_path")) {
+    read_scaler(args, false, block);
+    if (block.inverse)
+      args["method"].reject("inverse_transform belongs to bridgescaler_transform", "use transform");
+    read_coverage(args, schema, true, block);
+  } else if (args.has("mean_path")) {
+    read_normalizer(args, block);
+    read_coverage(args, schema, true, block);
+  } else {
+    args.mark_read();
+  }
+  return block;
+}
+} // namespace
+
+std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Problems& problems)
+{
+  auto const& schema = fields.schema;
   std::vector<Block> blocks;
   for (auto const& [phase, entries] : node.entries())
     if (phase != "per_step") {
@@ -292,17 +333,22 @@ std::vector<Block> read_postblocks(DeckNode const& node, ChannelSchema const& sc
         args["key"].reject(fmt::format("no reconstruct block makes '{}'", key), "use y_processed");
       Block block;
       block.deck_key = entry.path();
-      if (type == "tracer_fixer")
+      if (std::any_of(blocks.begin(), blocks.end(), [](Block const& b) { return b.flatten; }))
+        entry.reject("comes after flatten_to_tensor", "flatten_to_tensor must be the last block");
+      if (auto coupled = read_coupled_block(type, entry, args, fields, problems))
+        block.coupled = std::make_shared<CoupledBlock const>(std::move(*coupled));
+      else if (type == "flatten_to_tensor")
+        block = read_flatten(args, schema);
+      else if (type == "tracer_fixer")
         read_bounds(args, schema, block);
       else {
-        if (type == "bridgescaler_transform")
+        if (type == "bridgescaler_transform") {
           read_scaler(args, true, block);
-        else if ((type != "exp_transform" && type != "square_transform") || !read_step(type, args, block.step))
-          reject_type(entry, type,
-                      {"reconstruct", "bridgescaler_transform", "exp_transform", "square_transform", "tracer_fixer"},
-                      {"global_mass_fixer", "global_water_fixer", "global_energy_fixer", "global_energy_fixer_updown",
-                       "mslp_diagnostic", "geopotential_diagnostic", "pressure_interp_diagnostic", "flatten_to_tensor",
-                       "hybrid_level_interp", "wind_artifact_filter", "semilagrangian_advection", "wet_mask_samudra"});
+        } else if (type == "era5_normalizer") {
+          read_normalizer(args, block);
+          block.inverse = true;
+        } else if ((type != "exp_transform" && type != "square_transform") || !read_step(type, args, block.step))
+          reject_type(entry, type, postblock_types(), {"semilagrangian_advection", "wet_mask_samudra", "skebs"});
         read_coverage(args, schema, true, block);
       }
       blocks.push_back(std::move(block));

@@ -2,10 +2,13 @@
 /// \file
 /// Private to src/data: the deck's preblocks and postblocks, parsed.
 
+#include "coupled_blocks.hpp"
+
 #include <rossby/data/scaler.hpp>
 #include <rossby/data/transform.hpp>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,16 +32,19 @@ struct Block {
   TransformStep step;
   std::map<std::string, TransformStep> steps; ///< by variable, in place of `step` (tracer_fixer)
   std::string scaler_path, mean_path, std_path;
-  std::optional<Scaler::Kind> scaler_kind; ///< nothing: what the file holds; fitted as standard
-  std::vector<int> levels;                 ///< 1-based levels of mean and std files
+  std::optional<Scaler::Kind> scaler_kind;     ///< nothing: what the file holds; fitted as standard
+  std::vector<int> levels;                     ///< 1-based levels of mean and std files
+  std::shared_ptr<CoupledBlock const> coupled; ///< in place of all that
+  bool flatten = false;                        ///< what a flat loss compares is made here
 
   bool covers(std::string const& key) const;
   bool spatial(std::string const& key) const;
 };
 
 std::vector<Block> read_preblocks(DeckNode const&, ChannelSchema const&, Problems&);
-/// Blocks that act on the model's output; those of the target twin are left out.
-std::vector<Block> read_postblocks(DeckNode const&, ChannelSchema const&, Problems&);
+/// Blocks that act on the model's output; those of the target twin are left out. Fields that blocks add go to
+/// `fields.derived`.
+std::vector<Block> read_postblocks(DeckNode const&, BlockFields& fields, Problems&);
 
 /// Scaler files, each read once.
 class ScalerCache {

@@ -173,13 +173,14 @@ TransformChain then(TransformChain first, TransformChain const& second)
 
 } // namespace
 
-Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, index_t cells, bool for_inference,
+Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid const& grid, bool for_inference,
                             Problems& problems)
 {
   auto const section = [&](char const* key) {
     auto const own = for_inference ? deck["inference"][key] : DeckNode();
     return for_inference && own.exists() ? own : deck[key];
   };
+  index_t const cells = grid.height() * grid.width();
   ScalerCache cache;
   auto const pre = read_preblocks(section("preblocks"), schema, problems);
   Transforms t;
@@ -189,12 +190,34 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, index
   t.target_step = all_chains(pre, schema.target, Slice::target, false, cells, cache, problems);
 
   if (auto const node = section("postblocks"); node.exists()) {
-    auto const post = read_postblocks(node, schema, problems);
-    t.output = all_chains(post, schema.target, Slice::target, false, cells, cache, problems);
+    BlockFields fields{schema, grid};
+    auto const post = read_postblocks(node, fields, problems);
+    t.derived = fields.derived;
+    auto const chains = [&](std::vector<Block> const& blocks) {
+      return all_chains(blocks, schema.target, Slice::target, false, cells, cache, problems);
+    };
+    std::vector<Block> elementwise, segment;
+    auto const end_segment = [&] {
+      (t.stages.empty() ? t.output : t.stages.back().after) = chains(segment);
+      segment.clear();
+    };
+    for (auto const& block : post) {
+      if (block.flatten)
+        t.flatten = chains({block});
+      else if (block.coupled) {
+        end_segment();
+        t.stages.push_back({block.coupled, {}});
+      } else {
+        segment.push_back(block);
+        elementwise.push_back(block);
+      }
+    }
+    end_segment();
+    auto const all = chains(elementwise);
     for (auto const& e : schema.target) {
       auto const c = static_cast<std::size_t>(e.first_channel);
-      auto const back = then(without(t.target_step[c], {TransformStep::Kind::fill}),
-                             without(t.output[c], {TransformStep::Kind::clamp}));
+      auto const back =
+          then(without(t.target_step[c], {TransformStep::Kind::fill}), without(all[c], {TransformStep::Kind::clamp}));
       if (!back.empty() && problems.errors().empty())
         problems.warning(node.path(), fmt::format("the postblocks do not undo the preblocks of {}", e.key),
                          "give both the same blocks in reverse order; without postblocks Rossby derives them");
@@ -203,11 +226,18 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, index
     for (auto const& chain : t.target_step)
       t.output.push_back(simplify(inverse(chain)));
 
+  t.physical_input.resize(static_cast<std::size_t>(schema.input_channels()));
+  for (auto const& e : schema.input)
+    for (int k = 0; k < e.n_levels(); ++k) {
+      auto const c = static_cast<std::size_t>(e.first_channel + k);
+      t.physical_input[c] = simplify(inverse(e.type == FieldType::fixed ? t.input_initial[c] : t.input_step[c]));
+    }
   auto const source = schema.feedback();
   t.feedback.resize(source.size());
   for (std::size_t c = 0; c < source.size(); ++c)
     if (source[c] >= 0)
-      t.feedback[c] = then(t.output[static_cast<std::size_t>(source[c])], t.input_step[c]);
+      t.feedback[c] =
+          t.stages.empty() ? then(t.output[static_cast<std::size_t>(source[c])], t.input_step[c]) : t.input_step[c];
   return t;
 }
 

@@ -85,8 +85,11 @@ struct Dataset::Impl {
       return "the program's own source";
     }
     auto const& source = plan.config.sources[static_cast<std::size_t>(e.source)];
-    if (source.kind == SourceConfig::Kind::local)
-      return readers.at({e.source, e.group})->read(e, t, box, plan.grid, field);
+    if (source.kind == SourceConfig::Kind::local) {
+      auto const regridded = plan.regridded.find(e.key);
+      return readers.at({e.source, e.group})
+          ->read(e, t, box, plan.grid, field, regridded == plan.regridded.end() ? nullptr : regridded->second.get());
+    }
     field.clear();
     for (int const offset : source.solar.offsets) {
       auto const& values = solar_field(e.source, t + offset * plan.config.timestep);

@@ -124,8 +124,21 @@ void FieldReader::expect_grid(FieldFile& file, std::string const& variable, Grid
   checked_.push_back(key);
 }
 
+Regridding::Part const& FieldReader::part_of(Regridding const& regridding, Box const& box, FieldFile& file,
+                                             std::string const& variable)
+{
+  auto const& orientation = file.orientation(variable);
+  auto const shape = file.horizontal_shape(variable);
+  auto const key = fmt::format("{} {} {} {} {} {} {} {} {}", variable, box.row0, box.row1, box.col0, box.col1,
+                               orientation.flip, orientation.shift, shape.first, shape.second);
+  auto it = parts_.find(key);
+  if (it == parts_.end())
+    it = parts_.emplace(key, Regridding::Part(regridding, box, orientation, shape)).first;
+  return it->second;
+}
+
 std::string const& FieldReader::read(SchemaEntry const& entry, Time t, Box const& box, Grid const& grid,
-                                     std::vector<double>& out)
+                                     std::vector<double>& out, Regridding const* regridding)
 {
   out.clear();
   FieldFile* file = nullptr;
@@ -137,7 +150,8 @@ std::string const& FieldReader::read(SchemaEntry const& entry, Time t, Box const
   if (entry.type != FieldType::fixed && !file->has_time(entry.variable))
     fail(fmt::format("{}, variable {}", file->path(), entry.variable), "has no time axis",
          fmt::format("list it under static, or name the time coordinate: {}.time_coord", source_->deck_key));
-  expect_grid(*file, entry.variable, grid);
+  if (!regridding)
+    expect_grid(*file, entry.variable, grid);
   std::vector<index_t> levels{0};
   if (entry.is_3d)
     levels = nearest_levels(file->levels(entry.variable), entry.levels, any_distance,
@@ -145,7 +159,13 @@ std::string const& FieldReader::read(SchemaEntry const& entry, Time t, Box const
   else if (entry.type != FieldType::fixed && file->levels(entry.variable).size() > 1)
     fail(fmt::format("{}, variable {}", file->path(), entry.variable),
          "has several levels, but is listed under vars_2D", fmt::format("list it under {}.vars_3D", group_->deck_key));
-  file->read(entry.variable, index, levels, box, out);
+  if (!regridding) {
+    file->read(entry.variable, index, levels, box, out);
+    return file->path();
+  }
+  auto const& part = part_of(*regridding, box, *file, entry.variable);
+  file->read(entry.variable, index, levels, part.source_box(), out);
+  part.apply(out);
   return file->path();
 }
 

@@ -1,5 +1,7 @@
 #include <rossby/data/dataset.hpp>
 
+#include "regridding.hpp"
+
 #include <rossby/core/log.hpp>
 
 #include <fmt/format.h>
@@ -104,13 +106,15 @@ DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Prob
   try {
     plan.schema = ChannelSchema::make(plan.config);
     plan.schema.check(model, problems);
-    plan.grid = Grid::read(plan.config);
+    auto const own_blocks = use == Use::forecast ? deck["inference"]["preblocks"] : DeckNode();
+    plan.regridded =
+        read_regriddings(own_blocks.exists() ? own_blocks : deck["preblocks"], plan.config, plan.schema, problems);
+    plan.grid = plan.regridded.empty() ? Grid::read(plan.config) : plan.regridded.begin()->second->grid();
     check_grid(plan.config, plan.grid, model, problems);
     if (use != Use::forecast) // whose initial times are elsewhere in the deck
       probe(plan, problems);
-    auto const cells = plan.grid.height() * plan.grid.width();
     if (use != Use::geometry)
-      plan.transforms = Transforms::read(deck, plan.schema, cells, use == Use::forecast, problems);
+      plan.transforms = Transforms::read(deck, plan.schema, plan.grid, use == Use::forecast, problems);
   } catch (Error const& e) {
     problems.add(e);
   }

@@ -341,7 +341,10 @@ int rossby_get(rossby_session* s, char const* variable, void* data, rossby_layou
       fail("rossby_get", "there is no output yet", "make a step before");
     Exec const exec;
     auto const& entry = s->find(s->session.plan().schema.target, variable ? variable : "");
-    auto const physical = s->rollout->to_physical(exec, s->state->output()).to_host(exec);
+    Context context;
+    context.exec = exec;
+    auto const channels = s->session.plan().schema.target_channels();
+    auto const physical = leading_channels(context, s->state->physical(context), channels).value().to_host(exec);
     auto const values = s->fields->bring_back(s->session.model().output_tiling(), physical, entry);
     each(data, layout, entry.n_levels(), s->fields->tile(),
          [&](auto& value, std::size_t i) { value = static_cast<std::decay_t<decltype(value)>>(values[i]); });

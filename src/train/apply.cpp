@@ -140,6 +140,8 @@ void apply(Session& session, ApplyOptions const& options)
            fmt::format("has {} values for {} rows", domain.latitude.size(), out.height()));
     domain.width = out.width();
     domain.tile = result.box;
+    domain.tiling = out;
+    domain.ranks = mesh.spatial;
     Loss const loss(config.loss, Loss::Use::training, domain);
     FieldPart const target{result.global, from, count, output_tile};
     Var const local = loss.sums(ctx, y, read_field(input_file, "target", target, dtype), result.count);

@@ -30,6 +30,10 @@ void refuse_other_losses(DeckBlock const& block, std::string const& key)
     if (name == ensemble)
       node.reject(name + " scores an ensemble, and training here has one member",
                   "choose mse, mae, huber, msle, logcosh, xtanh or xsigmoid");
+  for (char const* spectrum : {"spectral", "power"})
+    if (name == spectrum)
+      node.reject(fmt::format("{} alone says nothing of where waves are", name),
+                  fmt::format("choose an elementwise loss and set use_{}_loss: true", name));
   if (name == "covmse")
     node.reject("covmse weighs with the covariance of one batch, which is singular for few samples",
                 "choose mse, or mse with variable weights");
@@ -90,7 +94,7 @@ void read_base(DeckBlock const& args, LossConfig& c)
       });
   });
   args("normalize_weights", c.normalize_weights);
-  args.ignore("include_computed_diagnostics", "no postblock here computes diagnostics");
+  args("include_computed_diagnostics", c.include_computed_diagnostics);
   read_latitude_weights(args, c.use_latitude_weights, c.latitude_weights);
   if (c.weighting == LossConfig::Weighting::inverse_variance && c.scaler_path.empty())
     args.problems().error(args.path("scaler_path"),
@@ -99,13 +103,6 @@ void read_base(DeckBlock const& args, LossConfig& c)
   if (c.weighting == LossConfig::Weighting::manual && c.variable_weights.empty())
     args.problems().error(args.path("variable_weights"), "is empty, but var_weighting is manual",
                           "give a number for each variable key");
-}
-
-void refuse_if_true(DeckBlock const& block, std::string const& key, std::string const& what)
-{
-  bool on = false;
-  if (block(key, on) && on)
-    block.problems().error(block.path(key), what + " is not offered", "set it to false");
 }
 
 void read_flat(DeckBlock const& block, LossConfig& c)
@@ -133,10 +130,10 @@ void read_flat(DeckBlock const& block, LossConfig& c)
   if (c.use_variable_weights && c.variable_weights.empty())
     block.problems().error(block.path("variable_weights"), "is empty, but use_variable_weights is true",
                            "give a number, or one for each level, for each variable in channel order");
-  refuse_if_true(block, "use_power_loss", "the power spectrum loss");
-  refuse_if_true(block, "use_spectral_loss", "the spectral loss");
-  for (char const* key : {"spectral_lambda_reg", "spectral_wavenum_init"}) // settings of the two above
-    block.child(key).mark_read();
+  block("use_power_loss", c.use_power_loss);
+  block("use_spectral_loss", c.use_spectral_loss);
+  block.in_range("spectral_lambda_reg", c.spectral_lambda, 0.0, 1e300, "0 or more");
+  block.in_range("spectral_wavenum_init", c.wavenum_init, 0, 1 << 20, "a wavenumber, 0 or more");
 }
 
 using MetricNames = std::vector<std::pair<std::string, MetricKind>>;
@@ -245,7 +242,7 @@ MetricsConfig MetricsConfig::read(DeckNode const& node, Problems& problems)
       args.attempt([&, &name = key, &v = value] { c.variable_weights.emplace_back(name, weight_of(v)); });
   });
   args("normalize_weights", c.normalize_weights);
-  args.ignore("include_computed_diagnostics", "no postblock here computes diagnostics");
+  args.ignore("include_computed_diagnostics", "metrics score what the loss does");
   read_latitude_weights(args, c.use_latitude_weights, c.latitude_weights);
   if (c.weighting == LossConfig::Weighting::inverse_variance && c.scaler_path.empty())
     problems.error(args.path("scaler_path"), "is missing; var_weighting: inverse_variance takes variances from it",

@@ -86,8 +86,11 @@ public:
           state.step(context);
           after_step();
         }
-        if (writer)
-          writer->write(rollout_.to_physical(exec, state.output()).to_host(exec));
+        if (writer) {
+          Context context;
+          context.exec = exec;
+          writer->write(state.physical(context).value().to_host(exec));
+        }
       }
       if (writer)
         writer->close();

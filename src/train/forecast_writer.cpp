@@ -31,7 +31,11 @@ std::map<std::string, std::string> attributes_of(std::string const& metadata, Sc
     if (!result.empty())
       return result;
   }
-  auto const file = data.raw(entry, time).file;
+  auto const& target = data.plan().schema.target; // whose levels and channels a postblock may have changed
+  auto const own = std::find_if(target.begin(), target.end(), [&](auto const& e) { return e.key == entry.key; });
+  if (own == target.end())
+    return {{"long_name", entry.variable + ", computed from the forecast"}};
+  auto const file = data.raw(*own, time).file;
   io::ArrayReader const reader(file);
   for (char const* name : {"units", "long_name", "standard_name"})
     if (auto const text = reader.text(entry.variable, name))
@@ -143,9 +147,26 @@ bool can_be_shared(std::vector<ForecastVariable> const& variables)
 }
 } // namespace
 
+namespace {
+/// What a forecast holds: the output's variables and those that postblocks add, some in place of the output's.
+std::vector<SchemaEntry> variables_of(DataPlan const& plan)
+{
+  auto variables = plan.schema.target;
+  for (auto const& added : plan.transforms.derived) {
+    auto const same =
+        std::find_if(variables.begin(), variables.end(), [&](auto const& e) { return e.key == added.key; });
+    if (same != variables.end())
+      *same = added;
+    else
+      variables.push_back(added);
+  }
+  return variables;
+}
+} // namespace
+
 std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dataset& data, Time time)
 {
-  auto const& target = data.plan().schema.target;
+  auto const target = variables_of(data.plan());
   auto const& sources = data.plan().config.sources;
   std::vector<std::pair<SchemaEntry const*, OutputConfig::Variable>> wanted;
   if (config.variables.empty())
@@ -156,7 +177,7 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
                                     [&](auto const& e) { return e.key == v.name || e.variable == v.name; });
     if (found == target.end())
       fail("inference.output.variables", fmt::format("'{}' is no output variable", v.name),
-           "use a name of the data block's prognostic or diagnostic variables");
+           "use a name of the data block's prognostic or diagnostic variables, or of what postblocks add");
     wanted.push_back({&*found, v});
   }
   std::vector<ForecastVariable> result;

@@ -1,7 +1,10 @@
 #include <rossby/train/loss.hpp>
 
+#include <rossby/core/log.hpp>
 #include <rossby/data/scaler.hpp>
 #include <rossby/io/array_reader.hpp>
+
+#include "spectrum_loss.hpp"
 
 #include <fmt/format.h>
 
@@ -36,6 +39,11 @@ void scale_to_mean_one(std::vector<double>& weights)
     w /= mean;
 }
 } // namespace
+
+bool is_computed(SchemaEntry const& e)
+{
+  return e.key.find("/prognostic/") == std::string::npos && e.key.find("/diagnostic/") == std::string::npos;
+}
 
 std::vector<double> latitude_weights(bool wanted, std::vector<double> const& latitude, std::string const& file,
                                      std::string const& where)
@@ -82,11 +90,7 @@ std::vector<SchemaEntry> unnamed_variables(int count)
 
 Loss::Loss(LossConfig const& config, Use use, LossDomain const& domain)
     : physical_(config.form == LossConfig::Form::base),
-      cells_(static_cast<double>(domain.latitude.size()) * static_cast<double>(domain.width)),
-      to_physical_(physical_ && !domain.output.empty()
-                       ? domain.output
-                       : std::vector<TransformChain>(static_cast<std::size_t>(channels_of(domain.variables))),
-                   domain.tile, domain.width)
+      cells_(static_cast<double>(domain.latitude.size()) * static_cast<double>(domain.width))
 {
   std::size_t const channels = static_cast<std::size_t>(channels_of(domain.variables));
   std::vector<ElementLoss> elements(channels, use == Use::training ? config.training : config.validation);
@@ -106,6 +110,18 @@ Loss::Loss(LossConfig const& config, Use use, LossDomain const& domain)
                                        physical_ ? "loss.args.latitude_weights" : "loss.latitude_weights");
   terms_ = {cell_weights(by_row, domain.tile), IndexList(kinds),
             Array::from_host(DType::float64, {static_cast<index_t>(channels)}, deltas)};
+  if (use == Use::training && (config.use_power_loss || config.use_spectral_loss)) {
+    if (config.wavenum_init > domain.width / 2)
+      fail("loss.spectral_wavenum_init",
+           fmt::format("is {}, but rows of {} cells have wavenumbers up to {}", config.wavenum_init, domain.width,
+                       domain.width / 2),
+           "give a smaller number");
+    spectra_ = std::make_shared<SpectrumLoss const>(config.wavenum_init, by_row, domain.tiling, domain.ranks);
+    double const each =
+        config.spectral_lambda / static_cast<double>(channels) / static_cast<double>(spectra_->wavenumbers());
+    power_ = config.use_power_loss ? each : 0;
+    spectral_ = config.use_spectral_loss ? each : 0;
+  }
   weight_.assign(channels, 0);
   if (physical_)
     set_base_weights(config, domain.variables);
@@ -137,7 +153,12 @@ void Loss::set_base_weights(LossConfig const& config, std::vector<SchemaEntry> c
   if (config.weighting == LossConfig::Weighting::inverse_variance) {
     auto const scalers = ScalerFile::load(config.scaler_path);
     for (std::size_t i = 0; i < variables.size(); ++i)
-      weights[i] /= std::max(scalers.target_variance(variables[i].key), 1e-12);
+      if (scalers.has("target", variables[i].key) || !is_computed(variables[i]))
+        weights[i] /= std::max(scalers.target_variance(variables[i].key), 1e-12);
+      else
+        log::warning_once(fmt::format("loss.args.scaler_path: {} holds nothing for {}, which a postblock computes; its "
+                                      "weight is not divided by a variance",
+                                      config.scaler_path, variables[i].key));
   }
   if (config.normalize_weights)
     scale_to_mean_one(weights);
@@ -147,17 +168,26 @@ void Loss::set_base_weights(LossConfig const& config, std::vector<SchemaEntry> c
           weights[i] / static_cast<double>(variables.size() * variables[i].levels.size());
 }
 
-Var Loss::sums(Context& context, Var const& output, Array const& target, index_t samples) const
+index_t Loss::terms() const { return static_cast<index_t>(weight_.size()) + (spectra_ ? 2 : 0); }
+
+Var Loss::sums(Context& context, Var const& prediction, Array const& target, index_t samples) const
 {
-  Var const prediction = to_physical_(context, output);
-  Var result(Array::empty(DType::float64, {static_cast<index_t>(weight_.size())}), context.recording(output));
-  ops::error_sums(context.exec, terms_, prediction.value(), target, samples, result.value());
-  if (context.recording(output))
-    context.tape->record("loss", result, [terms = terms_, prediction, target, samples, result](Exec const& exec) {
-      Array const gradient = Array::empty(prediction.value().dtype(), prediction.value().shape());
-      ops::error_sums_backward(exec, terms, prediction.value(), target, samples, result.grad(), gradient);
-      prediction.accumulate(exec, gradient);
-    });
+  index_t const channels = static_cast<index_t>(weight_.size());
+  Var const spectra = spectra_ ? spectra_->sums(context, prediction, target, samples) : Var();
+  Var result(Array::empty(DType::float64, {terms()}), context.recording(prediction));
+  ops::error_sums(context.exec, terms_, prediction.value(), target, samples, result.value().rows(0, channels));
+  if (spectra)
+    result.value().rows(channels, 2).copy_from(context.exec, spectra.value());
+  if (context.recording(prediction))
+    context.tape->record("loss", result,
+                         [terms = terms_, prediction, target, samples, result, spectra, channels](Exec const& exec) {
+                           Array const gradient = Array::empty(prediction.value().dtype(), prediction.value().shape());
+                           ops::error_sums_backward(exec, terms, prediction.value(), target, samples,
+                                                    result.grad().rows(0, channels), gradient);
+                           prediction.accumulate(exec, gradient);
+                           if (spectra)
+                             spectra.accumulate(exec, result.grad().rows(channels, 2).clone(exec));
+                         });
   return result;
 }
 
@@ -166,7 +196,10 @@ Array Loss::seed(index_t global_samples, double factor) const
   auto seed = weight_;
   for (auto& s : seed)
     s *= factor / (static_cast<double>(global_samples) * cells_);
-  return Array::from_host(DType::float64, {static_cast<index_t>(seed.size())}, seed);
+  if (spectra_)
+    for (double const weight : {power_, spectral_})
+      seed.push_back(weight * factor / static_cast<double>(global_samples));
+  return Array::from_host(DType::float64, {terms()}, seed);
 }
 
 Loss::Value Loss::value(std::vector<double> const& global_sums, index_t global_samples) const
@@ -175,6 +208,9 @@ Loss::Value Loss::value(std::vector<double> const& global_sums, index_t global_s
   Value value;
   for (std::size_t c = 0; c < weight_.size(); ++c)
     value.total += weight_[c] * global_sums[c] / count;
+  if (spectra_)
+    value.total += (power_ * global_sums[weight_.size()] + spectral_ * global_sums[weight_.size() + 1]) /
+                   static_cast<double>(global_samples);
   for (auto const& [first, channels] : variables_)
     value.by_variable.push_back(
         std::accumulate(global_sums.begin() + first, global_sums.begin() + first + channels, 0.0) / (count * channels));

@@ -65,9 +65,12 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
   for (auto const& v : domain.variables)
     variables_.emplace_back(v.first_channel, v.n_levels());
   if (config.climatology()) {
-    auto const cells = domain.tile.cells(), size = static_cast<index_t>(climatology.size());
-    climatology_ = Array::from_host(DType::float64, {cells, cells > 0 ? size / cells : 0},
-                                    std::vector<double>(climatology.begin(), climatology.end()));
+    auto const cells = static_cast<std::size_t>(domain.tile.cells()), width = static_cast<std::size_t>(channels()),
+               known = cells > 0 ? climatology.size() / cells : 0;
+    std::vector<double> origin(cells * width, 0);
+    for (std::size_t i = 0; i < climatology.size(); ++i)
+      origin[i / known * width + i % known] = static_cast<double>(climatology[i]);
+    climatology_ = Array::from_host(DType::float64, {domain.tile.cells(), channels()}, origin);
   }
 
   std::vector<double> manual(variables_.size(), 1.0), deviation(variables_.size(), 1.0);
@@ -78,7 +81,8 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
   if (config.weighting == LossConfig::Weighting::inverse_variance) {
     auto const scalers = ScalerFile::load(config.scaler_path);
     for (std::size_t i = 0; i < variables_.size(); ++i)
-      deviation[i] = std::sqrt(std::max(1e-12, scalers.target_variance(domain.variables[i].key)));
+      if (scalers.has("target", domain.variables[i].key) || !is_computed(domain.variables[i]))
+        deviation[i] = std::sqrt(std::max(1e-12, scalers.target_variance(domain.variables[i].key)));
   }
   for (auto const& metric : config.metrics) {
     kinds_.push_back(metric.kind);

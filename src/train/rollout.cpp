@@ -100,7 +100,7 @@ Rollout::Rollout(DataPlan const& plan, Model& model, Communicator const& spatial
       feedback_(plan.transforms.feedback, input_tile_, plan.grid.width()),
       input_clamp_(clamp_chains(plan.config.clamp, channels_ * frames_), input_tile_, plan.grid.width()),
       output_clamp_(clamp_chains(plan.config.clamp, target_channels_), output_tile_, plan.grid.width()),
-      output_(plan.transforms.output, output_tile_, plan.grid.width())
+      postblocks_(plan, input_tile_, model.output_tiling(), spatial)
 {
   auto const feedback = plan.schema.feedback(), forcing = plan.schema.forcing();
   std::vector<index_t> source(feedback.begin(), feedback.end());
@@ -130,7 +130,7 @@ Array Rollout::next_input(Exec const& exec, Array const& input, Array const& out
   index_t const samples = batch.samples(), cells = input_tile_.cells();
   DType const dtype = input.dtype();
   Array const forcing = upload(exec, dtype, {samples, cells, forcing_channels_}, batch.forcing);
-  Array const state = moved(exec, feedback_map_, input_tile_, output).reshaped({samples, cells, target_channels_});
+  Array const state = moved(exec, feedback_map_, input_tile_, output).reshaped({samples, cells, output.extent(3)});
   Array const old = input.reshaped({samples, cells, channels_ * frames_});
   Array const newest = Array::empty(dtype, {samples, cells, channels_}), next = Array::empty(dtype, old.shape());
   dispatch_wide(dtype, [&](auto tag) {
@@ -156,17 +156,32 @@ Array Rollout::target(Exec const& exec, DType dtype, Batch const& batch, bool ph
                       physical ? batch.target_physical : batch.target));
 }
 
+Array Rollout::physical_input(Exec const& exec, Array const& input) const
+{
+  Array const x = postblocks_.physical_input(exec, input);
+  return moved(exec, target_map_, output_tile_,
+               x.reshaped({x.extent(0), input_tile_.rows(), input_tile_.cols(), x.extent(2)}))
+      .reshaped({x.extent(0), output_tile_.cells(), x.extent(2)});
+}
+
 void RolloutUnderWay::feed(Exec const& exec, Batch const& batch)
 {
-  input_ = batch.step == 0 ? rollout_->first_input(exec, rollout_->model().parameters().dtype(), batch)
-                           : rollout_->next_input(exec, input_, output_, batch);
+  if (batch.step == 0) {
+    input_ = rollout_->first_input(exec, rollout_->model().parameters().dtype(), batch);
+  } else {
+    Context context;
+    context.exec = exec;
+    bool const corrected = rollout_->postblocks().has_stages();
+    input_ = rollout_->next_input(exec, input_, corrected ? physical(context).value() : output(), batch);
+  }
+  physical_input_ = Array();
 }
 
 Var RolloutUnderWay::step(Context& context)
 {
-  Var const y = again(context, input_);
-  output_ = y.value();
-  return y;
+  output_ = again(context, input_);
+  physical_ = Var();
+  return output_;
 }
 
 Var RolloutUnderWay::again(Context& context, Array const& input) const
@@ -174,13 +189,29 @@ Var RolloutUnderWay::again(Context& context, Array const& input) const
   return rollout_->clamp_output(context, rollout_->model().forward(context, Var(input)));
 }
 
-Array Rollout::to_physical(Exec const& exec, Array const& output) const
+Array const& RolloutUnderWay::physical_input(Exec const& exec)
 {
-  if (output_.identity())
-    return output;
-  Array const result = Array::empty(output.dtype(), output.shape());
-  output_.apply(exec, output, result);
-  return result;
+  if (!physical_input_ && rollout_->postblocks().has_stages())
+    physical_input_ = rollout_->physical_input(exec, input_);
+  return physical_input_;
+}
+
+Var const& RolloutUnderWay::physical(Context& context)
+{
+  if (!physical_)
+    physical_ = rollout_->postblocks().apply(context, output_, physical_input(context.exec));
+  return physical_;
+}
+
+Var RolloutUnderWay::flat(Context& context)
+{
+  return rollout_->postblocks().flattens() ? rollout_->postblocks().flat(context, physical(context)) : output_;
+}
+
+Array RolloutUnderWay::truth(Exec const& exec, Batch const& batch, bool in_physical_units)
+{
+  Array const target = rollout_->target(exec, output().dtype(), batch, in_physical_units);
+  return in_physical_units ? rollout_->postblocks().with_added(exec, target, physical_input(exec)) : target;
 }
 
 } // namespace rossby

@@ -22,9 +22,25 @@
 namespace rossby {
 
 namespace {
-LossDomain domain_of(DataPlan const& plan, Box const& tile)
+/// The output's variables; in physical units also what postblocks add, if the loss is to see it.
+std::vector<SchemaEntry> scored_variables(LossConfig const& loss, DataPlan const& plan)
 {
-  return {plan.schema.target, plan.transforms.output, plan.grid.latitude, plan.grid.width(), tile};
+  auto variables = plan.schema.target;
+  if (loss.form == LossConfig::Form::base && loss.include_computed_diagnostics)
+    variables.insert(variables.end(), plan.transforms.derived.begin(), plan.transforms.derived.end());
+  return variables;
+}
+
+LossDomain domain_of(TrainerParts const& parts)
+{
+  auto const& spatial = parts.mesh.spatial;
+  auto const& tiling = parts.model.output_tiling();
+  return {scored_variables(parts.config.loss, parts.plan),
+          parts.plan.grid.latitude,
+          parts.plan.grid.width(),
+          tiling.box(spatial.rank()),
+          tiling,
+          spatial};
 }
 
 std::vector<float> climatology_of(MetricsConfig const& metrics, DataPlan const& plan, Box const& tile,
@@ -44,14 +60,15 @@ bool better(TrainerConfig const& config, double a, double b)
 
 Trainer::Trainer(TrainerParts parts)
     : parts_(std::move(parts)), rollout_(parts_.plan, parts_.model, parts_.mesh.spatial),
-      training_loss_(parts_.config.loss, Loss::Use::training, domain_of(parts_.plan, rollout_.output_tile())),
-      validation_loss_(parts_.config.loss, Loss::Use::validation, domain_of(parts_.plan, rollout_.output_tile())),
-      metrics_(parts_.config.metrics, domain_of(parts_.plan, rollout_.output_tile()),
+      training_loss_(parts_.config.loss, Loss::Use::training, domain_of(parts_)),
+      validation_loss_(parts_.config.loss, Loss::Use::validation, domain_of(parts_)),
+      metrics_(parts_.config.metrics, domain_of(parts_),
                climatology_of(parts_.config.metrics, parts_.plan, rollout_.output_tile(), parts_.mesh.world)),
       gradients_(parts_.model.parameters()), optimizer_(parts_.model.parameters(), parts_.config.trainer.adamw),
       schedule_(make_schedule(parts_.config.trainer.schedule, parts_.config.trainer.learning_rate)),
-      training_means_(parts_.plan.schema.target.size(), static_cast<std::size_t>(metrics_.size())),
-      validation_means_(training_means_), log_(parts_.config, parts_.plan.schema.target)
+      training_means_(scored_variables(parts_.config.loss, parts_.plan).size(),
+                      static_cast<std::size_t>(metrics_.size())),
+      validation_means_(training_means_), log_(parts_.config, scored_variables(parts_.config.loss, parts_.plan))
 {
   if (parts_.config.trainer.use_ema)
     averages_ = std::make_unique<Ema>(exec_, parts_.model.parameters(), parts_.config.trainer.ema_decay);

@@ -43,13 +43,24 @@ bool Trainer::asked_to_stop() const
   return asked > 0;
 }
 
+Var Trainer::scored(Context& context, Var const& physical) const
+{
+  return leading_channels(context, physical, metrics_.channels());
+}
+
+Array Trainer::scored(Array const& target) const
+{
+  Context context;
+  context.exec = exec_;
+  return leading_channels(context, Var(target), metrics_.channels()).value();
+}
+
 Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
 {
   bool const training = pass == Pass::training;
   Loss const& loss = training ? training_loss_ : validation_loss_;
-  DType const dtype = parts_.model.parameters().dtype();
   index_t const real = batch.indices.real, global = batch.indices.global;
-  std::vector<double> sums(static_cast<std::size_t>(parts_.plan.schema.target_channels()), 0.0);
+  std::vector<double> sums(static_cast<std::size_t>(loss.terms()), 0.0);
   Array target;
   RolloutUnderWay rollout(rollout_);
   std::optional<Suspect> suspect; // the first step whose loss is not finite
@@ -63,11 +74,12 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
                     static_cast<std::uint64_t>(state_.seed),
                     static_cast<std::uint64_t>(state_.forward),
                     batch.indices.first};
-    Var const y = rollout.step(context);
+    rollout.step(context);
     state_.forward += training ? 1 : 0;
     if (backward || (!training && batch.last_step)) {
-      target = rollout_.target(exec_, dtype, batch, loss.physical());
-      Var const s = loss.sums(context, y, target, real);
+      Var const y = loss.physical() ? scored(context, rollout.physical(context)) : rollout.flat(context);
+      target = rollout.truth(exec_, batch, loss.physical());
+      Var const s = loss.sums(context, y, scored(target), real);
       auto const mine = s.value().to_host(exec_);
       std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
       if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
@@ -99,9 +111,11 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
   if (!std::isfinite(outcome.loss.total))
     refuse_non_finite(pass, outcome.loss.total,
                       suspect.value_or(Suspect{rollout.input(), target, batch.initial_times}));
-  outcome.metrics =
-      metrics_.compute(exec_, rollout_.to_physical(exec_, rollout.output()), rollout_.target(exec_, dtype, batch, true),
-                       {real, global}, parts_.mesh.spatial, parts_.mesh.data);
+  Context context;
+  context.exec = exec_;
+  outcome.metrics = metrics_.compute(exec_, scored(context, rollout.physical(context)).value(),
+                                     scored(rollout.truth(exec_, batch, true)), {real, global}, parts_.mesh.spatial,
+                                     parts_.mesh.data);
   return outcome;
 }
 

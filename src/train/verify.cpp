@@ -197,6 +197,10 @@ VerifyResult verify(Session& session, VerifyOptions const& options)
   auto const times = inference.initial_times();
   std::vector<ForecastVariable> variables;
   collectively(world, [&] { variables = forecast_variables(inference.output, data, times.front()); });
+  // What postblocks compute has no truth in the data.
+  variables.erase(std::remove_if(variables.begin(), variables.end(),
+                                 [&](auto const& v) { return v.channels.back() >= static_cast<index_t>(channels); }),
+                  variables.end());
   ForecastReader reader(variables, band, channels);
   std::vector<LeadScores> leads(static_cast<std::size_t>(steps));
   VerifyResult result;

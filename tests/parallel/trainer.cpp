@@ -2,6 +2,8 @@
 // Training on any mesh is training on one rank with the same global batch: losses, weights and logged scores.
 #include "support/small_run.hpp"
 
+#include <rossby/data/postblocks.hpp>
+
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -86,5 +88,48 @@ TEST(MeshTraining, FlatLossWithHuberAndOneStepOfTwo)
   world.config.loss.variable_weights = {{"u", {1, 3}}, {"p", {0.5}}};
   world.config.trainer.backprop_on_timestep = {2};
   expect_same_run(world, 1, 1, "flat");
+}
+
+TEST(MeshTraining, SpectraOfRowsThatTilesCut)
+{
+  SmallWorld world;
+  world.config.loss = LossConfig();
+  world.config.loss.use_latitude_weights = true;
+  world.config.loss.use_power_loss = world.config.loss.use_spectral_loss = true;
+  world.config.loss.wavenum_init = 1;
+  int const n = Communicator::world().size();
+  expect_same_run(world, n, 1, "spectra_rows");
+  expect_same_run(world, 1, n, "spectra_columns");
+  expect_same_run(world, 1, 1, "spectra_data");
+}
+
+/// A fixer between the output and the next step: its factor depends on all cells and on the step's input.
+TEST(MeshTraining, ConservationBetweenSteps)
+{
+  SmallWorld world;
+  MassFixer mass;
+  mass.columns.area.assign(SmallWorld::height * SmallWorld::width, 1.0);
+  for (std::size_t i = 0; i < mass.columns.area.size(); ++i)
+    mass.columns.area[i] += 0.01 * static_cast<double>(i);
+  mass.columns.a = {1, 2};
+  mass.columns.b = {0.3, 0.7};
+  mass.q = mass.input_q = {0, 2};
+  mass.pressure = mass.input_pressure = {2, 1};
+  TransformStep offset, back;
+  offset.offset = 30; // pressure far from zero
+  back.offset = -30;
+  auto& t = world.plan.transforms;
+  t.output = {{}, {}, {offset}};
+  t.physical_input.resize(5);
+  t.physical_input[2] = {offset};
+  t.feedback[2] = {back};
+  t.stages = {{std::make_shared<CoupledBlock const>(CoupledBlock{"mass", mass}), std::vector<TransformChain>(3)}};
+  int const n = Communicator::world().size();
+  expect_same_run(world, n, 1, "mass_rows");
+  expect_same_run(world, 1, n, "mass_columns");
+  expect_same_run(world, 1, 1, "mass_data");
+  world.config.loss = LossConfig(); // and through flatten_to_tensor
+  t.flatten = {{}, {}, {back}};
+  expect_same_run(world, n, 1, "flat_mass");
 }
 } // namespace

@@ -134,10 +134,7 @@ public:
     config.use_latitude_weights = file_.read_int_attribute("/", "latitude_weights") != 0;
     auto const& tiling = model_->output_tiling();
     Loss const loss(config, Loss::Use::training,
-                    {unnamed_variables(model_->fields().output_channels()),
-                     {},
-                     file_.read("latitude"),
-                     tiling.width(),
+                    {unnamed_variables(model_->fields().output_channels()), file_.read("latitude"), tiling.width(),
                      tiling.box(mesh_->spatial.rank())});
     Tape tape;
     Context ctx{exec_, &tape, true};

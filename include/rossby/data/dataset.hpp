@@ -10,11 +10,14 @@
 #include <rossby/dist/tiling.hpp>
 #include <rossby/models/field_shape.hpp>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace rossby {
+
+class Regridding; // src/data/regridding.hpp
 
 /// All that the deck says about data, for one use.
 struct DataPlan {
@@ -29,6 +32,8 @@ struct DataPlan {
   Grid grid;
   Transforms transforms;
   std::shared_ptr<FieldSource> own; ///< asked before the files; null: files alone
+  /// `regrid` preblocks, by key of variable: those that files have on another grid.
+  std::map<std::string, std::shared_ptr<Regridding const>> regridded;
 
   /// Opens the files of the first and last time, checks variables, grid and channel counts against the model and
   /// collects every problem.

@@ -8,6 +8,7 @@
 #include <rossby/dist/tiling.hpp>
 
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,9 @@ TransformChain inverse(TransformChain const&);
 /// Neighbouring affine steps joined, identities dropped (relative tolerance 1e-12).
 TransformChain simplify(TransformChain);
 
+struct CoupledBlock; // data/postblocks.hpp
+struct Grid;
+
 /// All transforms of a run.
 struct Transforms {
   /// Physical to normalised. `initial`: for the first step of a sample (phase ic_only, then per_step); `step`: later
@@ -58,16 +62,30 @@ struct Transforms {
   std::vector<TransformChain> input_initial, input_step;
   /// By output channel: physical truth to what the model's raw output is compared with.
   std::vector<TransformChain> target_initial, target_step;
-  /// By output channel: the model's raw output to physical units, clamps of tracer_fixer included.
+  /// By output channel: the model's raw output to physical units, clamps of tracer_fixer included; with `stages`, what
+  /// comes before the first of them.
   std::vector<TransformChain> output;
-  /// By base input channel: the model's raw output to the next step's normalised input (output chain, then input_step);
-  /// empty where the channel is not prognostic, and where nothing changes.
+  /// A postblock that couples channels or cells, and the chains that come after it, by output channel.
+  struct Stage {
+    std::shared_ptr<CoupledBlock const> block;
+    std::vector<TransformChain> after;
+  };
+  std::vector<Stage> stages;
+  /// Fields that postblocks add to the output; their channels follow those of the schema.
+  std::vector<SchemaEntry> derived;
+  /// `flatten_to_tensor`: by output channel, from physical units to what a flat loss compares. Empty: it compares the
+  /// raw output.
+  std::vector<TransformChain> flatten;
+  /// By base input channel: the model's input back to physical units.
+  std::vector<TransformChain> physical_input;
+  /// By base input channel: the model's raw output (with `stages`: the physical one) to the next step's normalised
+  /// input (output chain, then input_step); empty where the channel is not prognostic, and where nothing changes.
   std::vector<TransformChain> feedback;
 
   /// Reads `preblocks` and `postblocks`, and with `inference` those of `inference:` where the deck restates them, and
   /// the scaler files they name. Accepts chains with and without the target twin. Without `postblocks` the output chain
-  /// is the inverse of the target's. `cells`: grid cells, for spatial_variables.
-  static Transforms read(Deck const&, ChannelSchema const&, index_t cells, bool for_inference, Problems&);
+  /// is the inverse of the target's.
+  static Transforms read(Deck const&, ChannelSchema const&, Grid const&, bool for_inference, Problems&);
 };
 
 } // namespace rossby

@@ -84,6 +84,9 @@ struct LossConfig {
 
   // flat form
   bool use_variable_weights = false;
+  bool use_power_loss = false, use_spectral_loss = false; ///< terms that compare spectra, in training
+  double spectral_lambda = 0.1;                           ///< their weight: `spectral_lambda_reg`
+  int wavenum_init = 20;                                  ///< the first wavenumber that counts
   // both: in deck order. base: one number for each key; flat: one for each level, or one for all levels.
   std::vector<std::pair<std::string, std::vector<double>>> variable_weights;
 
@@ -92,6 +95,7 @@ struct LossConfig {
   std::vector<std::pair<std::string, ElementLoss>> overrides; ///< by variable key; validation uses them too
   std::string scaler_path;                                    ///< for inverse_variance
   bool normalize_weights = true;                              ///< to mean 1
+  bool include_computed_diagnostics = true;                   ///< scores what postblocks add; metrics then do, too
 
   static LossConfig read(DeckNode const& node, Problems&);
 };

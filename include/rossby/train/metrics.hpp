@@ -23,9 +23,11 @@ double score(MetricKind, double const* sums, double count, double eps = 1e-12);
 class Metrics {
 public:
   /// `climatology`, by cell of the domain's tile and channel, is what acc and activity take anomalies about; empty:
-  /// zero.
+  /// zero, as for channels that it lacks.
   Metrics(MetricsConfig const&, LossDomain const&, std::vector<float> const& climatology = {});
 
+  /// Channels of the fields that are scored.
+  index_t channels() const { return variables_.empty() ? 0 : variables_.back().first + variables_.back().second; }
   /// Number of metrics, and what each is.
   int size() const { return static_cast<int>(kinds_.size()); }
   MetricKind kind(int metric) const { return kinds_[static_cast<std::size_t>(metric)]; }

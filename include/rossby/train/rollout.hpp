@@ -5,7 +5,7 @@
 #include <rossby/data/loader.hpp>
 #include <rossby/dist/index_map.hpp>
 #include <rossby/models/model.hpp>
-#include <rossby/train/device_chain.hpp>
+#include <rossby/train/postblocks.hpp>
 
 #include <optional>
 #include <vector>
@@ -31,10 +31,11 @@ public:
   Array next_input(Exec const&, Array const& input, Array const& output, Batch const&) const;
   /// The model's output within data.data_clamp.
   Var clamp_output(Context& context, Var const& output) const { return output_clamp_(context, output); }
-  /// Truth on the output tile.
+  /// Truth of the schema's output channels on the output tile.
   Array target(Exec const&, DType, Batch const&, bool physical) const;
-  /// An output in physical units.
-  Array to_physical(Exec const&, Array const& output) const;
+  /// The newest frame of an input in physical units, [samples, cells, input channels] on the output tile.
+  Array physical_input(Exec const&, Array const& input) const;
+  Postblocks const& postblocks() const { return postblocks_; }
 
   Model& model() const { return *model_; }
 
@@ -44,7 +45,8 @@ private:
   index_t channels_, forcing_channels_, target_channels_;
   Box input_tile_, output_tile_;
   IndexList source_; ///< where each base channel of the newest frame comes from; see Origin in rollout.cpp
-  DeviceChains feedback_, input_clamp_, output_clamp_, output_;
+  DeviceChains feedback_, input_clamp_, output_clamp_;
+  Postblocks postblocks_;
   std::optional<IndexMap> target_map_, feedback_map_; ///< where input and output tiles differ
 };
 
@@ -64,11 +66,20 @@ public:
   Var again(Context&, Array const& input) const;
 
   Array const& input() const { return input_; }
-  Array const& output() const { return output_; }
+  Array const& output() const { return output_.value(); }
+
+  /// The step's output through the postblocks, in physical units, with the channels that they add.
+  Var const& physical(Context&);
+  /// What a loss on normalised values compares: the output, or what flatten_to_tensor makes of physical().
+  Var flat(Context&);
+  /// What it is compared with, as flat() or physical() has it.
+  Array truth(Exec const&, Batch const&, bool physical);
 
 private:
+  Array const& physical_input(Exec const&);
   Rollout const* rollout_;
-  Array input_, output_;
+  Array input_, physical_input_;
+  Var output_, physical_;
 };
 
 } // namespace rossby

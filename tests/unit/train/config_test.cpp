@@ -202,8 +202,12 @@ TEST(LossConfig, Base)
   loss("{type: base, args: {training_loss: KCRPS, var_weighting: learnable}}", &messages);
   EXPECT_THAT(messages, HasSubstr("KCRPS scores an ensemble"));
   EXPECT_THAT(messages, HasSubstr("unknown value 'learnable'"));
-  loss("{training_loss: mse, use_spectral_loss: true}", &messages);
-  EXPECT_THAT(messages, HasSubstr("spectral loss is not offered"));
+  auto const spectra = loss("{training_loss: mse, use_spectral_loss: true, spectral_lambda_reg: 0.5}");
+  EXPECT_TRUE(spectra.use_spectral_loss && !spectra.use_power_loss);
+  EXPECT_EQ(spectra.spectral_lambda, 0.5);
+  EXPECT_EQ(spectra.wavenum_init, 20);
+  loss("{training_loss: power}", &messages);
+  EXPECT_THAT(messages, HasSubstr("set use_power_loss: true"));
 }
 
 TEST(MetricsConfig, ReadsAndRefuses)

@@ -1,6 +1,7 @@
 #include "support/small_run.hpp"
 
 #include <rossby/data/scaler.hpp>
+#include <rossby/train/device_chain.hpp>
 
 #include <gtest/gtest.h>
 
@@ -13,8 +14,9 @@ using namespace rossby::testing;
 /// Three channels in two variables on a 5 x 6 grid; two samples.
 struct Fields {
   SmallWorld world;
-  LossDomain domain{world.plan.schema.target, world.plan.transforms.output, world.plan.grid.latitude, SmallWorld::width,
+  LossDomain domain{world.plan.schema.target, world.plan.grid.latitude, SmallWorld::width,
                     Box{0, SmallWorld::height, 0, SmallWorld::width}};
+  DeviceChains to_physical{world.plan.transforms.output, domain.tile, SmallWorld::width};
   std::vector<double> y, target, target_physical;
   index_t samples = 2;
 
@@ -47,7 +49,8 @@ struct Fields {
   {
     Context context;
     auto const& truth = loss.physical() ? target_physical : target;
-    return loss.value(loss.sums(context, Var(device(output)), device(truth), samples).value().to_host(), samples).total;
+    Var const prediction = loss.physical() ? to_physical(context, Var(device(output))) : Var(device(output));
+    return loss.value(loss.sums(context, prediction, device(truth), samples).value().to_host(), samples).total;
   }
   void expect_gradient(Loss const& loss) const
   {
@@ -55,14 +58,17 @@ struct Fields {
     Tape tape;
     context.tape = &tape;
     Var const output(device(y), true);
-    Var const sums = loss.sums(context, output, device(loss.physical() ? target_physical : target), samples);
+    Var const prediction = loss.physical() ? to_physical(context, output) : output;
+    Var const sums = loss.sums(context, prediction, device(loss.physical() ? target_physical : target), samples);
     tape.backward(Exec(), sums, loss.seed(samples));
     auto const gradient = output.grad().to_host();
     for (std::size_t i = 0; i < y.size(); i += 7) {
       auto up = y, down = y;
       up[i] += 1e-6;
       down[i] -= 1e-6;
-      EXPECT_NEAR(gradient[i], (value(loss, up) - value(loss, down)) / 2e-6, 1e-8) << i;
+      EXPECT_NEAR(gradient[i], (value(loss, up) - value(loss, down)) / 2e-6,
+                  1e-7 * std::max(0.1, std::fabs(gradient[i])))
+          << i;
     }
   }
 };
@@ -123,6 +129,53 @@ TEST(Loss, InverseVarianceComesFromTheScaler)
   auto const squares = f.squares(f.y, f.target);
   double const u = 4 * (squares[0] + squares[1]) / 2, p = 4 * squares[2]; // weights 1/6 and 1/3: 2/3 and 4/3
   EXPECT_NEAR(f.value(loss, f.y), (u * 2 / 3 + p * 4 / 3) / 2, 1e-13);
+}
+
+TEST(Loss, SpectraOfLatitudeCirclesAreCompared)
+{
+  Fields f;
+  f.domain.tiling = Tiling::whole(5, 6);
+  LossConfig config;
+  config.use_latitude_weights = true;
+  config.wavenum_init = 1;
+  config.spectral_lambda = 0.7;
+  double const plain = f.value(Loss(config, Loss::Use::training, f.domain), f.y);
+  config.use_power_loss = true;
+  Loss const power(config, Loss::Use::training, f.domain);
+  config.use_power_loss = false;
+  config.use_spectral_loss = true;
+  Loss const spectral(config, Loss::Use::training, f.domain);
+
+  double const turn = std::acos(-1.0) / 3;
+  double of_power = 0, of_spectra = 0;
+  for (std::size_t s = 0; s < 2; ++s)
+    for (std::size_t c = 0; c < 3; ++c)
+      for (int k = 1; k <= 3; ++k) {
+        double mean[2] = {0, 0}, logs[2] = {0, 0};
+        for (std::size_t row = 0; row < 5; ++row) {
+          double const w = f.latitude_weight(6 * row) / 5;
+          for (int which = 0; which < 2; ++which) {
+            double re = 0, im = 0;
+            for (std::size_t j = 0; j < 6; ++j) {
+              double const v = (which ? f.target : f.y)[((s * 5 + row) * 6 + j) * 3 + c];
+              re += v * std::cos(turn * k * static_cast<double>(j));
+              im -= v * std::sin(turn * k * static_cast<double>(j));
+            }
+            mean[which] += w * std::hypot(re, im);
+            logs[which] = std::log(2 * (re * re + im * im) / 36 + 1e-8);
+          }
+          of_power += w * std::pow(logs[0] - logs[1], 2) / 18;
+        }
+        of_spectra += std::pow(mean[0] - mean[1], 2) / 18;
+      }
+  EXPECT_NEAR(f.value(power, f.y), plain + 0.7 * of_power, 1e-12);
+  EXPECT_NEAR(f.value(spectral, f.y), plain + 0.7 * of_spectra, 1e-12);
+  f.expect_gradient(power);
+  f.expect_gradient(spectral);
+  Loss const judged(config, Loss::Use::validation, f.domain); // validation leaves them out
+  EXPECT_EQ(judged.terms(), 3);
+  config.wavenum_init = 4;
+  EXPECT_THROW(Loss(config, Loss::Use::training, f.domain), Error);
 }
 
 TEST(Loss, WrongNamesAndCountsAreRefused)

@@ -85,8 +85,9 @@ TEST(Rollout, OutputsComeInPhysicalUnits)
   Step step;
   LinearModel model(step.world.config.model->fields);
   model.allocate(Exec(), DType::float64, 1);
-  auto const physical =
-      step.rollout(model).to_physical(Exec(), upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output)).to_host();
+  Context context;
+  Var const output(upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output));
+  auto const physical = step.rollout(model).postblocks().apply(context, output, {}).value().to_host();
   for (std::size_t i = 0; i < physical.size(); ++i)
     EXPECT_NEAR(physical[i], 2 * static_cast<double>(step.output[i]) + 0.5, 1e-14);
 }

@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// Private to src/train: postblocks that compute new channels of a cell from others of the same cell.
+
+#include "postblock.hpp"
+
+namespace rossby {
+
+/// A field as kernels read it: float64, whatever it is stored in.
+template <class T> struct Field {
+  View<T const, 3> values;
+  KOKKOS_INLINE_FUNCTION double operator()(index_t sample, index_t cell, index_t channel) const
+  {
+    return static_cast<double>(values(sample, cell, channel));
+  }
+};
+template <class T> Field<T> field(Array const& a) { return {a.view<T, 3>()}; }
+
+template <class T> KOKKOS_INLINE_FUNCTION void add_to(View<T, 3> const& g, index_t s, index_t cell, index_t c, double v)
+{
+  g(s, cell, c) = static_cast<T>(static_cast<double>(g(s, cell, c)) + v);
+}
+
+/// f(sample, cell) for every cell of y [samples, cells, channels].
+template <class F> void each_cell(char const* label, Exec const& exec, Array const& y, F const& f)
+{
+  index_t const cells = y.extent(1);
+  Kokkos::parallel_for(
+      label, Range(exec, 0, y.extent(0) * cells), KOKKOS_LAMBDA(index_t i) { f(i / cells, i % cells); });
+}
+
+/// Base: the tape, and the copy of what stays.
+class ColumnBlock : public Postblock {
+public:
+  Var apply(Context& context, Var const& y, Array const& x) const override
+  {
+    Array const result = y.value().clone(context.exec);
+    compute(context.exec, y.value(), x, result);
+    bool const recording = context.recording(y);
+    Var const out(result, recording);
+    if (recording)
+      context.tape->record(
+          "column diagnostic", out,
+          [this, y, x, out](Exec const& exec) {
+            Array const dy = out.grad().clone(exec);
+            backward(exec, y.value(), x, out.grad(), dy);
+            y.accumulate(exec, dy);
+          },
+          x.bytes());
+    return out;
+  }
+
+protected:
+  /// Writes the block's channels of `result`, a copy of y.
+  virtual void compute(Exec const&, Array const& y, Array const& x, Array const& result) const = 0;
+  /// dy, a copy of g, loses what the block's channels got and gains what these pass on.
+  virtual void backward(Exec const&, Array const& y, Array const& x, Array const& g, Array const& dy) const = 0;
+};
+
+} // namespace rossby

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Postblocks that couple cells, from deck to files: training on tiles is training on one rank, the forecast keeps the mass
+# of dry air, its diagnostics are what Python makes of its fields, on one rank and on tiles.
+# needs: netcdf
+. "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
+rossby="$ROSSBY_PROGRAM"
+export OMPI_MCA_mpi_yield_when_idle=1
+
+# Temperatures become humidities, and a physics file runs from south to north and from another meridian.
+python '
+state = netCDF4.Dataset("data/tiny/state_2000.nc", "a")
+t = np.array(state["t"][:], dtype="f8")
+state["t"][:] = 0.006 + 0.001 * (t - t.mean()) / t.std()
+lat, lon = np.array(state["latitude"][:]), np.array(state["longitude"][:])
+lat, lon = np.sort(lat), np.roll(lon, 5)
+physics = netCDF4.Dataset("physics.nc", "w")
+for name, n in (("y", lat.size), ("x", lon.size), ("interface", 3)): physics.createDimension(name, n)
+for name, values in (("lat2d", lat[:, None] + 0 * lon), ("lon2d", 0 * lat[:, None] + lon)):
+    physics.createVariable(name, "f8", ("y", "x"))[:] = values
+for name, values in (("a", [100.0, 9000.0, 0.0]), ("b", [0.0, 0.4, 1.0])):
+    physics.createVariable(name, "f8", ("interface",))[:] = values
+deck = open("deck.yml").read()
+blocks = """    mass:
+      type: global_mass_fixer
+      args: {save_loc_physics: physics.nc, lon_lat_level_name: [lon2d, lat2d, a, b], midpoint: true, q_var: t, sp_var: ps}
+    mslp:
+      type: mslp_diagnostic
+      args: {surface_pressure_var: ps, temperature_var: t2m, surface_geopotential_var: height,
+             output_name: Toy/derived_diagnostic/2d/mslp}
+    flatten:
+      type: flatten_to_tensor
+      args: {scaler_path: runs/tiny/scaler.json, variables: [Toy/prognostic, Toy/diagnostic]}
+"""
+open("deck.yml", "w").write(deck.replace("\nmodel:\n", blocks + "\nmodel:\n", 1))
+'
+short=(--set trainer.epochs=1 --set trainer.batches_per_epoch=4)
+expect_success "preprocess" "$rossby" preprocess deck.yml
+expect_success "check" "$rossby" check deck.yml
+expect_success "train" "$rossby" train deck.yml "${short[@]}"
+expect_success "forecast" "$rossby" forecast deck.yml --set inference.output.encoding.dtype=float64
+expect_success "verify" "$rossby" verify deck.yml
+
+python '
+import glob
+g, R, gamma = 9.80665, 287.05, 0.0065
+physics = netCDF4.Dataset("physics.nc")
+lat, lon = np.radians(physics["lat2d"][:]), np.radians(physics["lon2d"][:])
+d_lon = np.gradient(lon, axis=1, edge_order=2)
+area = np.abs(6371000.0**2 * np.gradient(np.sin(lat), axis=0, edge_order=2) * ((d_lon + np.pi) % (2 * np.pi) - np.pi))
+area = np.roll(area, -5, axis=1)[::-1]
+da, db = np.diff(physics["a"][:]), np.diff(physics["b"][:])
+dry = lambda q, ps: (area * sum((da[k] + db[k] * ps) * (1 - q[k]) for k in (0, 1)) / g).sum()
+data = netCDF4.Dataset("data/tiny/state_2000.nc")
+when = netCDF4.num2date(data["time"][:], data["time"].units)
+height = np.array(netCDF4.Dataset("data/tiny/static.nc")["height"][:], dtype="f8")
+if data["latitude"][0] < data["latitude"][-1]: height = height[::-1]
+files = sorted(glob.glob("runs/tiny/forecast/*/full.nc"))
+assert files
+for name in files:
+    f = netCDF4.Dataset(name)
+    start = netCDF4.num2date(f["forecast_reference_time"][:], f["forecast_reference_time"].units)
+    i = [k for k, t in enumerate(when) if t.strftime("%Y%m%d%H") == start.strftime("%Y%m%d%H")][0]
+    turn = slice(None, None, -1) if data["latitude"][0] < data["latitude"][-1] else slice(None)
+    q0, ps0 = np.array(data["t"][i], dtype="f8")[:, turn], np.array(data["ps"][i], dtype="f8")[turn]
+    levels = list(data["level"][:])
+    q0 = q0[[levels.index(500), levels.index(850)]]
+    first = dry(q0, ps0)
+    for step in range(f.dimensions["time"].size):
+        q, ps = np.array(f["t"][step], dtype="f8"), np.array(f["ps"][step], dtype="f8")
+        assert abs(dry(q, ps) / first - 1) < 1e-6, (name, step, dry(q, ps) / first - 1)
+        T = np.array(f["t2m"][step], dtype="f8")
+        h, sea = height / g, T + gamma * height / g
+        one, two = (T <= 290.5) & (sea > 290.5), T > 290.5
+        three = (T < 255) & ~one & ~two
+        alpha = np.where(one, R * (290.5 - T) / np.maximum(height, 1e-6), np.where(two, 0, gamma * R / g))
+        eff = np.where(two, 0.5 * (290.5 + T), np.where(three, 0.5 * (255 + T), T))
+        x = height / (R * eff)
+        p = np.where(abs(h) < 1e-4, ps, ps * np.exp(x * (1 - 0.5 * alpha * x + (alpha * x) ** 2 / 3)))
+        assert np.allclose(f["mslp"][step], p, rtol=1e-6), (name, step)
+' >output.txt 2>&1 || complain "forecast" "Python finds other budgets or diagnostics"
+
+if has_mpi; then
+  expect_success "train on tiles" mpirun -np 2 "$rossby" train deck.yml "${short[@]}" --set save_loc=runs/tiles \
+    --set trainer.parallelism.domain=2
+  paste -d, runs/tiny/training_steps.csv runs/tiles/training_steps.csv | awk -F, 'NR > 1 {
+    d = ($4 - $10) / $4; if (d < 0) d = -d; if (d > 1e-4) bad = 1 } END { exit bad || NR != 5 }' ||
+    complain "train on tiles" "another training than on one rank"
+  expect_success "forecast on tiles" mpirun -np 2 "$rossby" forecast deck.yml --set inference.save_forecast=runs/tiled \
+    --set 'trainer.parallelism.domain=[1, 2]' --set inference.output.encoding.dtype=float64
+  python '
+import glob
+for a in sorted(glob.glob("runs/tiny/forecast/*/full.nc")):
+    one, two = netCDF4.Dataset(a), netCDF4.Dataset(a.replace("runs/tiny/forecast", "runs/tiled"))
+    for name in ("ps", "t", "mslp", "rain"):
+        x, y = np.array(one[name][:]), np.array(two[name][:])
+        assert np.abs(x - y).max() <= 2e-4 * np.abs(x).max(), (a, name, np.abs(x - y).max())
+' >output.txt 2>&1 || complain "forecast on tiles" "other fields than on one rank"
+fi
+
+expect_failure "pressure levels" $'postblocks.per_step.mass.args.grid_type\n\'pressure\' is not offered' "$rossby" check \
+  deck.yml --set postblocks.per_step.mass.args.grid_type=pressure
+expect_failure "stochastic backscatter" "skebs is a block of CREDIT that is not supported" "$rossby" check deck.yml \
+  --set postblocks.per_step.mslp.type=skebs
+finish
