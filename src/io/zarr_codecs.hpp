@@ -39,6 +39,8 @@ Bytes decode(std::vector<ZarrCodec> const&, Bytes encoded, std::size_t decoded);
 Bytes decompress(ZarrCodec::Kind, Bytes const& encoded, std::optional<std::size_t> expected, std::size_t most);
 /// `element`: bytes of a number, which blosc shuffles. Level 1 to 9.
 Bytes compress(ZarrCodec::Kind, Bytes const& plain, std::size_t element, int level);
+/// False in a build without compressors: what it writes is not compressed.
+bool can_compress();
 /// Name of a codec in messages and in version 2's metadata.
 char const* name_of(ZarrCodec::Kind);
 

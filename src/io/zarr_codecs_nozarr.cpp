@@ -11,6 +11,7 @@ namespace {
 } // namespace
 
 Bytes decompress(ZarrCodec::Kind kind, Bytes const&, std::optional<std::size_t>, std::size_t) { refuse(kind); }
+bool can_compress() { return false; }
 Bytes compress(ZarrCodec::Kind kind, Bytes const&, std::size_t, int) { refuse(kind); }
 
 } // namespace rossby::io

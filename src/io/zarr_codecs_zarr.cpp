@@ -177,6 +177,8 @@ Bytes decompress(ZarrCodec::Kind kind, Bytes const& from, std::optional<std::siz
   throw CodecError("there is nothing to decompress");
 }
 
+bool can_compress() { return true; }
+
 Bytes compress(ZarrCodec::Kind kind, Bytes const& from, std::size_t element, int level)
 {
   if (kind == Kind::blosc) {

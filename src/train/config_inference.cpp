@@ -84,8 +84,7 @@ void read_variables(DeckBlock const& block, OutputConfig& c)
 
 void read_output(DeckBlock const& block, OutputConfig& c)
 {
-  bool netcdf = true;
-  block.choice("format", netcdf, {{"netcdf", true}});
+  block.choice("format", c.zarr, {{"netcdf", false}, {"zarr", true}});
   read_duration(block, "output_interval", c.output_interval);
   using Group = OutputConfig::Group;
   block.choice("group_by", c.group_by,
@@ -102,6 +101,15 @@ void read_output(DeckBlock const& block, OutputConfig& c)
   read_variables(block, c);
   block("metadata", c.metadata);
   read_encoding(block.block("encoding"), c);
+  auto const only_netcdf = [](EncodingConfig const& e) { return e.fletcher32 || !e.chunksizes.empty(); };
+  bool found = only_netcdf(c.encoding);
+  for (auto const& [name, e] : c.encodings)
+    found = found || only_netcdf(e);
+  if (c.zarr && found)
+    block.problems().error(block.path("encoding"),
+                           "chunksizes and fletcher32 are netCDF's; a store has a chunk for each "
+                           "field of one time and level",
+                           "remove them, or set format to netcdf");
   block.ignore("max_pending", "each rank writes its own forecasts, one after the other");
 }
 

@@ -147,7 +147,8 @@ std::vector<ForecastFile> forecast_files(InferenceConfig const& config, Time ini
   std::string const folder = config.save_forecast + "/" + format_time(initial, "%Y%m%d_%H%MZ") + "/";
   std::vector<ForecastFile> files;
   for (int step = every; step <= steps; step += every) {
-    std::string const path = folder + group_name(config.output.group_by, initial + step * timestep);
+    fs::path name = group_name(config.output.group_by, initial + step * timestep);
+    std::string const path = folder + (config.output.zarr ? name.replace_extension(".zarr") : name).string();
     if (files.empty() || files.back().path != path)
       files.push_back({path, {}});
     files.back().steps.push_back(step);

@@ -5,6 +5,7 @@
 #include <rossby/data/levels.hpp>
 #include <rossby/io/array_reader.hpp>
 #include <rossby/io/replace.hpp>
+#include <rossby/io/zarr_writer.hpp>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include <ctime>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 namespace rossby {
@@ -61,7 +63,8 @@ std::map<std::vector<double>, std::string> level_dimensions(std::vector<Forecast
   return names;
 }
 
-void define_axis(io::NetcdfWriter& file, std::string const& name, index_t length, char const* axis,
+template <class File>
+void define_axis(File& file, std::string const& name, index_t length, char const* axis,
                  std::map<std::string, std::string> const& attributes)
 {
   file.dimension(name, length);
@@ -71,8 +74,25 @@ void define_axis(io::NetcdfWriter& file, std::string const& name, index_t length
     file.attribute(name, key, value);
 }
 
-/// Dimensions, variables, attributes and coordinates: everything but the fields.
-void lay_out(io::NetcdfWriter& file, std::vector<ForecastVariable> const& variables, Grid const& grid, Time initial,
+io::NetcdfType type_of(ForecastVariable const& v)
+{
+  return v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32;
+}
+
+/// A chunk of a store is a field of one time and level.
+io::NetcdfEncoding zarr_encoding(ForecastVariable const& v, index_t height, index_t width)
+{
+  io::NetcdfEncoding e;
+  e.deflate = v.encoding.zlib ? v.encoding.complevel : 0;
+  e.chunks = v.is_3d ? Shape{1, 1, height, width} : Shape{1, height, width};
+  return e;
+}
+
+bool is_zarr_name(std::string const& path) { return path.size() > 5 && path.substr(path.size() - 5) == ".zarr"; }
+
+/// Dimensions, variables, attributes and coordinates: everything but the fields, of a netCDF file or a Zarr store.
+template <class File>
+void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid const& grid, Time initial,
              std::vector<Time> const& valid, std::string const& source)
 {
   std::map<std::string, std::string> const clock{{"units", "seconds since 1970-01-01 00:00:00"},
@@ -102,12 +122,13 @@ void lay_out(io::NetcdfWriter& file, std::vector<ForecastVariable> const& variab
     std::vector<std::string> dimensions{"time", "latitude", "longitude"};
     if (v.is_3d)
       dimensions.insert(dimensions.begin() + 1, levels.at(v.levels));
-    Shape chunks = v.encoding.chunksizes; // at most the whole axis
-    for (std::size_t d = 0; d < chunks.size(); ++d)
+    Shape chunks = v.encoding.chunksizes;
+    if constexpr (std::is_same_v<File, io::ZarrWriter>)
+      chunks = zarr_encoding(v, grid.height(), grid.width()).chunks;
+    for (std::size_t d = 0; d < chunks.size(); ++d) // at most the whole axis
       chunks[d] = std::min(chunks[d], lengths.at(dimensions[d]));
-    auto const type = v.encoding.dtype == DType::float64 ? io::NetcdfType::float64 : io::NetcdfType::float32;
     file.variable(
-        v.name, type, dimensions,
+        v.name, type_of(v), dimensions,
         {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, chunks, true});
     for (auto const& [key, value] : v.attributes)
       file.attribute(v.name, key, value);
@@ -213,7 +234,7 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
 ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVariable> const& variables, Place place,
                                Time initial, std::vector<Time> const& valid, std::string const& source)
     : path_(path), variables_(variables), tile_(place.tile), height_(place.grid.height()), width_(place.grid.width()),
-      ranks_(place.ranks)
+      ranks_(place.ranks), zarr_(is_zarr_name(path))
 {
   std::vector<double> edges;
   for (index_t const edge : {tile_.row0, tile_.row1, tile_.col0, tile_.col1})
@@ -222,6 +243,16 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
   for (auto e = edges.begin(); e != edges.end(); e += 4)
     tiles_.push_back({static_cast<index_t>(e[0]), static_cast<index_t>(e[1]), static_cast<index_t>(e[2]),
                       static_cast<index_t>(e[3])});
+  if (zarr_) {
+    together([&] {
+      if (ranks_.rank() != 0)
+        return;
+      io::ZarrWriter store(path);
+      lay_out(store, variables, place.grid, initial, valid, source);
+      store.close();
+    });
+    return;
+  }
   bool const share = ranks_.size() > 1 && can_be_shared(variables);
   std::string const unfinished = io::unfinished_name(path);
   together([&] {
@@ -250,7 +281,9 @@ ForecastWriter::~ForecastWriter()
     shared_.release();
   shared_.reset();
   whole_.reset();
-  if (ranks_.rank() == 0)
+  if (ranks_.rank() == 0 && zarr_)
+    io::discard_zarr(path_);
+  else if (ranks_.rank() == 0)
     io::discard_unfinished(path_);
 }
 
@@ -264,6 +297,8 @@ template <class F> void ForecastWriter::together(F&& f)
 void ForecastWriter::write(std::vector<double> const& physical)
 {
   std::size_t const cells = static_cast<std::size_t>(tile_.cells()), channels = cells ? physical.size() / cells : 0;
+  if (zarr_)
+    return write_chunks(physical, channels);
   for (auto const& v : variables_) {
     std::vector<double> values;
     values.reserve(cells * v.channels.size());
@@ -271,7 +306,7 @@ void ForecastWriter::write(std::vector<double> const& physical)
       for (std::size_t i = 0; i < cells; ++i)
         values.push_back(physical[i * channels + static_cast<std::size_t>(c)]);
     if (!shared_)
-      values = of_all_tiles(static_cast<index_t>(v.channels.size()), values);
+      values = of_all_tiles(static_cast<index_t>(v.channels.size()), values, 0);
     together([&] {
       if (v.encoding.dtype == DType::float32)
         expect_float32(path_, v.name, values);
@@ -296,9 +331,43 @@ void ForecastWriter::write_variable(ForecastVariable const& v, Box const& box, s
     whole_->write(v.name, start, count, values);
 }
 
-std::vector<double> ForecastWriter::of_all_tiles(index_t levels, std::vector<double> const& tile_values) const
+void ForecastWriter::write_chunks(std::vector<double> const& physical, std::size_t channels)
 {
-  auto const parts = ranks_.gather(tile_values, 0);
+  std::vector<std::pair<ForecastVariable const*, std::size_t>> fields; // variables and their levels
+  for (auto const& v : variables_)
+    for (std::size_t k = 0; k < v.channels.size(); ++k)
+      fields.emplace_back(&v, k);
+  // As many at a time as there are ranks: each gathers one, then all compress and write at once.
+  auto const ranks = static_cast<std::size_t>(ranks_.size()), rank = static_cast<std::size_t>(ranks_.rank());
+  for (std::size_t first = 0; first < fields.size(); first += ranks) {
+    std::vector<double> mine, tile(static_cast<std::size_t>(tile_.cells()));
+    std::size_t const count = std::min(ranks, fields.size() - first);
+    for (std::size_t r = 0; r < count; ++r) {
+      auto const [v, k] = fields[first + r];
+      for (std::size_t i = 0; i < tile.size(); ++i)
+        tile[i] = physical[i * channels + static_cast<std::size_t>(v->channels[k])];
+      auto whole = of_all_tiles(1, tile, static_cast<int>(r));
+      if (r == rank)
+        mine = std::move(whole);
+    }
+    together([&] {
+      if (rank >= count)
+        return;
+      auto const [v, k] = fields[first + rank];
+      if (v->encoding.dtype == DType::float32)
+        expect_float32(path_, v->name, mine);
+      Shape place{next_, 0, 0};
+      if (v->is_3d)
+        place.insert(place.begin() + 1, static_cast<index_t>(k));
+      io::write_zarr_chunk(path_, v->name, place, type_of(*v), zarr_encoding(*v, height_, width_), mine);
+    });
+  }
+  ++next_;
+}
+
+std::vector<double> ForecastWriter::of_all_tiles(index_t levels, std::vector<double> const& tile_values, int root) const
+{
+  auto const parts = ranks_.gather(tile_values, root);
   std::vector<double> whole;
   if (parts.empty())
     return whole;
@@ -314,6 +383,11 @@ std::vector<double> ForecastWriter::of_all_tiles(index_t levels, std::vector<dou
 
 void ForecastWriter::close()
 {
+  if (zarr_)
+    together([&] {
+      if (ranks_.rank() == 0)
+        io::finish_zarr(path_);
+    });
   together([&] {
     if (shared_)
       shared_->close();

@@ -144,6 +144,7 @@ struct OutputConfig {
   std::string metadata;            ///< YAML with attributes by variable; empty: none
   EncodingConfig encoding;         ///< of variables without their own
   std::vector<std::pair<std::string, EncodingConfig>> encodings;
+  bool zarr = false; ///< stores instead of netCDF files
 
   EncodingConfig const& encoding_of(std::string const& key, std::string const& short_name) const;
 };

@@ -53,7 +53,9 @@ public:
 private:
   template <class F> void together(F&&);
   void write_variable(ForecastVariable const&, Box const&, std::vector<double> const& values);
-  std::vector<double> of_all_tiles(index_t levels, std::vector<double> const& tile_values) const;
+  /// The values of all tiles at one rank, nothing at the others.
+  std::vector<double> of_all_tiles(index_t levels, std::vector<double> const& tile_values, int root) const;
+  void write_chunks(std::vector<double> const& physical, std::size_t channels);
 
   std::string path_;
   std::vector<ForecastVariable> const& variables_;
@@ -64,6 +66,7 @@ private:
   std::unique_ptr<io::NetcdfWriter> whole_; ///< of the first rank when it writes for all
   std::unique_ptr<io::Hdf5File> shared_;    ///< when each writes for itself
   bool failed_ = false, closed_ = false;
+  bool zarr_ = false; ///< a store, by its name: each rank writes chunks of its own
   index_t next_ = 0;
 };
 
