@@ -14,43 +14,67 @@ PhysicsFile open_physics(Arguments const& a, std::vector<std::string> const& nam
   return PhysicsFile(a.node().require<std::string>("save_loc_physics"), names[0], names[1], a.fields().grid);
 }
 
+/// True for `grid_type: sigma`, the default; false for pressure.
+bool on_sigma_levels(Arguments const& a)
+{
+  auto const type = a.node().get("grid_type", std::string("sigma"));
+  if (type != "sigma" && type != "pressure")
+    a.node()["grid_type"].reject(fmt::format("'{}' is neither sigma nor pressure", type));
+  return type == "sigma";
+}
+
 std::vector<std::string> physics_names(Arguments const& a)
 {
   auto const names = a.node()["lon_lat_level_name"].as<std::vector<std::string>>();
-  if (names.size() != 4)
+  bool const sigma = on_sigma_levels(a);
+  if (names.size() != (sigma ? 4u : 3u))
     a.node()["lon_lat_level_name"].reject(fmt::format("has {} names", names.size()),
-                                          "name longitude, latitude and the coefficients a and b");
+                                          sigma ? "name longitude, latitude and the coefficients a and b"
+                                                : "name longitude, latitude and the pressure of levels");
   return names;
 }
 
-/// `save_loc_physics`, `lon_lat_level_name`, `grid_type`, `midpoint`, for variables of so many levels.
+/// `lon_lat_level_name`, `midpoint`, for variables of so many levels: pressures of levels, or a and b. They rise.
+std::vector<std::vector<double>> read_levels(Arguments const& a, PhysicsFile const& file,
+                                             std::vector<std::string> const& names, index_t levels)
+{
+  auto const& args = a.node();
+  bool const midpoint = args.get("midpoint", false);
+  auto const expected = static_cast<std::size_t>(levels) + (midpoint ? 1 : 0);
+  std::vector<std::vector<double>> lists;
+  for (std::size_t i = 2; i < names.size(); ++i) {
+    lists.push_back(file.list(names[i]));
+    if (lists.back().size() != expected)
+      args["lon_lat_level_name"].reject(fmt::format("{} has {} values; variables of {} levels take {}", names[i],
+                                                    lists.back().size(), levels, expected),
+                                        midpoint ? "midpoint: true wants values at the interfaces of the levels"
+                                                 : "or set midpoint: true");
+  }
+  auto const pressure = [&](std::size_t k) { return lists[0][k] + (lists.size() > 1 ? 1e5 * lists[1][k] : 0); };
+  for (std::size_t k = 0; k + 1 < expected; ++k)
+    if (!(pressure(k) < pressure(k + 1)))
+      args["lon_lat_level_name"].reject(
+          fmt::format("pressure does not rise from value {} to {}", k, k + 1),
+          "give levels from the top down (a and pressures in Pa, b without unit), in the order of the data's levels");
+  return lists;
+}
+
+/// The columns that a block integrates over.
 Columns read_columns(Arguments const& a, PhysicsFile const& file, std::vector<std::string> const& names, index_t levels)
 {
   auto const& args = a.node();
-  if (auto const type = args.get("grid_type", std::string("sigma")); type != "sigma")
-    args["grid_type"].reject(fmt::format("'{}' is not offered", type),
-                             "use sigma; on pressure levels CREDIT's own block raises");
   if (auto const source = args.get("input_source_key", std::string("x_physical")); source != "x_physical")
     args["input_source_key"].reject(fmt::format("'{}' is not offered", source), "use x_physical");
-  if (args.has("fix_level_num")) {
-    args["fix_level_num"].mark_read();
-    a.problems().warning(args.path() + ".fix_level_num", "is ignored: it has a meaning on pressure levels only");
-  }
   bool const midpoint = args.get("midpoint", false);
-  auto const coefficients_a = file.list(names[2]), coefficients_b = file.list(names[3]);
-  auto const expected = static_cast<std::size_t>(levels) + (midpoint ? 1 : 0);
-  if (coefficients_a.size() != expected || coefficients_b.size() != expected)
-    args["lon_lat_level_name"].reject(
-        fmt::format("{} and {} have {} and {} values; variables of {} levels take {}", names[2], names[3],
-                    coefficients_a.size(), coefficients_b.size(), levels, expected),
-        midpoint ? "midpoint: true wants coefficients at the interfaces of the levels" : "or set midpoint: true");
-  for (std::size_t k = 0; k + 1 < expected; ++k)
-    if (!(coefficients_a[k] + 1e5 * coefficients_b[k] < coefficients_a[k + 1] + 1e5 * coefficients_b[k + 1]))
-      args["lon_lat_level_name"].reject(
-          fmt::format("the pressure of {} and {} does not rise from value {} to {}", names[2], names[3], k, k + 1),
-          "give the coefficients from the top down, in Pa and without unit, in the order of the data's levels");
-  return {file.areas(), level_weights(coefficients_a, midpoint), level_weights(coefficients_b, midpoint)};
+  auto const lists = read_levels(a, file, names, levels);
+  Columns columns{file.areas(), level_weights(lists[0], midpoint), {}};
+  columns.b = lists.size() > 1 ? level_weights(lists[1], midpoint) : std::vector<double>(columns.a.size(), 0.0);
+  return columns;
 }
+
+/// The variable at `key` on sigma levels. On pressure levels nothing depends on it: any channel stands for it.
+ChannelRange pressure_y(Arguments const& a) { return on_sigma_levels(a) ? a.surface_y("sp_var") : ChannelRange{0, 1}; }
+ChannelRange pressure_x(Arguments const& a) { return on_sigma_levels(a) ? a.surface_x("sp_var") : ChannelRange{0, 1}; }
 
 double read_seconds(Arguments const& a)
 {
@@ -64,11 +88,44 @@ MassFixer read_mass(Arguments const& a)
 {
   MassFixer block;
   block.q = a.y("q_var");
-  block.pressure = a.surface_y("sp_var");
+  block.pressure = pressure_y(a);
   block.input_q = a.same_levels(a.x("q_var"), block.q, "q_var");
-  block.input_pressure = a.surface_x("sp_var");
+  block.input_pressure = pressure_x(a);
   auto const names = physics_names(a);
   block.columns = read_columns(a, open_physics(a, names), names, block.q.count);
+  return block;
+}
+
+/// Levels from the `fix_level_num`-th above the ground on change, those above stay.
+HumidityFixer read_humidity(Arguments const& a)
+{
+  HumidityFixer block;
+  block.q = a.y("q_var");
+  block.input_q = a.same_levels(a.x("q_var"), block.q, "q_var");
+  auto const names = physics_names(a);
+  auto const file = open_physics(a, names);
+  block.columns = read_columns(a, file, names, block.q.count);
+  bool const midpoint = a.node().get("midpoint", false);
+  auto const pressure = read_levels(a, file, names, block.q.count).front();
+  auto const n = static_cast<int>(pressure.size()), from_ground = a.node().require<int>("fix_level_num"),
+             cut = n - from_ground + 1;
+  // Integrals over [0, cut) and from first_fixed on, each by itself.
+  block.first_fixed = midpoint ? cut : cut - 1;
+  if (cut < 1 || block.first_fixed + (midpoint ? 0 : 1) >= block.q.count)
+    a.node()["fix_level_num"].reject(
+        fmt::format("is {}, which leaves no layer to change of {} pressures", from_ground, n),
+        "count levels from the ground");
+  auto const part = [&](index_t begin, index_t end) {
+    std::vector<double> weights(static_cast<std::size_t>(block.q.count), 0.0);
+    auto const all = level_weights(pressure, midpoint);
+    auto const at = pressure.begin();
+    auto const own = midpoint ? std::vector<double>(all.begin() + begin, all.begin() + end)
+                              : level_weights({at + begin, at + end}, false);
+    std::copy(own.begin(), own.end(), weights.begin() + begin);
+    return weights;
+  };
+  block.held = part(0, cut);
+  block.fixed = part(block.first_fixed, block.q.count);
   return block;
 }
 
@@ -76,11 +133,11 @@ WaterFixer read_water(Arguments const& a)
 {
   WaterFixer block;
   block.q = a.y("q_var");
-  block.pressure = a.surface_y("sp_var");
+  block.pressure = pressure_y(a);
   block.precipitation = a.surface_y("precip_var");
   block.evaporation = a.surface_y("evapor_var");
   block.input_q = a.same_levels(a.x("q_var"), block.q, "q_var");
-  block.input_pressure = a.surface_x("sp_var");
+  block.input_pressure = pressure_x(a);
   block.seconds = read_seconds(a);
   auto const names = physics_names(a);
   block.columns = read_columns(a, open_physics(a, names), names, block.q.count);
@@ -124,12 +181,12 @@ EnergyFixer read_energy(Arguments const& a)
   block.q = a.same_levels(a.y("q_var"), block.T, "q_var");
   block.u = a.same_levels(a.y("U_var"), block.T, "U_var");
   block.v = a.same_levels(a.y("V_var"), block.T, "V_var");
-  block.pressure = a.surface_y("sp_var");
+  block.pressure = pressure_y(a);
   block.input_T = a.same_levels(a.x("T_var"), block.T, "T_var");
   block.input_q = a.same_levels(a.x("q_var"), block.T, "q_var");
   block.input_u = a.same_levels(a.x("U_var"), block.T, "U_var");
   block.input_v = a.same_levels(a.x("V_var"), block.T, "V_var");
-  block.input_pressure = a.surface_x("sp_var");
+  block.input_pressure = pressure_x(a);
   block.seconds = read_seconds(a);
   read_fluxes(a, block);
   auto const names = physics_names(a);
@@ -208,8 +265,15 @@ std::optional<CoupledBlock> read_coupled_block(std::string const& type, DeckNode
                                                BlockFields& fields, Problems& problems)
 {
   Arguments const a(args, fields, problems);
-  if (type == "global_mass_fixer")
+  if (type == "global_mass_fixer" && on_sigma_levels(a)) {
+    if (args.has("fix_level_num")) {
+      args["fix_level_num"].mark_read();
+      problems.warning(args.path() + ".fix_level_num", "is ignored: it has a meaning on pressure levels only");
+    }
     return CoupledBlock{entry.path(), read_mass(a)};
+  }
+  if (type == "global_mass_fixer")
+    return CoupledBlock{entry.path(), read_humidity(a)};
   if (type == "global_water_fixer")
     return CoupledBlock{entry.path(), read_water(a)};
   if (type == "global_energy_fixer" || type == "global_energy_fixer_updown")

@@ -7,6 +7,8 @@
 #include <rossby/io/replace.hpp>
 #include <rossby/io/zarr_writer.hpp>
 
+#include "computed_fields.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,7 +38,8 @@ std::map<std::string, std::string> attributes_of(std::string const& metadata, Sc
   auto const& target = data.plan().schema.target; // whose levels and channels a postblock may have changed
   auto const own = std::find_if(target.begin(), target.end(), [&](auto const& e) { return e.key == entry.key; });
   if (own == target.end())
-    return {{"long_name", entry.variable + ", computed from the forecast"}};
+    return computed_attributes(data.plan(), entry,
+                               [&](SchemaEntry const& from) { return attributes_of(metadata, from, data, time); });
   auto const file = data.raw(*own, time).file;
   io::ArrayReader const reader(file);
   for (char const* name : {"units", "long_name", "standard_name"})

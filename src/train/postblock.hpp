@@ -31,6 +31,8 @@ public:
 std::unique_ptr<Postblock> make_postblock(CoupledBlock const&, PostblockPlace const&);
 
 std::unique_ptr<Postblock> make_mass_fixer(MassFixer const&, std::string const& deck_key, PostblockPlace const&);
+std::unique_ptr<Postblock> make_humidity_fixer(HumidityFixer const&, std::string const& deck_key,
+                                               PostblockPlace const&);
 std::unique_ptr<Postblock> make_water_fixer(WaterFixer const&, std::string const& deck_key, PostblockPlace const&);
 std::unique_ptr<Postblock> make_energy_fixer(EnergyFixer const&, std::string const& deck_key, PostblockPlace const&);
 std::unique_ptr<Postblock> make_wind_filter(WindFilter const&, PostblockPlace const&);

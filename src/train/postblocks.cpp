@@ -80,6 +80,7 @@ index_t channels_of(std::vector<SchemaEntry> const& entries)
 std::unique_ptr<Postblock> make_postblock(CoupledBlock const& block, PostblockPlace const& place)
 {
   return std::visit(Overloaded{[&](MassFixer const& b) { return make_mass_fixer(b, block.deck_key, place); },
+                               [&](HumidityFixer const& b) { return make_humidity_fixer(b, block.deck_key, place); },
                                [&](WaterFixer const& b) { return make_water_fixer(b, block.deck_key, place); },
                                [&](EnergyFixer const& b) { return make_energy_fixer(b, block.deck_key, place); },
                                [&](WindFilter const& b) { return make_wind_filter(b, place); },

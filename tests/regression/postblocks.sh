@@ -58,6 +58,7 @@ files = sorted(glob.glob("runs/tiny/forecast/*/full.nc"))
 assert files
 for name in files:
     f = netCDF4.Dataset(name)
+    assert f["mslp"].units == "Pa" and f["mslp"].standard_name == "air_pressure_at_mean_sea_level"
     start = netCDF4.num2date(f["forecast_reference_time"][:], f["forecast_reference_time"].units)
     i = [k for k, t in enumerate(when) if t.strftime("%Y%m%d%H") == start.strftime("%Y%m%d%H")][0]
     turn = slice(None, None, -1) if data["latitude"][0] < data["latitude"][-1] else slice(None)
@@ -97,8 +98,8 @@ for a in sorted(glob.glob("runs/tiny/forecast/*/full.nc")):
 ' >output.txt 2>&1 || complain "forecast on tiles" "other fields than on one rank"
 fi
 
-expect_failure "pressure levels" $'postblocks.per_step.mass.args.grid_type\n\'pressure\' is not offered' "$rossby" check \
-  deck.yml --set postblocks.per_step.mass.args.grid_type=pressure
+expect_failure "height levels" $'postblocks.per_step.mass.args.grid_type\n\'height\' is neither sigma nor pressure' "$rossby" \
+  check deck.yml --set postblocks.per_step.mass.args.grid_type=height
 expect_failure "stochastic backscatter" "skebs is a block of CREDIT that is not supported" "$rossby" check deck.yml \
   --set postblocks.per_step.mslp.type=skebs
 finish

@@ -40,6 +40,8 @@ struct PostblockWorld {
   {
     std::map<std::string, CoupledBlock> list;
     list["mass"] = {"mass", MassFixer{columns(), {q, 3}, {ps, 1}, {3, 3}, {input_ps, 1}}};
+    HumidityFixer humidity{columns(), {3000, 1500, 0}, {0, 2500, 900}, 1, {q, 3}, {3, 3}};
+    list["mass on pressure levels"] = {"mass", humidity};
     list["water"] = {"water",
                      WaterFixer{columns(), {q, 3}, {ps, 1}, {rain, 1}, {evaporation, 1}, {3, 3}, {input_ps, 1}, 21600}};
     EnergyFixer energy;

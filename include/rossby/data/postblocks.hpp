@@ -33,6 +33,14 @@ struct MassFixer {
   ChannelRange input_q, input_pressure; ///< of x
 };
 
+/// On pressure levels: total water q of the lower levels, 1 - q times what conserves the mass of dry air.
+struct HumidityFixer {
+  Columns columns;                 ///< a: weights of all levels
+  std::vector<double> held, fixed; ///< weights by level of the integrals over what stays and what changes
+  index_t first_fixed = 0;         ///< the first level that changes
+  ChannelRange q, input_q;         ///< of y and of x
+};
+
 /// Precipitation, times what closes the budget of water.
 struct WaterFixer {
   Columns columns;
@@ -113,7 +121,7 @@ struct HybridInterpolation {
 /// A postblock and the key of the deck that it comes from.
 struct CoupledBlock {
   std::string deck_key;
-  std::variant<MassFixer, WaterFixer, EnergyFixer, WindFilter, SeaLevelPressure, GeopotentialDiagnostic,
+  std::variant<MassFixer, HumidityFixer, WaterFixer, EnergyFixer, WindFilter, SeaLevelPressure, GeopotentialDiagnostic,
                PressureInterpolation, HybridInterpolation>
       what;
 };

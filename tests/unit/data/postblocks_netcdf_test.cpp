@@ -88,6 +88,21 @@ TEST_F(PostblockDecks, ChainsAreCutWhereBlocksCoupleAndFilesAreTurned)
   EXPECT_NEAR(area(0) / (radius * radius * 45 * degree * std::fabs(edge)), 1, 1e-5);
 }
 
+TEST_F(PostblockDecks, PressureLevels)
+{
+  auto text = mass(", grid_type: pressure, fix_level_num: 3");
+  text.replace(text.find("hyai, hybi"), 10, "hybi"); // 0, 0.3, 1: as good as pressures
+  auto const plan = plan_of(deck(text));
+  auto const& block = std::get<HumidityFixer>(plan.transforms.stages[0].block->what);
+  EXPECT_EQ(block.columns.a, (std::vector<double>{0.3, 0.7}));
+  EXPECT_EQ(block.columns.b, (std::vector<double>{0, 0}));
+  EXPECT_EQ(block.first_fixed, 1);
+  EXPECT_EQ(block.held, (std::vector<double>{0.3, 0}));
+  EXPECT_EQ(block.fixed, (std::vector<double>{0, 0.7}));
+  text.replace(text.find("fix_level_num: 3"), 16, "fix_level_num: 2");
+  EXPECT_THAT(message_of([&] { plan_of(deck(text)); }), HasSubstr("leaves no layer to change"));
+}
+
 TEST_F(PostblockDecks, EnergyAndFlattening)
 {
   std::string fluxes;
@@ -164,13 +179,14 @@ TEST_F(PostblockDecks, LevelsOfEra5AreKnown)
 TEST_F(PostblockDecks, MistakesAreNamed)
 {
   auto const message = [&](std::string const& blocks) { return message_of([&] { plan_of(deck(blocks)); }); };
-  EXPECT_THAT(message(mass(", grid_type: pressure")), HasSubstr("postblocks.per_step.mass.args.grid_type"));
+  EXPECT_THAT(message(mass(", grid_type: height")), HasSubstr("postblocks.per_step.mass.args.grid_type"));
+  EXPECT_THAT(message(mass(", grid_type: pressure")), HasSubstr("name longitude, latitude and the pressure of levels"));
   EXPECT_THAT(message(mass("", "absent.nc")), HasSubstr("absent.nc"));
   write_physics("small.nc", rows - 1);
   EXPECT_THAT(message(mass("", "small.nc")), HasSubstr("is on a grid of 5 x 8 cells, the data on one of 6 x 8"));
   auto text = mass();
   EXPECT_THAT(message(text.replace(text.find("midpoint: true"), 14, "midpoint: false")),
-              HasSubstr("have 3 and 3 values"));
+              HasSubstr("hyai has 3 values; variables of 2 levels take 2"));
   text = mass();
   EXPECT_THAT(message(text.replace(text.find("hybi"), 4, "falling")), HasSubstr("does not rise"));
   text = mass();

@@ -71,6 +71,28 @@ TEST(Postblocks, MassOfDryAirIsThatOfTheInput)
   p.expect_rest_untouched(World::ps, 1);
 }
 
+TEST(Postblocks, MassOfDryAirOnPressureLevels)
+{
+  Plain const p("mass on pressure levels");
+  auto const& m = std::get<HumidityFixer>(p.block.what);
+  for (index_t s = 0; s < World::samples; ++s) {
+    double before = 0, held = 0, fixed = 0;
+    for (index_t cell = 0; cell < World::cells; ++cell)
+      for (index_t k = 0; k < 3; ++k) {
+        auto const i = static_cast<std::size_t>(k);
+        double const area = m.columns.area[static_cast<std::size_t>(cell)] / g, dry = 1 - p.of_y(s, cell, World::q + k);
+        before += area * m.columns.a[i] * (1 - p.of_x(s, cell, 3 + k));
+        held += area * m.held[i] * dry;
+        fixed += area * m.fixed[i] * dry;
+      }
+    for (index_t cell = 0; cell < World::cells; ++cell)
+      for (index_t k = 1; k < 3; ++k)
+        EXPECT_NEAR(p.result(s, cell, World::q + k), 1 - (1 - p.of_y(s, cell, World::q + k)) * (before - held) / fixed,
+                    1e-13);
+  }
+  p.expect_rest_untouched(World::q + 1, 2);
+}
+
 TEST(Postblocks, WaterFallsThatIsMissingInColumnsAndEvaporation)
 {
   Plain const p("water");
