@@ -67,6 +67,8 @@ void add_train(CLI::App& program, Job& job)
   o->deck.add_to(*command);
   auto* const resume =
       command->add_flag("--resume", o->train.resume, "Go on exactly where the run in save_loc stopped");
+  command->add_flag("--allow-changes", o->train.allow_changes, "Go on though settings differ from the run's")
+      ->needs(resume);
   auto* const weights =
       command
           ->add_option(

@@ -128,6 +128,14 @@ Shape Hdf5File::shape(std::string const& dataset) const
   return impl_->shape_of(impl_->open_dataset(dataset));
 }
 
+bool Hdf5File::is_text(std::string const& dataset) const
+{
+  auto const lock = library_lock();
+  Handle const data = impl_->open_dataset(dataset);
+  Handle const type(H5Dget_type(data), H5Tclose);
+  return H5Tget_class(type) == H5T_STRING;
+}
+
 DType Hdf5File::dtype(std::string const& dataset) const
 {
   auto const lock = library_lock();
@@ -208,6 +216,7 @@ void Hdf5File::put(std::string const& dataset, DType dtype, Shape const& global,
                        H5Sclose);
   Handle const how(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_fill_time(how, H5D_FILL_TIME_NEVER); // every element is written below
+  H5Pset_obj_track_times(how, false);         // the same content gives the same file
   Handle const data(H5Dcreate2(impl_->file, absolute(dataset).c_str(),
                                dtype == DType::float64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, on_disk, H5P_DEFAULT, how,
                                H5P_DEFAULT),
@@ -248,6 +257,7 @@ void Hdf5File::make_dataset(std::string const& dataset, DType dtype, Shape const
                      H5Sclose);
   Handle const how(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
+  H5Pset_obj_track_times(how, false);
   H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY); // so that filling it changes nothing else in the file
   Handle const data(H5Dcreate2(impl_->file, absolute(dataset).c_str(),
                                dtype == DType::float64 ? H5T_IEEE_F64LE : H5T_IEEE_F32LE, space, H5P_DEFAULT, how,
@@ -293,9 +303,10 @@ void Hdf5File::write_text(std::string const& dataset, std::string const& text) c
   Handle const type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, text.size() + 1);
   H5Tset_cset(type, H5T_CSET_UTF8);
-  Handle const space(H5Screate(H5S_SCALAR), H5Sclose);
-  Handle const data(
-      H5Dcreate2(impl_->file, absolute(dataset).c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+  Handle const space(H5Screate(H5S_SCALAR), H5Sclose), how(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(how, false);
+  Handle const data(H5Dcreate2(impl_->file, absolute(dataset).c_str(), type, space, H5P_DEFAULT, how, H5P_DEFAULT),
+                    H5Dclose);
   if (impl_->ranks && impl_->ranks->rank() != 0)
     H5Sselect_none(space);
   if (!data.ok() || H5Dwrite(data, type, space, space, impl_->transfer, text.c_str()) < 0)

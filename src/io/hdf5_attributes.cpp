@@ -5,7 +5,10 @@ namespace rossby::io {
 bool Hdf5File::has_attribute(std::string const& object, std::string const& name) const
 {
   auto const lock = library_lock();
-  return H5Aexists(impl_->open_object(object), name.c_str()) > 0;
+  htri_t const found = H5Aexists(impl_->open_object(object), name.c_str());
+  if (found < 0)
+    impl_->damaged(object, fmt::format("its attribute '{}' can't be looked for", name));
+  return found > 0;
 }
 
 namespace {

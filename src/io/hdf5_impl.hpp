@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace rossby::io {
 
@@ -24,6 +25,7 @@ public:
     if (id_ >= 0)
       close_(id_);
   }
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
   Handle(Handle const&) = delete;
   Handle& operator=(Handle const&) = delete;
   operator hid_t() const { return id_; }
@@ -59,6 +61,32 @@ inline bool close_file(hid_t file)
   return false;
 }
 
+/// Where a link that was not followed leads: HDF5's callback for links to other files has no other way to tell.
+inline std::string& foreign_file()
+{
+  thread_local std::string name;
+  return name;
+}
+
+/// Called for each external link, wherever it is met (behind a soft link, too). A file from elsewhere may name any file
+/// of this machine; what a checkpoint or an input holds is in it.
+inline herr_t follow_no_link(char const*, char const*, char const* file, char const*, unsigned*, hid_t, void*)
+{
+  foreign_file() = file;
+  return -1;
+}
+
+/// Access to links and objects that stays within the file.
+inline hid_t within_the_file()
+{
+  static hid_t const list = [] {
+    hid_t const made = H5Pcreate(H5P_DATASET_ACCESS); // a kind of link access
+    H5Pset_elink_cb(made, follow_no_link, nullptr);
+    return made;
+  }();
+  return list;
+}
+
 inline std::string absolute(std::string const& name)
 {
   return !name.empty() && name.front() == '/' ? name : "/" + name;
@@ -85,37 +113,66 @@ struct Hdf5File::Impl {
     fail(at(name), fmt::format("{} ({})", what, reason()), "the file is damaged or incomplete: write or copy it again");
   }
 
+  /// What has failed because of a link to another file is refused for that.
+  void refuse_foreign(std::string const& name) const
+  {
+    if (std::string const other = std::exchange(foreign_file(), {}); !other.empty())
+      fail(at(name), fmt::format("is a link to another file ('{}')", other),
+           "copy what it leads to into this file: h5copy, or h5repack --merge");
+  }
+
   Handle open_dataset(std::string const& name) const
   {
     if (!exists(name))
       fail(at(name), "no such dataset", "see what the file holds with: h5ls -r " + path);
-    hid_t const id = H5Dopen2(file, absolute(name).c_str(), H5P_DEFAULT);
-    if (id < 0)
+    Handle data(H5Dopen2(file, absolute(name).c_str(), within_the_file()), H5Dclose);
+    if (!data.ok()) {
+      refuse_foreign(name);
       damaged(name, "can't be opened as a dataset");
-    return Handle(id, H5Dclose);
+    }
+    Handle const how(H5Dget_create_plist(data), H5Pclose);
+    if (H5Pget_external_count(how) > 0 || H5Pget_layout(how) == H5D_VIRTUAL)
+      fail(at(name), "keeps its values in other files", "write them into this one, with h5repack");
+    return data;
   }
 
   Handle open_object(std::string const& name) const
   {
-    hid_t const id = exists(name) ? H5Oopen(file, absolute(name).c_str(), H5P_DEFAULT) : -1;
-    if (id < 0)
+    if (!exists(name))
       fail(at(name), "no such dataset or group");
+    hid_t const id = H5Oopen(file, absolute(name).c_str(), within_the_file());
+    if (id < 0) {
+      refuse_foreign(name);
+      damaged(name, "can't be opened");
+    }
     return Handle(id, H5Oclose);
   }
 
-  /// H5Lexists fails on a path whose upper groups are missing, so each level is asked for.
+  /// H5Lexists fails on a path whose upper groups are missing, so each level is asked for. What can't be told is an
+  /// error: a damaged file must not look like one that lacks something.
   bool exists(std::string const& name) const
   {
     std::string const full = absolute(name);
     if (full == "/")
       return true;
     for (std::size_t end = full.find('/', 1);; end = full.find('/', end + 1)) {
-      if (H5Lexists(file, full.substr(0, end).c_str(), H5P_DEFAULT) <= 0) {
-        H5Eclear2(H5E_DEFAULT);
-        return false;
+      std::string const part = full.substr(0, end);
+      htri_t const found = H5Lexists(file, part.c_str(), within_the_file());
+      if (found < 0) {
+        refuse_foreign(part);
+        damaged(part, "can't be looked for");
       }
+      if (found == 0)
+        return false;
       if (end == std::string::npos)
         return true;
+      Handle const above(H5Oopen(file, part.c_str(), within_the_file()), H5Oclose);
+      if (!above.ok()) {
+        refuse_foreign(part);
+        damaged(part, "can't be opened");
+      }
+      if (H5Iget_type(above) != H5I_GROUP)
+        return false;
     }
   }
 

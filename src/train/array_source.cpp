@@ -13,17 +13,32 @@ namespace rossby {
 
 double Hdf5Source::number(std::string const& array) const
 {
+  checksum(array); // which it must have
   auto const values = read_verified(file_, array);
   if (values.size() != 1)
     fail(fmt::format("{}: {}", path(), array), fmt::format("holds {} values instead of one", values.size()));
   return values[0];
 }
 
+Hdf5Source::Hdf5Source(std::string const& path)
+    : file_(io::Hdf5File::open_read(path)), contents_(read_seal(file_)), own_(is_own(file_))
+{
+}
+
 std::optional<std::int64_t> Hdf5Source::checksum(std::string const& array) const
 {
-  if (!file_.has_attribute(array, "checksum"))
-    return {};
-  return file_.read_int_attribute(array, "checksum");
+  if (file_.has_attribute(array, "checksum"))
+    return file_.read_int_attribute(array, "checksum");
+  if (own_ || sealed())
+    fail(fmt::format("{}: {}", path(), array), "has lost its checksum: the file is damaged",
+         "use another copy, such as backup_checkpoint.h5");
+  return {};
+}
+
+void Hdf5Source::verify(int part, int) const
+{
+  if (part == 0 && contents_)
+    expect_contents(file_, *contents_);
 }
 
 bool is_hdf5(std::string const& path)

@@ -4,6 +4,8 @@
 /// "/model/<name>", "/ema/<name>", "/optimizer/<name>/exp_avg". The names of parameters are the file's
 /// (see parameter_names.hpp).
 
+#include "seal.hpp"
+
 #include <rossby/io/hdf5.hpp>
 
 #include <cstdint>
@@ -40,8 +42,10 @@ public:
 
 class Hdf5Source final : public ArraySource {
 public:
-  explicit Hdf5Source(std::string const& path) : file_(io::Hdf5File::open_read(path)) {}
+  /// Reads the seal of a file that has one.
+  explicit Hdf5Source(std::string const& path);
   io::Hdf5File const& file() const { return file_; }
+  bool sealed() const { return contents_.has_value(); }
 
   std::string const& path() const override { return file_.path(); }
   bool exists(std::string const& name) const override { return file_.exists(name); }
@@ -54,10 +58,13 @@ public:
   }
   double number(std::string const& array) const override;
   std::optional<std::int64_t> checksum(std::string const& array) const override;
-  void verify(int, int) const override {}
+  /// The first reader compares what the file holds with its seal.
+  void verify(int part, int parts) const override;
 
 private:
   io::Hdf5File file_;
+  std::optional<SealedContents> contents_;
+  bool own_;
 };
 
 /// HDF5, or what TensorFile reads; told by the first bytes.

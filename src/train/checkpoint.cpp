@@ -1,12 +1,14 @@
 #include <rossby/train/checkpoint.hpp>
 
 #include <rossby/comm/agree.hpp>
+#include <rossby/core/log.hpp>
 #include <rossby/core/version.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/train/weights.hpp>
 
 #include "fields.hpp"
 #include "run_arrays.hpp"
+#include "seal.hpp"
 
 #include <fmt/format.h>
 
@@ -18,7 +20,8 @@ namespace rossby {
 
 namespace {
 using io::Hdf5File;
-constexpr std::int64_t format_version = 1;
+// 1 had no seal, sums over batches, and all rows of the log.
+constexpr std::int64_t format_version = 2;
 
 /// What the first rank writes alone: numbers and texts that all ranks know, with their checksums.
 class Facts {
@@ -67,6 +70,7 @@ void write_facts(Facts const& out, Parameters const& parameters, AdamW const& op
   out.text("/deck", run.deck);
   out.text("/model_block", run.model_block);
   out.text("/channel_schema", run.schema);
+  out.text("/settings", run.settings);
 }
 
 /// Each rank's shares of the fields; returns their checksums. An error of one rank does not keep the others: nothing
@@ -90,8 +94,8 @@ std::vector<std::int64_t> write_values(std::string const& path, Communicator con
 }
 
 /// The last word, without which a file is not whole.
-void seal(std::string const& path, std::vector<Field> const& fields, std::vector<std::int64_t> const& sums,
-          bool is_checkpoint)
+void finish(std::string const& path, std::vector<Field> const& fields, std::vector<std::int64_t> const& sums,
+            bool is_checkpoint)
 {
   auto file = Hdf5File::open_fill(path, Communicator());
   for (std::size_t k = 0; k < fields.size(); ++k)
@@ -99,6 +103,7 @@ void seal(std::string const& path, std::vector<Field> const& fields, std::vector
   if (is_checkpoint)
     file.write_attribute("/", "rossby_checkpoint", format_version);
   file.write_attribute("/", "rossby_version", std::string(version()));
+  seal(file);
   file.close();
 }
 
@@ -144,7 +149,7 @@ void write_file(std::string const& file, Communicator const& ranks, Exec const& 
         sums = write_values(path, writers, exec, fields, shares, parameters);
     });
     on_first_rank(ranks, [&] {
-      seal(path, fields, sums, is_checkpoint);
+      finish(path, fields, sums, is_checkpoint);
       io::finish_file(file);
     });
   } catch (Error const&) {
@@ -205,8 +210,12 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
     auto const& in = source.file();
     if (!in.has_attribute("/", "rossby_checkpoint"))
       fail(file, "is no checkpoint of Rossby, or was not written to its end");
-    if (auto const version = in.read_int_attribute("/", "rossby_checkpoint"); version != format_version)
-      fail(file, fmt::format("has checkpoint format {}, this program reads format {}", version, format_version));
+    auto const version = in.read_int_attribute("/", "rossby_checkpoint");
+    if (version < 1 || version > format_version)
+      fail(file, fmt::format("has checkpoint format {}, this program reads formats 1 to {}", version, format_version),
+           "use a newer program");
+    if (version == 1)
+      log::info(file + ": is of a version that wrote no seal; every checksum in it is compared");
     expect_same_model(file, read_text_verified(in, "/model_block"), expected.model_block);
     auto const number = [&](std::string const& name) { return static_cast<std::int64_t>(source.number(name)); };
 
@@ -227,6 +236,9 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
     if (in.exists("/trainer/loss_scaler"))
       state.loss_scaler = read_verified(in, "/trainer/loss_scaler");
     state.log = read_text_verified(in, "/trainer/log");
+    if (version == 1) // all of the epoch's batches so far were whole ones
+      for (double& sum : state.sums)
+        sum *= static_cast<double>(state.global_batch);
     if (parts.averages && averages)
       reader.when_sound([averages, steps = number("/trainer/ema_steps")] { averages->set_steps(steps); });
   });

@@ -106,7 +106,8 @@ ConvertResult convert(ConvertOptions const& o, Communicator const& world)
       trainer = TrainerConfig::read((*deck)["trainer"], problems, false);
     problems.raise();
     if (contents.run)
-      about = {deck->text(), spec->fingerprint(), channel_schema_of(result.input)};
+      about = {deck->text(), spec->fingerprint(), channel_schema_of(result.input),
+               text_in_checkpoint(result.input, "settings")};
   });
   expect_same(world, result.input, "deck", deck->text(), "give all ranks the same files");
 

@@ -226,6 +226,7 @@ void add_own_part(CreditFile& file, TrainingState const& state, RunDescription c
   text("deck", run.deck);
   text("model_block", run.model_block);
   text("channel_schema", run.schema);
+  text("settings", run.settings);
   out.end_dict();
 }
 

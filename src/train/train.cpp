@@ -5,12 +5,13 @@
 #include <rossby/train/credit_run.hpp>
 #include <rossby/train/trainer.hpp>
 
+#include "run_settings.hpp"
+#include "text_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace rossby {
 
@@ -24,24 +25,25 @@ Sampler sampler_of(DataPlan const& plan, RunConfig const& config, Mesh const& me
   return sampler_for(config, mesh, samples, training);
 }
 
-std::string text_of_file(std::string const& path)
+/// A later deck may not reorder channels.
+void expect_same_channels(RunFolder const& folder, ChannelSchema const& schema)
 {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
+  if (std::string const file = folder.channel_schema(); std::filesystem::exists(file))
+    schema.expect_same(text_of_file(file), file);
 }
 
-/// The deck and the channel order stay beside the checkpoints; a later deck may not reorder channels.
-void keep_descriptions(RunFolder const& folder, Deck const& deck, ChannelSchema const& schema)
+/// The deck and the channel order stay beside the checkpoints. The deck is that of the job that ran last; one with
+/// other settings is kept under the number of the step that it went up to.
+void keep_descriptions(RunFolder const& folder, Deck const& deck, ChannelSchema const& schema, std::int64_t update)
 {
-  std::string const deck_file = folder.file("model.yml"), schema_file = folder.file("channel_schema.yaml");
-  if (!std::filesystem::exists(deck_file))
-    io::replace_text(deck_file, deck.text());
-  if (!std::filesystem::exists(schema_file)) {
-    io::replace_text(schema_file, schema.to_yaml());
+  if (!std::filesystem::exists(folder.channel_schema()))
+    io::replace_text(folder.channel_schema(), schema.to_yaml());
+  auto const before = text_of_file(folder.deck());
+  if (before == deck.text())
     return;
-  }
-  schema.expect_same(text_of_file(schema_file), schema_file);
+  if (!before.empty() && update > 0 && settings_of(Deck::parse(before, folder.deck())) != settings_of(deck))
+    io::keep_as(folder.deck(), folder.file(fmt::format("model_until_step_{}.yml", update)));
+  io::replace_text(folder.deck(), deck.text());
 }
 
 /// A run of CREDIT's that goes on here: which file has its weights, and which folder the rest.
@@ -82,9 +84,8 @@ void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const&
     log::info("going on from " + credit->checkpoint);
     return;
   }
-  if (options.resume && std::filesystem::exists(folder.checkpoint())) {
-    trainer.restore(folder.checkpoint());
-    log::info("resuming from " + folder.checkpoint());
+  if (options.resume) {
+    trainer.resume(options.allow_changes);
   } else if (!options.weights.empty()) {
     trainer.start_from(options.weights);
     log::info("weights from " + options.weights);
@@ -98,7 +99,10 @@ void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const&
 
 RunDescription description_of(Session const& session)
 {
-  return {session.deck().text(), session.config().model->fingerprint(), session.plan().schema.to_yaml()};
+  RunDescription about{session.deck().text(), session.config().model->fingerprint(), session.plan().schema.to_yaml()};
+  if (session.ranks().rank() == 0)
+    about.settings = settings_of(session);
+  return about;
 }
 
 TrainResult train(Session& session, TrainOptions const& options)
@@ -124,7 +128,7 @@ TrainResult train(Session& session, TrainOptions const& options)
       plan.schema.expect_same(text_of_file(file), file);
   });
   RunFolder const folder(config.save_loc, ranks, entry);
-  on_first_rank(ranks, [&] { keep_descriptions(folder, session.deck(), plan.schema); });
+  on_first_rank(ranks, [&] { expect_same_channels(folder, plan.schema); });
 
   Model& model = session.model();
   Mesh const& mesh = session.mesh();
@@ -144,6 +148,7 @@ TrainResult train(Session& session, TrainOptions const& options)
   Trainer trainer(
       {config, plan, mesh, model, folder, *training, validation.get(), description_of(session), options.stop});
   start_point(trainer, folder, config.trainer, options, credit);
+  on_first_rank(ranks, [&] { keep_descriptions(folder, session.deck(), plan.schema, trainer.state().update); });
   return trainer.run();
 }
 

@@ -13,6 +13,8 @@
 #include <rossby/train/credit_run.hpp>
 #include <rossby/train/weights.hpp>
 
+#include "text_file.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -95,6 +97,8 @@ void Trainer::restore(std::string const& checkpoint, Taken const& taken)
   if (taken.schedule)
     restore_schedule(read.schedule);
   if (taken.position) {
+    if (taken.other_seed)
+      read.seed = state_.seed;
     if (read.seed != state_.seed)
       fail("seed", fmt::format("is {} here and {} in {}", state_.seed, read.seed, checkpoint),
            "resume with the same seed");
@@ -121,8 +125,13 @@ void Trainer::go_on(TrainingState state)
 {
   state.global_batch = state_.global_batch;
   state_ = std::move(state);
-  log_.restore(state_.log);
   training_means_.restore(state_.sums);
+  on_first_rank(parts_.mesh.world, [&] { // who alone writes it
+    auto const file = parts_.folder.training_log();
+    auto const rows = log_.restore({text_of_file(file), state_.log}, state_.epoch);
+    if (auto const epochs = static_cast<std::int64_t>(state_.history.size()); rows < epochs)
+      log::warning(fmt::format("{}: has no rows of {} of the {} epochs before", file, epochs - rows, epochs));
+  });
 }
 
 void Trainer::take_over(std::string const& credit_checkpoint, std::string const& best, std::string const& training_log)
@@ -145,7 +154,7 @@ void Trainer::take_over(std::string const& credit_checkpoint, std::string const&
   restore_schedule(state.schedule);
   if (auto const history = log_.adopt(training_log, config.training_metric, state.epoch)) {
     state.history = *history;
-    state.log = log_.rows();
+    state.log = log_.text();
   } else if (state.history.empty()) {
     log::warning(fmt::format("{}: no training_log.csv tells {} of its {} epochs: what is best is judged anew",
                              credit_checkpoint, config.training_metric, state.epoch));
@@ -157,9 +166,9 @@ bool Trainer::train_epoch()
 {
   auto const& config = parts_.config.trainer;
   index_t const batches = parts_.training.batches();
-  Progress bar(fmt::format("epoch {}/{}", state_.epoch + 1, config.epochs), batches - state_.batch,
-               parts_.mesh.world.rank() == 0);
-  parts_.training.start(static_cast<std::uint64_t>(state_.epoch), state_.batch);
+  Progress bar(fmt::format("epoch {}/{}", state_.epoch + 1, config.epochs),
+               std::max<index_t>(0, batches - state_.batch), parts_.mesh.world.rank() == 0);
+  parts_.training.start(static_cast<std::uint64_t>(state_.epoch), std::min(state_.batch, batches));
   while (auto batch = parts_.training.next()) {
     index_t const samples = batch->indices.global;
     auto const trained = train_batch(std::move(*batch));
@@ -211,11 +220,17 @@ void Trainer::finish_epoch()
   state_.batch = 0;
   training_means_.clear();
   save();
+  keep_epoch();
+}
+
+void Trainer::keep_epoch(KeepBest best)
+{
+  auto const& config = parts_.config.trainer;
   bool const is_best = best_epoch() == static_cast<std::int64_t>(state_.history.size()) - 1;
   on_first_rank(parts_.mesh.world, [&] {
     auto const& folder = parts_.folder;
     io::replace_text(folder.training_log(), log_.text());
-    if (config.save_best_weights && is_best)
+    if (config.save_best_weights && is_best && best == KeepBest::this_one)
       io::keep_as(folder.checkpoint(), folder.best_checkpoint());
     if (config.save_every_epoch)
       io::keep_as(folder.checkpoint(), folder.epoch_checkpoint(state_.epoch - 1));
@@ -244,7 +259,7 @@ void Trainer::save(std::string const& file)
 {
   state_.schedule = schedule_->state();
   state_.sums = training_means_.numbers();
-  state_.log = log_.rows();
+  state_.log = log_.last_row();
   write_checkpoint(file, parts_.mesh.world, exec_, parts_.model.parameters(), optimizer_, averages_.get(), state_,
                    parts_.about);
 }

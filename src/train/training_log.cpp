@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
-#include <map>
 #include <sstream>
 
 namespace rossby {
@@ -80,12 +79,22 @@ TrainingLog::TrainingLog(RunConfig const& config, std::vector<SchemaEntry> const
   header_ += '\n';
 }
 
+namespace {
+/// NaN is an empty cell.
+std::string line_of(std::vector<double> const& values)
+{
+  std::string line;
+  for (std::size_t c = 0; c < values.size(); ++c)
+    line += (c ? "," : "") + (std::isnan(values[c]) ? std::string() : fmt::format("{}", values[c]));
+  return line + '\n';
+}
+} // namespace
+
 void TrainingLog::add(std::int64_t epoch, EpochMeans const& training, EpochMeans const* validation, double rate)
 {
   double const nothing = std::numeric_limits<double>::quiet_NaN();
   auto const valid = [&](auto f) { return validation && validation->samples() > 0 ? f(*validation) : nothing; };
-  double const row = static_cast<double>(std::count(rows_.begin(), rows_.end(), '\n'));
-  last_ = {row,
+  last_ = {static_cast<double>(rows_.size()),
            static_cast<double>(epoch),
            static_cast<double>(history_len_),
            static_cast<double>(train_forecast_len_),
@@ -107,10 +116,18 @@ void TrainingLog::add(std::int64_t epoch, EpochMeans const& training, EpochMeans
     last_.push_back(valid([&](auto const& v) { return v.loss_of(i); }));
   }
   last_.push_back(rate);
-  for (std::size_t c = 0; c < last_.size(); ++c)
-    rows_ += (c ? "," : "") + (std::isnan(last_[c]) ? std::string() : fmt::format("{}", last_[c]));
-  rows_ += '\n';
+  rows_[epoch] = line_of(last_);
 }
+
+std::string TrainingLog::text() const
+{
+  std::string text = header_;
+  for (auto const& row : rows_)
+    text += row.second;
+  return text;
+}
+
+std::string TrainingLog::last_row() const { return rows_.empty() ? "" : header_ + rows_.rbegin()->second; }
 
 namespace {
 std::vector<std::string> cells_of(std::string line)
@@ -132,36 +149,58 @@ double number_in(std::string const& cell)
 }
 } // namespace
 
-std::optional<std::vector<double>> TrainingLog::adopt(std::string const& csv, std::string const& metric,
-                                                      std::int64_t epochs)
+std::map<std::int64_t, TrainingLog::Row> TrainingLog::read(std::string const& csv, std::string const& metric,
+                                                           std::int64_t epochs) const
 {
-  std::istringstream lines(csv);
+  // Checkpoints of the first format have rows without a header.
+  bool const bare = !csv.empty() && csv[0] >= '0' && csv[0] <= '9';
+  std::istringstream lines(bare ? header_ + csv : csv);
   std::string line;
   std::getline(lines, line);
   auto const header = cells_of(line);
   auto const place = [&](std::string const& name) {
     return static_cast<std::size_t>(std::find(header.begin(), header.end(), name) - header.begin());
   };
-  std::map<std::int64_t, std::vector<std::string>> by_epoch; // the last row of an epoch counts
+  std::map<std::int64_t, Row> rows;
   while (std::getline(lines, line)) {
     auto cells = cells_of(line);
-    cells.resize(header.size() + 1); // and an empty one for columns that it lacks
-    if (double const epoch = number_in(cells[place("epoch")]); epoch >= 0 && epoch < static_cast<double>(epochs))
-      by_epoch[static_cast<std::int64_t>(epoch)] = std::move(cells);
+    if (cells.size() != header.size())
+      continue;           // cut short
+    cells.emplace_back(); // for columns that it lacks
+    double const epoch = number_in(cells[place("epoch")]);
+    if (!(epoch >= 0 && epoch < static_cast<double>(epochs)))
+      continue;
+    Row row{{}, number_in(cells[place(metric)])};
+    for (auto const& name : columns_)
+      row.values.push_back(number_in(cells[place(name)]));
+    rows[static_cast<std::int64_t>(epoch)] = std::move(row);
   }
-  if (static_cast<std::int64_t>(by_epoch.size()) != epochs || place(metric) == header.size())
+  return rows;
+}
+
+std::int64_t TrainingLog::restore(std::vector<std::string> const& tables, std::int64_t epochs)
+{
+  rows_.clear();
+  for (auto const& table : tables)
+    for (auto const& [epoch, row] : read(table, "", epochs))
+      rows_[epoch] = line_of(row.values);
+  return static_cast<std::int64_t>(rows_.size());
+}
+
+std::optional<std::vector<double>> TrainingLog::adopt(std::string const& csv, std::string const& metric,
+                                                      std::int64_t epochs)
+{
+  auto rows = read(csv, metric, epochs);
+  auto const header = cells_of(csv.substr(0, csv.find('\n')));
+  if (static_cast<std::int64_t>(rows.size()) != epochs || std::count(header.begin(), header.end(), metric) == 0)
     return {};
-  std::string rows;
   std::vector<double> history;
-  for (auto const& [epoch, cells] : by_epoch) {
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      double const value = columns_[c] == "index" ? static_cast<double>(epoch) : number_in(cells[place(columns_[c])]);
-      rows += (c ? "," : "") + (std::isnan(value) ? std::string() : fmt::format("{}", value));
-    }
-    rows += '\n';
-    history.push_back(number_in(cells[place(metric)]));
+  rows_.clear();
+  for (auto& [epoch, row] : rows) {
+    row.values[0] = static_cast<double>(epoch); // CREDIT's index begins anew with every job
+    rows_[epoch] = line_of(row.values);
+    history.push_back(row.metric);
   }
-  rows_ = std::move(rows);
   return history;
 }
 

@@ -2,6 +2,7 @@
 
 #include "parameter_names.hpp"
 #include "part_in_file.hpp"
+#include "seal.hpp"
 
 #include <fmt/format.h>
 
@@ -22,6 +23,9 @@ void verify(io::Hdf5File const& file, std::string const& dataset, std::int64_t f
 {
   if (file.has_attribute(dataset, "checksum"))
     expect_checksum(file.path(), dataset, found, file.read_int_attribute(dataset, "checksum"));
+  else if (is_own(file))
+    fail(fmt::format("{}: {}", file.path(), dataset), "has lost its checksum: the file is damaged",
+         "use another copy, such as backup_checkpoint.h5");
 }
 
 std::uint64_t element(index_t position, double value)

@@ -65,7 +65,7 @@ expect_failure "a loss that explodes" "epoch 2
 loss is (-?nan|-?inf)
 (parameter|the output of) " \
   "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=3 --set trainer.learning_rate=1e30 \
-  --set trainer.update_learning_rate=true --set trainer.use_scheduler=false
+  --set trainer.update_learning_rate=true --set trainer.use_scheduler=false --allow-changes
 intact "a loss that explodes"
 
 # No room for the checkpoint of 5 MB. (A limit on file sizes stands for a full disk: writing fails in the same way.

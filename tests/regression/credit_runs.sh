@@ -17,7 +17,7 @@ rossby() {
 # same FILE FILE [TOLERANCE [LESS...]]: all arrays of two checkpoints, to the bit or within a tolerance
 same() {
   python '
-first, second, tolerance, less = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:]
+first, second, tolerance, less = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4:] + ["contents"] # checksums
 with h5py.File(first) as a, h5py.File(second) as b:
     names = []
     a.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)

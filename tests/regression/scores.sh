@@ -11,7 +11,9 @@ expect_success "train" "$rossby" train deck.yml
 # A run in three jobs.
 jobs=(--set save_loc=runs/jobs --set trainer.num_epoch=1)
 for job in 1 2 3; do
-  expect_success "job $job" "$rossby" train --resume deck.yml "${jobs[@]}"
+  resume=()
+  [ "$job" = 1 ] || resume=(--resume)
+  expect_success "job $job" "$rossby" train "${resume[@]}" deck.yml "${jobs[@]}"
 done
 for file in training_steps.csv training_log.csv; do
   cmp -s "runs/tiny/$file" "runs/jobs/$file" || complain "a run in three jobs" "$file differs"

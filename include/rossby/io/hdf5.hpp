@@ -2,6 +2,9 @@
 /// \file
 /// HDF5 files: named datasets in global shapes, of which each rank reads or writes its box, and attributes.
 ///
+/// Nothing outside of the file is read through it: links to other files, and datasets that keep their values in others,
+/// are refused. What can't be looked for is an error, not absent.
+///
 /// Every call takes `io::library_lock()`, because HDF5 builds are often not thread-safe. Each failure is an Error whose
 /// `where` names the file and, where there is one, the dataset.
 
@@ -50,6 +53,8 @@ public:
   std::vector<std::string> list(std::string const& group) const;
 
   Shape shape(std::string const& dataset) const;
+  /// A dataset for read_text(), not for read().
+  bool is_text(std::string const& dataset) const;
   /// float64 for 64-bit floating point and all integers, float32 for other floating point types.
   DType dtype(std::string const& dataset) const;
 

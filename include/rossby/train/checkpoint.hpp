@@ -6,9 +6,11 @@
 ///     /optimizer/<name>/{exp_avg,exp_avg_sq,step}  for parameters that have had a gradient
 ///     /ema/<name>                                  averaged weights
 ///     /trainer/...                                 where the run is
-///     /deck, /model_block, /channel_schema         texts
+///     /deck, /model_block, /settings, /channel_schema   texts
+///     /contents                                    all of the above, with checksums
 ///
-/// Every dataset has a checksum attribute. A file is written beside its name and renamed when it is whole.
+/// Every dataset has a checksum attribute, and the list of all of them seals the file. A file is written beside its
+/// name and renamed when it is whole.
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/optim/adamw.hpp>
@@ -31,7 +33,7 @@ struct TrainingState {
   std::vector<double> schedule;  ///< Schedule::state()
   std::vector<double> sums;      ///< of the epoch under way: what its row of the log is made of
   std::vector<double> history;   ///< the training metric by finished epoch
-  std::string log;               ///< rows of finished epochs
+  std::string log;               ///< the row of the last finished epoch, below its header; see TrainingLog
   /// Of the scaler of CREDIT's mixed precision, which Rossby has no use for: scale, growth and backoff factor, growth
   /// interval and tracker. Kept for the way back; empty: there was none.
   std::vector<double> loss_scaler = {};
@@ -42,6 +44,7 @@ struct RunDescription {
   std::string deck;        ///< as YAML
   std::string model_block; ///< "key: value" lines; two runs with different lines can't continue each other
   std::string schema;      ///< channel_schema.yaml
+  std::string settings{};  ///< "key: value" lines that a run must go on with to be the same run; of the first rank
 };
 
 /// From this many bytes of a file on, one more rank takes part in writing it.

@@ -25,8 +25,11 @@ public:
   std::string checkpoint() const { return file("checkpoint.h5"); }
   std::string backup_checkpoint() const { return file("backup_checkpoint.h5"); }
   std::string best_checkpoint() const { return file("best_checkpoint.h5"); }
+  std::string damaged_checkpoint() const { return file("damaged_checkpoint.h5"); } ///< found so and put aside
   std::string epoch_checkpoint(std::int64_t epoch) const;
   std::string training_log() const { return file("training_log.csv"); }
+  std::string deck() const { return file("model.yml"); } ///< of the job that ran last
+  std::string channel_schema() const { return file("channel_schema.yaml"); }
   std::string steps_log() const { return file("training_steps.csv"); }
 
 private:

@@ -19,8 +19,9 @@
 namespace rossby {
 
 struct TrainOptions {
-  bool resume = false; ///< go on from the run folder's checkpoint, exactly
-  std::string weights; ///< start from the weights of this file ("" for the deck's own way)
+  bool resume = false;        ///< go on from the run folder's checkpoint, exactly
+  bool allow_changes = false; ///< resume with other settings than the run's
+  std::string weights;        ///< start from the weights of this file ("" for the deck's own way)
   /// Asked after every batch, on every rank; where one says yes all write a checkpoint and end. See InterruptGuard.
   std::function<bool()> stop{};
   std::string credit_run{}; ///< go on with the run of CREDIT in this folder, or file of such a run
@@ -60,11 +61,17 @@ public:
   struct Taken {
     CheckpointParts parts{};
     bool schedule = true;
-    bool position = true; ///< epoch, batch, sums and logs: the run goes on bit for bit
+    bool position = true;    ///< epoch, batch, sums and logs: the run goes on bit for bit
+    bool other_seed = false; ///< the deck's may be another
   };
   /// Continues from a checkpoint: exactly, unless told otherwise.
   void restore(std::string const& checkpoint, Taken const&);
   void restore(std::string const& checkpoint) { restore(checkpoint, {}); }
+  /// Goes on with the run in the folder from the newest checkpoint that is sound, and sets right what a kill has left
+  /// undone: rows of the log, the best checkpoint, that of the last epoch, temporary files. A run that was stopped
+  /// before its first checkpoint begins anew. \throws Error where there has been no run, where checkpoints are gone or
+  /// damaged, and, unless `allow_changes`, for settings that differ from the run's, by name.
+  void resume(bool allow_changes);
   /// Goes on with a run of CREDIT from the end of its last epoch: weights, moments, averages, schedule and, where
   /// `training_log` (its text) covers those epochs, its log. `best`, unless empty, becomes the best checkpoint.
   void take_over(std::string const& credit_checkpoint, std::string const& best, std::string const& training_log);
@@ -80,6 +87,7 @@ public:
   Trained train_batch(Batch first);
   /// Writes a checkpoint of where training is.
   void save(std::string const& file);
+  TrainingState const& state() const { return state_; }
   /// Loss of each optimizer step of this job (the mean over its samples), for tests and reports.
   std::vector<double> const& losses() const { return losses_; }
 
@@ -109,6 +117,10 @@ private:
   /// False when the run was interrupted.
   bool validate();
   void finish_epoch();
+  /// What follows the checkpoint of an epoch's end; doing it again does no harm.
+  enum class KeepBest { this_one, as_it_is }; ///< where this epoch's is the best
+  void keep_epoch(KeepBest = KeepBest::this_one);
+  void take(std::string const& checkpoint, bool allow_changes);
   std::int64_t best_epoch() const;
   /// The training metric has not become better for stopping_patience epochs.
   bool out_of_patience() const;

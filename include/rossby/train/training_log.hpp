@@ -6,6 +6,7 @@
 #include <rossby/train/metrics.hpp>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,18 +40,22 @@ private:
   std::vector<double> sums_;
 };
 
-/// The table: a header and rows of finished epochs.
+/// The table: a header and rows of finished epochs. The file of a run has all of them; a checkpoint has the last, which
+/// a run that was killed may have had no time to add to the file.
 class TrainingLog {
 public:
   TrainingLog(RunConfig const&, std::vector<SchemaEntry> const& variables);
 
   /// Adds a row. `validation` may be null: its columns are then empty.
   void add(std::int64_t epoch, EpochMeans const& training, EpochMeans const* validation, double rate);
-  std::string text() const { return header_ + rows_; }
-  std::string const& rows() const { return rows_; }
-  void restore(std::string rows) { rows_ = std::move(rows); }
-  /// Takes over epochs 0 to `epochs` - 1 of a log with CREDIT's columns, by their names, and returns what it says of
-  /// `metric`, by epoch. Nothing, and no change, when it lacks an epoch or the metric.
+  std::string text() const;
+  /// The last row below the header; "" before the first.
+  std::string last_row() const;
+  /// Takes rows of epochs before `epochs` from tables, by the names of their columns; of an epoch's rows the last
+  /// counts. Returns how many there are.
+  std::int64_t restore(std::vector<std::string> const& tables, std::int64_t epochs);
+  /// The same of one table with CREDIT's columns, and what it says of `metric`, by epoch. Nothing, and no change, when
+  /// it lacks an epoch or the metric.
   std::optional<std::vector<double>> adopt(std::string const& csv, std::string const& metric, std::int64_t epochs);
   /// A number of the last row added: "valid_loss", "train_rmse", ...; fails naming the columns when there is none.
   double column(std::string const& name) const;
@@ -60,7 +65,14 @@ private:
   std::vector<int> shown_; ///< variables with columns of their own
   std::vector<MetricKind> metrics_;
   int history_len_, train_forecast_len_, valid_forecast_len_;
-  std::string header_, rows_;
+  /// A table's rows of epochs before `epochs`: what they say under this log's columns, and of `metric`.
+  struct Row {
+    std::vector<double> values;
+    double metric;
+  };
+  std::map<std::int64_t, Row> read(std::string const& csv, std::string const& metric, std::int64_t epochs) const;
+  std::string header_;
+  std::map<std::int64_t, std::string> rows_; ///< by epoch
   std::vector<double> last_;
 };
 

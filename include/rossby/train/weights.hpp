@@ -26,7 +26,7 @@ std::int64_t checksum(std::string const& text);
 /// \throws Error that calls the dataset damaged, unless the two agree.
 void expect_checksum(std::string const& file, std::string const& dataset, std::int64_t found, std::int64_t expected);
 
-/// Reads a dataset and compares it with its `checksum` attribute, where it has one.
+/// Reads a dataset and compares it with its `checksum` attribute, which it must have in a file that Rossby wrote.
 std::vector<double> read_verified(io::Hdf5File const&, std::string const& dataset);
 std::string read_text_verified(io::Hdf5File const&, std::string const& dataset);
 

@@ -267,6 +267,57 @@ TEST_F(Checkpoint, DamageChangesNothing)
     refused("damaged.h5", bytes.substr(0, bytes.size() * static_cast<std::size_t>(tenths) / 10));
 }
 
+// Whatever byte of a file is wrong, it is refused, or it is one that says nothing (between the parts of the file).
+TEST_F(Checkpoint, AnyByteMayBeWrong)
+{
+  SmallRun a(1), b(2);
+  a.step();
+  b.step();
+  b.step();
+  a.save(file);
+  auto const before = contents(b), saved = contents(a);
+  std::ifstream in(file, std::ios::binary);
+  std::string const bytes((std::istreambuf_iterator<char>(in)), {});
+  auto const damaged = (folder / "damaged.h5").string();
+  int taken = 0, refused = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 127) {
+    std::string content = bytes;
+    content[at] = static_cast<char>(content[at] ^ (1 << (at % 8)));
+    std::ofstream(damaged, std::ios::binary) << content;
+    SmallRun reader(2);
+    reader.step();
+    reader.step();
+    try {
+      auto const state = reader.load(damaged);
+      ++taken;
+      EXPECT_EQ(contents(reader), saved) << "byte " << at;
+      EXPECT_EQ(state.log, a.state().log) << "byte " << at;
+      EXPECT_EQ(state.history, a.state().history) << "byte " << at;
+    } catch (Error const&) {
+      ++refused;
+      EXPECT_EQ(contents(reader), before) << "byte " << at;
+    }
+  }
+  EXPECT_GT(taken, 0);
+  EXPECT_GT(refused, 0);
+  std::printf("    %d of %d damaged files refused\n", refused, taken + refused);
+}
+
+// The same run gives the same file, byte for byte.
+TEST_F(Checkpoint, FilesTellNoTime)
+{
+  SmallRun const a(1);
+  a.save(file);
+  auto const text = [&] {
+    std::ifstream in(file, std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(in)), {});
+  };
+  auto const first = text();
+  ::sleep(1);
+  a.save(file);
+  EXPECT_TRUE(text() == first);
+}
+
 TEST_F(Checkpoint, AFullDiskLeavesTheLastGoodOne)
 {
   SmallRun a(1), b(2);

@@ -1,0 +1,23 @@
+#pragma once
+/// \file
+/// Private to src/train: what a run must go on with to be the same run: the keys of its deck that its numbers depend
+/// on, and checksums of the small files that these name. Lines "key: value".
+
+#include <rossby/train/checkpoint.hpp>
+#include <rossby/train/session.hpp>
+
+#include <string>
+#include <vector>
+
+namespace rossby {
+
+/// Of a deck alone.
+std::string settings_of(Deck const&);
+/// Of a run: those of its deck, the global batch, and the contents of scalers and other files. Reads files.
+std::string settings_of(Session const&);
+
+/// What differs between a checkpoint and this run, one line for each key: "trainer.weight_decay: 0.02, was 0.01".
+/// Checkpoints without settings are compared by the deck that they hold. \throws Error for a damaged file.
+std::vector<std::string> changed_settings(std::string const& checkpoint, std::string const& settings);
+
+} // namespace rossby
