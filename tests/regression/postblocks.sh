@@ -6,11 +6,11 @@
 rossby="$ROSSBY_PROGRAM"
 export OMPI_MCA_mpi_yield_when_idle=1
 
-# Temperatures become humidities, and a physics file runs from south to north and from another meridian.
+# A wind becomes humidities, and a physics file runs from south to north and from another meridian.
 python '
 state = netCDF4.Dataset("data/tiny/state_2000.nc", "a")
-t = np.array(state["t"][:], dtype="f8")
-state["t"][:] = 0.006 + 0.001 * (t - t.mean()) / t.std()
+v = np.array(state["v"][:], dtype="f8")
+state["v"][:] = 0.006 + 0.001 * (v - v.mean()) / v.std()
 lat, lon = np.array(state["latitude"][:]), np.array(state["longitude"][:])
 lat, lon = np.sort(lat), np.roll(lon, 5)
 physics = netCDF4.Dataset("physics.nc", "w")
@@ -22,7 +22,7 @@ for name, values in (("a", [100.0, 9000.0, 0.0]), ("b", [0.0, 0.4, 1.0])):
 deck = open("deck.yml").read()
 blocks = """    mass:
       type: global_mass_fixer
-      args: {save_loc_physics: physics.nc, lon_lat_level_name: [lon2d, lat2d, a, b], midpoint: true, q_var: t, sp_var: ps}
+      args: {save_loc_physics: physics.nc, lon_lat_level_name: [lon2d, lat2d, a, b], midpoint: true, q_var: v, sp_var: ps}
     mslp:
       type: mslp_diagnostic
       args: {surface_pressure_var: ps, temperature_var: t2m, surface_geopotential_var: height,
@@ -62,12 +62,12 @@ for name in files:
     start = netCDF4.num2date(f["forecast_reference_time"][:], f["forecast_reference_time"].units)
     i = [k for k, t in enumerate(when) if t.strftime("%Y%m%d%H") == start.strftime("%Y%m%d%H")][0]
     turn = slice(None, None, -1) if data["latitude"][0] < data["latitude"][-1] else slice(None)
-    q0, ps0 = np.array(data["t"][i], dtype="f8")[:, turn], np.array(data["ps"][i], dtype="f8")[turn]
+    q0, ps0 = np.array(data["v"][i], dtype="f8")[:, turn], np.array(data["ps"][i], dtype="f8")[turn]
     levels = list(data["level"][:])
     q0 = q0[[levels.index(500), levels.index(850)]]
     first = dry(q0, ps0)
     for step in range(f.dimensions["time"].size):
-        q, ps = np.array(f["t"][step], dtype="f8"), np.array(f["ps"][step], dtype="f8")
+        q, ps = np.array(f["v"][step], dtype="f8"), np.array(f["ps"][step], dtype="f8")
         assert abs(dry(q, ps) / first - 1) < 1e-6, (name, step, dry(q, ps) / first - 1)
         T = np.array(f["t2m"][step], dtype="f8")
         h, sea = height / g, T + gamma * height / g
@@ -97,6 +97,62 @@ for a in sorted(glob.glob("runs/tiny/forecast/*/full.nc")):
         assert np.abs(x - y).max() <= 2e-4 * np.abs(x).max(), (a, name, np.abs(x - y).max())
 ' >output.txt 2>&1 || complain "forecast on tiles" "other fields than on one rank"
 fi
+
+# All of them at once, around a base loss that scores what they compute: in float64 tiles train as one rank does.
+python '
+m = netCDF4.Dataset("middle.nc", "w")
+m.createDimension("level", 2)
+for name, values in (("a_model", [4550.0, 4500.0]), ("b_model", [0.2, 0.7])): m.createVariable(name, "f8", ("level",))[:] = values
+p = netCDF4.Dataset("physics.nc", "a")
+p.createVariable("PHIS", "f8", ("y", "x"))[:] = 0
+physics = "save_loc_physics: physics.nc, lon_lat_level_name: [lon2d, lat2d, a, b], midpoint: true, sp_var: ps"
+surface = ", ".join(f"surf_{name}_var: t2m" for name in "down_solar up_solar down_lw up_lw".split())
+surface += ", surf_sh_var: rain, surf_lh_var: rain"
+wind = """    wind:
+      type: wind_artifact_filter
+      args: {u_var: u, v_var: v, target_vars: [u, t], mask_level: 1, target_levels: [0, 1], speed_threshold: 1.5,
+             smooth_sigma_zonal: 2.0, dilation_zonal: 15, falloff_sigma: 4.0, preserve_amplitude: true}
+"""
+blocks = f"""    water:
+      type: global_water_fixer
+      args: {{{physics}, lead_time_periods: 6, q_var: v, precip_var: rain, evapor_var: rain}}
+    energy:
+      type: global_energy_fixer_updown
+      args: {{{physics}, lead_time_periods: 6, surface_geopotential_name: PHIS, T_var: t, q_var: v, U_var: u, V_var: u,
+             toa_down_solar_input_var: tisr, toa_up_solar_var: t2m, toa_up_olr_var: t2m, {surface}}}
+    z:
+      type: geopotential_diagnostic
+      args: {{surface_pressure_var: ps, temperature_var: t, specific_humidity_var: v, surface_geopotential_var: height,
+             level_info_file: physics.nc, model_a_half_var: a, model_b_half_var: b, output_name: Toy/derived_diagnostic/3d/z}}
+    levels:
+      type: pressure_interp_diagnostic
+      args: {{surface_pressure_var: ps, temperature_var: t, geopotential_var: z, surface_geopotential_var: height,
+             interp_variables: [u], level_info_file: middle.nc, pressure_levels: [500, 850, 1000]}}
+    flatten:
+"""
+deck = open("deck.yml").read()
+deck = deck.replace("      type: reconstruct\n", "      type: reconstruct\n" + wind, 1).replace("    flatten:\n", blocks, 1)
+i, j = deck.index("\nloss:\n"), deck.index("\nmetrics:\n")
+loss = "{type: base, args: {training_loss: logcosh, scaler_path: runs/tiny/scaler.json, use_latitude_weights: true}}"
+open("all.yml", "w").write(deck[:i] + "\nloss: " + loss + "\n" + deck[j:])
+'
+whole=(--set trainer.epochs=1 --set trainer.batches_per_epoch=3 --set trainer.dtype=float64)
+expect_success "all blocks" "$rossby" train all.yml "${whole[@]}" --set save_loc=runs/all
+if has_mpi; then
+  expect_success "all blocks on tiles" mpirun -np 2 "$rossby" train all.yml "${whole[@]}" --set save_loc=runs/all_tiles \
+    --set 'trainer.parallelism.domain=[1, 2]'
+  paste -d, runs/all/training_steps.csv runs/all_tiles/training_steps.csv | awk -F, 'NR > 1 {
+    d = ($4 - $10) / $4; e = ($5 - $11) / $5; if (d * d > 1e-22 || e * e > 1e-20) bad = 1 } END { exit bad || NR != 4 }' ||
+    complain "all blocks on tiles" "another training than on one rank"
+fi
+expect_success "forecast with all blocks" "$rossby" forecast all.yml \
+  --set inference.batch_forecast.forecast_length=6h --set inference.save_forecast=runs/all/forecast
+python '
+import glob
+f = netCDF4.Dataset(sorted(glob.glob("runs/all/forecast/*/full.nc"))[0])
+assert f["z_PRES"].units == "m2 s-2" and f["z_PRES"].shape[1] == 3 and f["z"].shape[1] == 2
+assert all(np.isfinite(np.array(f[name][:])).all() for name in ("z", "z_PRES", "u_PRES", "t_PRES", "mslp"))
+' >output.txt 2>&1 || complain "forecast with all blocks" "other fields than the deck computes"
 
 expect_failure "height levels" $'postblocks.per_step.mass.args.grid_type\n\'height\' is neither sigma nor pressure' "$rossby" \
   check deck.yml --set postblocks.per_step.mass.args.grid_type=height

@@ -36,7 +36,7 @@ TEST(InferenceConfig, Refusals)
 {
   auto const deck = Deck::parse(
       "inference: {run_mode: both, batch_forecast: {first_init_date: 2020-02-30, "
-      "last_init_date: 2020-01-01}, output: {format: zarr, group_by: week, encoding: {chunksizes: [1, 0]}}}");
+      "last_init_date: 2020-01-01}, output: {format: grib, group_by: week, encoding: {chunksizes: [1, 0]}}}");
   Problems problems;
   InferenceConfig::read(deck["inference"], problems);
   auto const messages = text_of(problems);
