@@ -2,9 +2,11 @@
 
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
+#include <rossby/data/check_times.hpp>
 #include <rossby/data/climatology.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/train/config.hpp>
+#include <rossby/train/forecast.hpp>
 
 #include <fmt/format.h>
 
@@ -36,14 +38,51 @@ template <class F> void attempt(Problems& problems, F&& f)
   }
 }
 
+/// What the data's grid is, and what of it a model does not see.
+void say_grid(Deck const& deck, Grid const& grid, Problems& problems)
+{
+  if (grid.latitude.empty())
+    return;
+  log::info(fmt::format("  grid     {}\n", grid.describe()));
+  if (auto const seam = grid.seam(); !seam.empty())
+    problems.warning("data",
+                     fmt::format("the columns of the files jump between {}: the model takes them for neighbours", seam),
+                     "store the region in one piece, its columns rising eastwards");
+  auto const padding = deck["model"].is_map() ? deck["model"]["padding_conf"] : DeckNode();
+  bool const round_the_globe =
+      padding.is_map() && padding.get("activate", false) && padding.get("mode", std::string("earth")) == "earth";
+  if (!grid.is_global() && round_the_globe)
+    problems.warning("model.padding_conf.mode",
+                     "is earth, which joins east and west and pads over the poles, but the data are regional",
+                     "set it to mirror");
+}
+
 void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
 {
   using Use = DataPlan::Use;
-  attempt(problems, [&] { DataPlan::make(deck, Use::training, c.model->fields, problems); });
+  FieldShape const shape = c.model ? c.model->fields : FieldShape();
+  auto const plan_of = [&](Use use) {
+    return DataPlan::make(deck, use, shape, problems, nullptr, DataPlan::Probe::none);
+  };
+  auto const look_for_clock = [&](DataPlan const& plan) {
+    if (plan.config.timestep > 0 && !plan.schema.input.empty())
+      check_times(plan, TimesWanted::of_clock(plan.config), problems);
+  };
+  attempt(problems, [&] {
+    auto const plan = plan_of(Use::training);
+    say_grid(deck, plan.grid, problems);
+    look_for_clock(plan);
+  });
   if (c.has_validation)
-    attempt(problems, [&] { DataPlan::make(deck, Use::validation, c.model->fields, problems); });
+    attempt(problems, [&] { look_for_clock(plan_of(Use::validation)); });
   if (c.inference)
-    attempt(problems, [&] { DataPlan::make(deck, Use::forecast, c.model->fields, problems); });
+    attempt(problems, [&] {
+      auto const plan = plan_of(Use::forecast);
+      if (plan.config.timestep <= 0 || plan.schema.input.empty())
+        return;
+      int const steps = forecast_steps(*c.inference, plan.config.timestep);
+      check_times(plan, TimesWanted::of_forecasts(plan.config, c.inference->initial_times(), steps), problems);
+    });
   std::string const args = c.loss.form == LossConfig::Form::base ? "loss.args." : "loss.";
   if (c.loss.use_latitude_weights)
     check_file(args + "latitude_weights", c.loss.latitude_weights, problems);
@@ -52,7 +91,7 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
   if (auto const file = c.metrics.climatology())
     attempt(problems, [&] {
       Problems known;
-      auto const plan = DataPlan::make(deck, Use::geometry, c.model->fields, known);
+      auto const plan = DataPlan::make(deck, Use::geometry, shape, known);
       if (known.errors().empty())
         read_climatology(*file, plan, {0, 1, 0, plan.grid.width()}, MetricsConfig::climatology_key);
     });
@@ -95,12 +134,12 @@ Problems examine(Deck const& deck, Options const& o, int ranks)
   if (problems.errors().empty())
     check_shares(c, problems);
   bool judged = false;
-  if (!o.no_files && problems.errors().empty()) {
+  if (!o.no_files) { // files are judged whatever else is wrong
     auto const absent = absent_scalers(deck);
     Problems found;
     check_files(deck, c, found);
     for (auto const& e : found.errors())
-      if (absent.count(e.where()) == 0)
+      if (absent.count(e.where()) == 0 && (c.model || e.where().rfind("model.", 0) != 0))
         problems.add(e);
     for (auto const& w : found.warnings())
       problems.warning(w.where(), w.problem(), w.fix());

@@ -8,12 +8,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 namespace rossby {
 
 namespace {
-constexpr int deepest = 64; // levels; an alias that contains itself would have infinitely many
+constexpr int deepest = 64;                  // levels; an alias that contains itself would have infinitely many
+constexpr std::size_t most_places = 1 << 20; // aliases of aliases multiply
+constexpr std::size_t most_bytes = 4 << 20;
 
 /// Turns YAML's tree into one that remembers what was read. `Data` is a parameter because the type is private.
 template <class Data> class Converter {
@@ -25,6 +26,9 @@ public:
     if (depth > deepest)
       fail(name_, fmt::format("'{}' is nested more than {} levels deep", path, deepest),
            "does an alias contain itself?");
+    if (++places_ > most_places)
+      fail(name_, fmt::format("has more than {} keys and items once its aliases are written out", most_places),
+           "don't nest aliases in aliases");
     auto data = std::make_shared<Data>();
     data->origin = origin(node.Mark());
     if (node.IsScalar()) {
@@ -90,6 +94,7 @@ private:
 
   std::string name_;
   bool from_file_;
+  mutable std::size_t places_ = 0;
 };
 
 YAML::Node parse_yaml(std::string const& text, std::string const& name, std::string const& fix)
@@ -223,11 +228,14 @@ Deck Deck::load(std::string const& file, std::vector<std::string> const& overrid
   std::ifstream in(file);
   if (!in)
     fail(file, fmt::format("can't be opened: {}", std::strerror(errno)));
-  std::ostringstream text;
-  text << in.rdbuf();
+  std::string text(most_bytes + 1, '\0'); // devices may have no end
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (in.bad())
     fail(file, "can't be read to its end");
-  return parse(text.str(), file, overrides);
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > most_bytes)
+    fail(file, fmt::format("is longer than {} bytes", most_bytes), "name a deck");
+  return parse(text, file, overrides);
 }
 
 std::string Deck::text() const { return root_.data_->dump(); }

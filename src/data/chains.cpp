@@ -21,6 +21,45 @@ void set_affine(double mean, double deviation, bool inverse, double& scale, doub
   offset = inverse ? mean : -mean / deviation;
 }
 
+/// Columns that say of which levels they are must be those of the entry, in its order.
+void expect_levels(LevelAxis const& columns, SchemaEntry const& entry, std::string const& where)
+{
+  std::string const fix = "fit the scaler again for this deck: rossby preprocess DECK";
+  auto const found = match_levels(columns, entry.levels, {entry.vertical.units, false},
+                                  fmt::format("{}, scaler of {}", where, entry.key), fix);
+  for (std::size_t k = 0; k < found.positions.size(); ++k)
+    if (found.positions[k] != static_cast<index_t>(k))
+      fail(where, fmt::format("holds the levels of {} in another order than the deck", entry.key), fix);
+}
+
+/// True for 0, 1, 2 ... and 1, 2, 3 ...: numbers of levels rather than levels.
+bool counts(std::vector<double> const& values)
+{
+  for (std::size_t k = 0; k < values.size(); ++k)
+    if (values[k] != values[0] + static_cast<double>(k))
+      return false;
+  return values.empty() || values[0] == 0 || values[0] == 1;
+}
+
+/// Columns of the entry's levels in a file of one value for each level; empty: all, in their order.
+std::vector<index_t> columns_by_level(io::ArrayReader const& file, SchemaEntry const& entry)
+{
+  auto const& v = file.variable(entry.variable);
+  if (!entry.is_3d || v.dimensions.size() != 1 || !file.has(v.dimensions[0]) ||
+      file.variable(v.dimensions[0]).dimensions != v.dimensions)
+    return {};
+  LevelAxis axis;
+  axis.name = v.dimensions[0];
+  axis.values = file.read(axis.name);
+  axis.units = file.text(axis.name, "units").value_or("");
+  if (counts(axis.values) && !counts(entry.levels))
+    return {};
+  return match_levels(axis, entry.levels, {entry.vertical.units, false},
+                      fmt::format("{}, variable {}", file.file(), entry.variable),
+                      "name files with the means and deviations of the deck's levels, or choose columns: args.levels")
+      .positions;
+}
+
 TransformStep affine_step(Scaler const& s, bool spatial, int level, bool inverse, index_t cells, double floor,
                           std::string const& where, SchemaEntry const& entry)
 {
@@ -30,6 +69,8 @@ TransformStep affine_step(Scaler const& s, bool spatial, int level, bool inverse
          fmt::format("has {} columns for {}, which has {} {}", s.columns(), entry.key, expected,
                      spatial ? "grid cells" : "levels"),
          "fit the scaler again for this deck: rossby preprocess DECK");
+  if (!s.levels.empty() && entry.is_3d && !spatial)
+    expect_levels({s.levels, s.level_units, {}, {}, {}, false}, entry, where);
   if (spatial && entry.n_levels() != 1)
     fail(where, fmt::format("{} has {} levels", entry.key, entry.n_levels()), "spatial_variables have one level");
   auto const deviation = [&](std::size_t i) {
@@ -72,6 +113,14 @@ std::optional<Scaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry c
   s.variance = deviation.read(entry.variable);
   for (double& x : s.variance)
     x *= x;
+  if (block.levels.empty())
+    for (auto const& [file, list] : {std::make_pair(&mean, &s.mean), std::make_pair(&deviation, &s.variance)}) {
+      std::vector<double> picked;
+      for (index_t const column : columns_by_level(*file, entry))
+        picked.push_back((*list)[static_cast<std::size_t>(column)]);
+      if (!picked.empty())
+        *list = picked;
+    }
   if (entry.is_3d && !block.levels.empty())
     for (auto* const list : {&s.mean, &s.variance}) {
       std::vector<double> picked;

@@ -10,22 +10,23 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 
 namespace rossby {
 
 namespace {
 /// Where in the file each level of the entry lies.
-std::vector<index_t> find_levels(std::vector<double> const& file, SchemaEntry const& entry, std::string const& where)
+std::vector<index_t> find_levels(LevelAxis const& file, SchemaEntry const& entry, SourceConfig const& source,
+                                 std::string const& where)
 {
-  std::vector<index_t> in_order(entry.levels.size());
-  bool numbered = file.size() == entry.levels.size(); // what a file without a level coordinate gives
-  for (std::size_t k = 0; k < in_order.size(); ++k) {
-    in_order[k] = static_cast<index_t>(k);
-    numbered = numbered && file[k] == static_cast<double>(k);
-  }
-  if (numbered)
+  if (file.numbered && file.values.size() == entry.levels.size()) { // in the deck's order
+    std::vector<index_t> in_order(entry.levels.size());
+    std::iota(in_order.begin(), in_order.end(), index_t{0});
     return in_order;
-  return nearest_levels(file, entry.levels, same_level, where, "make the climatology of the levels of the data block");
+  }
+  std::string const units = entry.vertical.units.empty() ? source.level_units : entry.vertical.units;
+  return match_levels(file, entry.levels, {units, false}, where, "make the climatology of the levels of the data block")
+      .positions;
 }
 } // namespace
 
@@ -38,19 +39,20 @@ std::vector<float> read_climatology(std::string const& file, DataPlan const& pla
   auto const cells = static_cast<std::size_t>(box.cells());
   std::vector<float> result(cells * channels);
   for (auto const& entry : plan.schema.target) {
-    FieldFile fields(file, plan.config.sources[static_cast<std::size_t>(entry.source)]);
+    SourceConfig const& source = plan.config.sources[static_cast<std::size_t>(entry.source)];
+    FieldFile fields(file, source);
     std::string const name = fields.has(entry.key) ? entry.key : entry.variable;
     std::string const place = fmt::format("{}, variable {}", file, name);
-    if (fields.has(name) && fields.has_time(name))
+    if (fields.records(name) > 1)
       fail(place, "has a time axis", "a climatology is one mean field: average over time");
-    expect_same_grid(fields, name, plan.grid);
+    auto const orientation = orientation_on(fields, name, plan.grid, FieldGroup::Orientation::unknown, where);
     std::vector<index_t> levels{0};
     if (entry.is_3d)
-      levels = find_levels(fields.levels(name), entry, place);
-    else if (fields.levels(name).size() > 1)
+      levels = find_levels(fields.levels(name), entry, source, place);
+    else if (fields.levels(name).values.size() > 1)
       fail(place, "has several levels, but is listed under vars_2D", "leave one level in the climatology");
     std::vector<double> values;
-    fields.read(name, 0, levels, box, values);
+    fields.read(name, 0, levels, box, orientation, values);
     auto const gaps = std::count_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
     if (gaps > 0)
       fail(place, fmt::format("holds {} missing or non-finite values", gaps), "fill them");

@@ -1,5 +1,7 @@
 #include <rossby/data/config.hpp>
 
+#include "calendars.hpp"
+
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
 
@@ -7,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdlib>
 
 namespace rossby {
 
@@ -43,7 +47,7 @@ void refuse(DeckNode const& parent, std::vector<std::string> const& keys, char c
 std::vector<double> axis_of(DeckNode const& node)
 {
   auto const spec = node.as<std::vector<double>>();
-  if (spec.size() != 3 || spec[2] < 1)
+  if (spec.size() != 3 || !(spec[2] >= 1 && spec[2] <= 1e6))
     node.reject("is not [start, end, number of points]", "for instance [90, -90, 181]");
   auto const n = static_cast<std::size_t>(spec[2]);
   std::vector<double> axis(n);
@@ -55,11 +59,14 @@ std::vector<double> axis_of(DeckNode const& node)
 void read_solar(DeckNode const& node, SolarConfig& solar)
 {
   solar.integration_steps = node.get("num_integration_steps", 360);
-  if (solar.integration_steps < 1)
-    node["num_integration_steps"].reject("must be at least 1");
+  if (solar.integration_steps < 1 || solar.integration_steps > 100000)
+    node["num_integration_steps"].reject("must be 1 to 100000");
   solar.offsets = node.get("offsets", std::vector<int>{0});
   if (solar.offsets.empty())
     node["offsets"].reject("is empty", "leave it out, or name offsets in time steps such as [0, 1]");
+  for (int const offset : solar.offsets)
+    if (std::abs(offset) > 10000)
+      node["offsets"].reject(fmt::format("{} is not from -10000 to 10000 time steps", offset));
   solar.irradiance_path = node.get("tsi_path", std::string());
   ignore(node, {"latlon_grid_path"}, "the solar source takes the grid of the other sources");
   if (node.has("lat_spec") != node.has("lon_spec"))
@@ -70,6 +77,52 @@ void read_solar(DeckNode const& node, SolarConfig& solar)
     if (solar.latitude.size() > 1 && solar.latitude.front() < solar.latitude.back())
       std::reverse(solar.latitude.begin(), solar.latitude.end());
   }
+}
+
+void read_orientation(DeckNode const& node, FieldGroup& group)
+{
+  if (!node.has("orientation"))
+    return;
+  using Orientation = FieldGroup::Orientation;
+  auto const word = node["orientation"].as<std::string>();
+  if (word == "like_others")
+    group.orientation = Orientation::like_others;
+  else if (word == "like_model")
+    group.orientation = Orientation::like_model;
+  else
+    node["orientation"].reject(fmt::format("'{}' is none of like_others, like_model", word),
+                               "say how fields without coordinates lie in their files");
+}
+
+/// How levels are found, and what is read along dimensions that are no axis of a field.
+void read_selection(DeckNode const& node, SourceConfig& config)
+{
+  auto const match = node.get("level_match", std::string("exact"));
+  if (match != "exact" && match != "nearest")
+    node["level_match"].reject(fmt::format("'{}' is none of exact, nearest", match));
+  config.nearest_levels = match == "nearest";
+  config.level_units = node.get("level_units", std::string());
+  auto const meridian = node.get("repeated_meridian", std::string("refuse"));
+  if (meridian != "refuse" && meridian != "drop")
+    node["repeated_meridian"].reject(fmt::format("'{}' is none of refuse, drop", meridian));
+  config.drop_repeated_meridian = meridian == "drop";
+  if (node.has("select"))
+    for (auto const& [dimension, value] : node["select"].entries())
+      config.select[dimension] = value.as<double>();
+}
+
+void read_temporal_mode(DeckNode const& node, SourceConfig& config)
+{
+  auto const mode = node.get("temporal_mode", std::string("exact"));
+  if (mode == "persist")
+    config.temporal_mode = TemporalMode::persist;
+  else if (mode == "cyclic") {
+    config.temporal_mode = TemporalMode::cyclic;
+    config.cycle_year = node.require<int>("cycle_year");
+    if (config.cycle_year < 0 || config.cycle_year > 99999)
+      node["cycle_year"].reject("must be a year from 0 to 99999");
+  } else if (mode != "exact")
+    node["temporal_mode"].reject(fmt::format("'{}' is none of exact, persist, cyclic", mode));
 }
 
 void read_groups(DeckNode const& source, SourceConfig& config)
@@ -89,6 +142,7 @@ void read_groups(DeckNode const& source, SourceConfig& config)
     group.vars_3d = node.get("vars_3D", std::vector<std::string>{});
     group.vars_2d = node.get("vars_2D", std::vector<std::string>{});
     ignore(node, {"filename_time_format"}, "the path template says where files are");
+    read_orientation(node, group);
     if (config.kind == SourceConfig::Kind::local)
       group.path = node.require<std::string>("path");
     else if (type != FieldType::dynamic_forcing)
@@ -129,25 +183,43 @@ SourceConfig read_source(std::string const& name, DeckNode const& node)
   if (node.has("levels"))
     config.levels = node["levels"].as<std::vector<double>>();
   if (node.has("calendar"))
-    config.calendar = node.require<std::string>("calendar");
+    config.calendar = parse_calendar(node.require<std::string>("calendar"), node["calendar"].path());
   config.first_longitude = node.get("first_longitude", 0.0);
-  auto const mode = node.get("temporal_mode", std::string("exact"));
-  if (mode == "persist")
-    config.temporal_mode = TemporalMode::persist;
-  else if (mode == "cyclic") {
-    config.temporal_mode = TemporalMode::cyclic;
-    config.cycle_year = node.require<int>("cycle_year");
-  } else if (mode != "exact")
-    node["temporal_mode"].reject(fmt::format("'{}' is none of exact, persist, cyclic", mode));
+  if (!std::isfinite(config.first_longitude) || std::fabs(config.first_longitude) > 360)
+    node["first_longitude"].reject("must lie from -360 to 360 degrees");
+  read_temporal_mode(node, config);
+  read_selection(node, config);
   if (config.kind == SourceConfig::Kind::solar)
     read_solar(node, config.solar);
   read_groups(node, config);
   return config;
 }
 
+/// Ranges that share times would show samples twice; a clock of billions of ticks is a mistyped year.
+void check_ranges(DeckNode const& node, DataConfig const& config)
+{
+  auto sorted = config.ranges;
+  std::sort(sorted.begin(), sorted.end());
+  std::int64_t ticks = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    if (i > 0 && sorted[i].first < sorted[i - 1].second)
+      node["date_ranges"].reject(fmt::format("the range from {} begins before that from {} ends ({})",
+                                             format_time(sorted[i].first, config.calendar),
+                                             format_time(sorted[i - 1].first, config.calendar),
+                                             format_time(sorted[i - 1].second, config.calendar)),
+                                 "let no two ranges overlap: their samples would count twice");
+    ticks += (sorted[i].second - sorted[i].first) / config.timestep + 1;
+  }
+  constexpr std::int64_t most = std::int64_t{1} << 25;
+  if (ticks > most)
+    node.reject(
+        fmt::format("the dates hold {} steps of {}, more than {}", ticks, format_duration(config.timestep), most),
+        "look for a mistyped year");
+}
+
 void read_clock(DeckNode const& node, DataConfig& config)
 {
-  auto const time = [](DeckNode const& n) { return parse_time(n.as<std::string>(), n.path()); };
+  auto const time = [&](DeckNode const& n) { return parse_time(n.as<std::string>(), n.path(), config.calendar); };
   config.timestep = parse_duration(node.require<std::string>("timestep"), node["timestep"].path());
   bool const ends = node.has("start_datetime") || node.has("end_datetime");
   if (node.has("date_ranges")) {
@@ -168,18 +240,23 @@ void read_clock(DeckNode const& node, DataConfig& config)
   }
   for (auto const& [start, end] : config.ranges)
     if (end < start)
-      node.reject(fmt::format("the range ends ({}) before it starts ({})", format_time(end), format_time(start)));
+      node.reject(fmt::format("the range ends ({}) before it starts ({})", format_time(end, config.calendar),
+                              format_time(start, config.calendar)));
+  check_ranges(node, config);
 }
 
 void read_lengths(DeckNode const& node, DataConfig& config)
 {
+  constexpr int most_steps = 100000;
   config.history_len = node.get("history_len", 1);
-  if (config.history_len < 1)
-    node["history_len"].reject("must be at least 1");
+  if (config.history_len < 1 || config.history_len > most_steps)
+    node["history_len"].reject(fmt::format("must be 1 to {}", most_steps));
   config.forecast_len = node.require<int>("forecast_len");
   if (config.forecast_len < 1)
     node["forecast_len"].reject("must be at least 1: it counts autoregressive steps from 1",
                                 "decks of the first generation counted from 0: add 1");
+  if (config.forecast_len > most_steps)
+    node["forecast_len"].reject(fmt::format("must be 1 to {}", most_steps));
   config.backprop_on_timestep = node.get("backprop_on_timestep", std::vector<int>{});
   for (int const step : config.backprop_on_timestep)
     if (step < 1 || step > config.forecast_len)
@@ -226,7 +303,22 @@ DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig
     config.sources = training->sources;
   else
     problems.error(node["source"].path(), "is missing", "name at least one source of data");
+  collect(problems, [&] {
+    std::optional<Calendar> own;
+    if (node.has("calendar"))
+      own = parse_calendar(node.require<std::string>("calendar"), node["calendar"].path());
+    if (own)
+      for (auto& source : config.sources)
+        source.calendar = source.calendar.value_or(*own);
+    config.calendar = training ? training->calendar : find_calendar(config.sources);
+    if (training && own && *own != config.calendar)
+      node["calendar"].reject(fmt::format("is another than that of the training data, {}", name_of(config.calendar)));
+  });
   collect(problems, [&] { read_clock(node, config); });
+  for (auto& source : config.sources) {
+    source.clock = config.calendar;
+    source.time_tolerance = std::min<Duration>(60, std::max<Duration>(0, (config.timestep - 1) / 2));
+  }
   collect(problems, [&] { read_lengths(node, config); });
   ignore(node, {"retain_graph"}, "the state is detached between steps");
   ignore(node,

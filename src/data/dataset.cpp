@@ -3,6 +3,7 @@
 #include "field_reader.hpp"
 
 #include <rossby/core/error.hpp>
+#include <rossby/core/log.hpp>
 #include <rossby/data/solar.hpp>
 
 #include <fmt/format.h>
@@ -43,20 +44,22 @@ struct Dataset::Impl {
 
   Impl(DataPlan p, Box b) : plan(std::move(p)), box(b), initial_times(plan.config.initial_times())
   {
-    auto const& sources = plan.config.sources;
-    for (std::size_t s = 0; s < sources.size(); ++s)
-      if (sources[s].kind == SourceConfig::Kind::local)
-        for (std::size_t g = 0; g < sources[s].groups.size(); ++g)
-          readers[{static_cast<int>(s), static_cast<int>(g)}] =
-              std::make_unique<FieldReader>(sources[s], sources[s].groups[g]);
-      else if (!sources[s].solar.irradiance_path.empty())
-        irradiance[static_cast<int>(s)] = SolarIrradiance(sources[s].solar.irradiance_path);
     // A deck without preblocks, and a plan made before its scalers exist.
     auto& t = plan.transforms;
     t.input_initial.resize(static_cast<std::size_t>(plan.schema.input_channels()));
     t.input_step.resize(t.input_initial.size());
     t.target_initial.resize(static_cast<std::size_t>(plan.schema.target_channels()));
     t.target_step.resize(t.target_initial.size());
+  }
+
+  /// Files are looked for when they are first read: a missing one stands in nobody else's way.
+  FieldReader& reader_of(SchemaEntry const& e)
+  {
+    auto& reader = readers[{e.source, e.group}];
+    auto const& source = plan.config.sources[static_cast<std::size_t>(e.source)];
+    if (!reader)
+      reader = std::make_unique<FieldReader>(source, source.groups[static_cast<std::size_t>(e.group)]);
+    return *reader;
   }
 
   std::size_t cells() const { return static_cast<std::size_t>(box.cells()); }
@@ -69,8 +72,10 @@ struct Dataset::Impl {
     if (!solar.empty() && solar.size() >= solar_cache_bytes / (sizeof(double) * std::max<std::size_t>(cells(), 1)))
       solar.erase(solar.begin());
     auto const& config = plan.config.sources[static_cast<std::size_t>(source)].solar;
+    if (!config.irradiance_path.empty() && irradiance.count(source) == 0)
+      irradiance[source] = SolarIrradiance(config.irradiance_path);
     return solar[{source, end}] = insolation(end, plan.config.timestep, config.integration_steps, irradiance[source],
-                                             plan.grid.latitude, plan.grid.longitude, box);
+                                             plan.grid.latitude, plan.grid.longitude, box, plan.config.calendar);
   }
 
   /// Fills `field` with physical values; returns where they came from.
@@ -87,8 +92,8 @@ struct Dataset::Impl {
     auto const& source = plan.config.sources[static_cast<std::size_t>(e.source)];
     if (source.kind == SourceConfig::Kind::local) {
       auto const regridded = plan.regridded.find(e.key);
-      return readers.at({e.source, e.group})
-          ->read(e, t, box, plan.grid, field, regridded == plan.regridded.end() ? nullptr : regridded->second.get());
+      return reader_of(e).read(e, t, box, plan.grid, field,
+                               regridded == plan.regridded.end() ? nullptr : regridded->second.get());
     }
     field.clear();
     for (int const offset : source.solar.offsets) {
@@ -98,21 +103,41 @@ struct Dataset::Impl {
     return source.deck_key;
   }
 
+  std::string time_name(SchemaEntry const& e, Time t) const
+  {
+    return e.type == FieldType::fixed ? std::string("any time") : format_time(t, plan.config.calendar);
+  }
+  bool is_whole() const { return box.rows() == plan.grid.height() && box.cols() == plan.grid.width() && cells() > 0; }
+
+  /// " (12 equal _FillValue (-1))" of what read() has given, or nothing.
+  std::string why_missing(SchemaEntry const& e, Time t)
+  {
+    if (plan.config.sources[static_cast<std::size_t>(e.source)].kind != SourceConfig::Kind::local)
+      return {};
+    try {
+      auto const reasons = reader_of(e).why_missing(e, t, box, plan.grid);
+      return reasons.empty() ? reasons : " (" + reasons + ")";
+    } catch (Error const&) { // the program's own source has what the files lack
+      return {};
+    }
+  }
+
   /// Physical to normalised, in place; every value is finite afterwards.
   void normalise(SchemaEntry const& e, std::vector<TransformChain> const& chains, Time t, std::string const& file)
   {
-    auto const fail_for = [&](std::size_t bad, char const* what, char const* fix) {
+    auto const fail_for = [&](std::size_t bad, std::string const& what, char const* fix) {
       fail(fmt::format("{}, variable {}", file, e.variable),
-           fmt::format("{} of {} values at {} {}", bad, field.size(),
-                       e.type == FieldType::fixed ? std::string("any time") : format_time(t), what),
-           fix);
+           fmt::format("{} of {} values at {} {}", bad, field.size(), time_name(e, t), what), fix);
     };
     for (int k = 0; k < e.n_levels(); ++k) {
       auto const& chain = chains[static_cast<std::size_t>(e.first_channel + k)];
       double* const values = field.data() + static_cast<std::size_t>(k) * cells();
       if (!fills(chain) && count_not_finite(values, cells()) > 0)
-        fail_for(count_not_finite(field.data(), field.size()), "are missing or not finite",
+        fail_for(count_not_finite(field.data(), field.size()), "are missing or not finite" + why_missing(e, t),
                  "repair the file, or fill them with a fill_values preblock");
+      if (fills(chain) && is_whole() && count_not_finite(values, cells()) == cells())
+        log::warning_once(fmt::format("{}, variable {}: all values at {} are missing{}, and are filled in", file,
+                                      e.variable, time_name(e, t), why_missing(e, t)));
       apply(chain, values, box, plan.grid.width());
       if (count_not_finite(values, cells()) > 0)
         fail_for(count_not_finite(values, cells()), "are not finite after the preblocks",

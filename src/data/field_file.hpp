@@ -1,66 +1,70 @@
 #pragma once
 /// \file
-/// Private to src/data: one open file of fields, its axes, and boxes read from it the way the model sees the sphere.
+/// Private to src/data: one open file of fields, its times and axes, and boxes read from it the way the model sees the
+/// sphere.
 
-#include <rossby/data/grid.hpp>
+#include "file_axes.hpp"
+#include "orientation.hpp"
+
 #include <rossby/dist/tiling.hpp>
 #include <rossby/io/array_reader.hpp>
 
-#include <optional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rossby {
 
-/// How a file's horizontal axes lie against the model's: rows north first, columns from the first longitude.
-struct Orientation {
-  Grid grid;         ///< as the model sees it
-  bool flip = false; ///< the file runs south to north
-  index_t shift = 0; ///< model column c is file column (c + shift) mod width
-};
-
 class FieldFile {
 public:
   FieldFile(std::string const& path, SourceConfig const&);
+  FieldFile(FieldFile const&) = delete;
+  FieldFile& operator=(FieldFile const&) = delete;
 
   std::string const& path() const { return reader_.file(); }
   bool has(std::string const& variable) const { return reader_.has(variable); }
-  /// The file's times, rising; empty without a time axis.
+  /// The file's times in the run's calendar, rising; empty without a time axis. Stamps that the run's calendar does not
+  /// have (29 February) are left out.
   std::vector<Time> const& times() const { return times_; }
-  /// Coordinate values of a variable's levels: 0, 1, 2 ... when the file has none.
-  std::vector<double> levels(std::string const& variable) const;
-  /// The axes of a variable. A variable without coordinates has an empty grid.
+  /// A variable's levels.
+  LevelAxis const& levels(std::string const& variable);
+  bool has_dimension(std::string const& name) const { return reader_.dimension(name).has_value(); }
+  /// How a variable lies. Its grid has no latitudes or no longitudes where the file has none for it.
   Orientation const& orientation(std::string const& variable);
-  /// Size of a variable's horizontal axes.
-  std::pair<index_t, index_t> horizontal_shape(std::string const& variable) const;
+  /// True when the variable has a value for each of times().
+  bool has_time(std::string const& variable) { return roles(variable).time >= 0 || axes_.has_scalar_time(); }
+  /// Records along a variable's time axis; 1 without one.
+  index_t records(std::string const& variable);
 
-  /// Adds to `out` the values of each level (an index list; one entry for a 2-D variable) over `box`, row-major.
-  /// `time` is an index of times(), ignored where the variable has no time axis.
+  /// Adds to `out` the values of each level (an index list; one entry for a 2-D variable) over `box` of the model's
+  /// grid, row-major. `time` is an index of times(), ignored where the variable has no time axis.
   void read(std::string const& variable, index_t time, std::vector<index_t> const& levels, Box const& box,
-            std::vector<double>& out);
-  bool has_time(std::string const& variable) const { return layout(variable).time >= 0; }
+            Orientation const&, std::vector<double>& out);
+  /// Which attributes make values of that box missing, for a message.
+  std::string why_missing(std::string const& variable, index_t time, std::vector<index_t> const& levels, Box const& box,
+                          Orientation const&);
 
 private:
-  struct Layout {
-    int time = -1, level = -1, row = -1, col = -1;
-    std::vector<int> single; ///< further axes of length one
-  };
-  Layout layout(std::string const& variable) const;
-  struct Axis;
-  /// True when a dimension is called like the axis, or has a coordinate that is.
-  bool lies_along(std::string const& dimension, Axis const&) const;
-  /// Name of the one-dimensional variable that holds an axis' coordinate along a dimension, or "". Found by what it
-  /// is, not by the dimension's name: in plain HDF5 files dimensions have no names.
-  std::string coordinate_of(std::string const& dimension, Axis const&) const;
+  Roles const& roles(std::string const& variable);
   void read_times();
-  /// Name of the one-dimensional variable that holds a dimension's coordinate, or "".
-  std::string coordinate_of(std::string const& dimension, std::string const& preferred) const;
+  /// Columns and levels that are neighbours in the file, piece by piece.
+  struct Piece {
+    Shape start, count;
+    std::size_t first_level = 0, levels = 1;
+    index_t col = 0, cols = 0; ///< of the model's grid
+  };
+  std::vector<Piece> pieces(std::string const& variable, index_t time, std::vector<index_t> const& levels,
+                            Box const& box, Orientation const&);
 
   io::ArrayReader reader_;
   SourceConfig const* source_;
-  std::string time_dimension_;
+  FileAxes axes_;
   std::vector<Time> times_;
-  std::vector<std::pair<std::pair<std::string, std::string>, Orientation>> orientations_; ///< by names of the axes
+  std::vector<index_t> records_; ///< where along the time axis each of times_ is
+  std::map<std::string, Roles> roles_;
+  std::map<std::string, LevelAxis> levels_;
+  std::map<std::pair<std::string, std::string>, Orientation> orientations_; ///< by names of the axes
 };
 
 } // namespace rossby

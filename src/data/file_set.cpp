@@ -73,28 +73,29 @@ std::vector<std::string> matches(std::string const& pattern)
   return paths;
 }
 
-Time end_of_period(Date d, int finest)
+Time end_of_period(Date const& d, int finest, Calendar calendar)
 {
+  auto const at = [&](Date const& date) { return time_of(date, calendar); };
   switch (finest) {
   case 1:
-    return time_of({d.year + 1, 1, 1});
+    return at({d.year + 1, 1, 1});
   case 2:
-    return d.month == 12 ? time_of({d.year + 1, 1, 1}) : time_of({d.year, d.month + 1, 1});
+    return d.month == 12 ? at({d.year + 1, 1, 1}) : at({d.year, d.month + 1, 1});
   case 3:
-    return time_of({d.year, d.month, d.day}) + 86400;
+    return at({d.year, d.month, d.day}) + 86400;
   case 4:
-    return time_of({d.year, d.month, d.day, d.hour}) + 3600;
+    return at({d.year, d.month, d.day, d.hour}) + 3600;
   case 5:
-    return time_of({d.year, d.month, d.day, d.hour, d.minute}) + 60;
+    return at({d.year, d.month, d.day, d.hour, d.minute}) + 60;
   default:
-    return time_of(d) + 1;
+    return at(d) + 1;
   }
 }
 
 } // namespace
 
-FileSet::FileSet(std::string const& path_template, std::string deck_key)
-    : template_(path_template), deck_key_(std::move(deck_key))
+FileSet::FileSet(std::string const& path_template, std::string deck_key, Calendar calendar)
+    : template_(path_template), deck_key_(std::move(deck_key)), calendar_(calendar)
 {
   Template const t = compile(template_, deck_key_);
   std::regex const expression(t.regex);
@@ -136,13 +137,16 @@ FileSet::FileSet(std::string const& path_template, std::string deck_key)
       }
     }
     if (day_of_the_year > 0) {
-      Date const whole = date_of(time_of({d.year, 1, 1}) + (day_of_the_year - 1) * Duration{86400});
+      Date const whole =
+          date_of(time_of({d.year, 1, 1}, calendar_) + (day_of_the_year - 1) * Duration{86400}, calendar_);
       d.month = whole.month, d.day = whole.day;
     }
+    if (t.finest > 0 && !has_day(d, calendar_)) // digits that are no date
+      continue;
     if (t.finest == 0)
       files_.push_back({std::numeric_limits<Time>::min(), std::numeric_limits<Time>::max(), path});
     else
-      files_.push_back({time_of(d), end_of_period(d, t.finest), path});
+      files_.push_back({time_of(d, calendar_), end_of_period(d, t.finest, calendar_), path});
   }
   if (files_.empty())
     fail(deck_key_, fmt::format("no file matches '{}'", template_),
@@ -156,23 +160,35 @@ FileSet::FileSet(std::string const& path_template, std::string deck_key)
            "name the period with time codes such as %Y or %m, or narrow the pattern");
 }
 
-std::string const& FileSet::file_for(Time t) const
+bool FileSet::covers(Time t) const
+{
+  return std::any_of(files_.begin(), files_.end(), [t](File const& f) { return f.begin <= t && t < f.end; });
+}
+
+std::vector<std::string> FileSet::files_for(Time t) const
 {
   auto const after =
       std::upper_bound(files_.begin(), files_.end(), t, [](Time a, File const& f) { return a < f.begin; });
-  if (after != files_.begin() && t < std::prev(after)->end)
-    return std::prev(after)->path;
-  fail(deck_key_,
-       fmt::format("no file covers {}: '{}' matches {} files from {} to {}", format_time(t), template_, files_.size(),
-                   format_time(files_.front().begin), format_time(files_.back().end - 1)),
-       "add the missing file or change the deck's dates");
+  auto const at = after == files_.begin() ? after : std::prev(after); // a single file has all times
+  std::vector<std::string> paths{at->path};
+  if (at != files_.begin() && t < at->end)
+    paths.push_back(std::prev(at)->path);
+  return paths;
+}
+
+std::string FileSet::describe() const
+{
+  if (files_.front().begin == std::numeric_limits<Time>::min())
+    return fmt::format("'{}'", template_);
+  return fmt::format("'{}' matches {} file{} from {} to {}", template_, files_.size(), files_.size() == 1 ? "" : "s",
+                     format_time(files_.front().begin, calendar_), format_time(files_.back().end - 1, calendar_));
 }
 
 std::vector<std::string> FileSet::at_or_before(Time t) const
 {
   std::vector<std::string> paths;
   for (auto f = files_.rbegin(); f != files_.rend(); ++f)
-    if (f->begin <= t)
+    if (f->begin <= t || files_.size() == 1)
       paths.push_back(f->path);
   return paths;
 }

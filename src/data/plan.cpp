@@ -1,5 +1,6 @@
 #include <rossby/data/dataset.hpp>
 
+#include "field_reader.hpp"
 #include "regridding.hpp"
 
 #include <rossby/core/log.hpp>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 
 namespace rossby {
@@ -34,6 +36,29 @@ void check_grid(DataConfig const& config, Grid const& grid, FieldShape const& mo
       problems.error(source.deck_key, "lat_spec and lon_spec describe another grid than that of the files",
                      "leave them out: the solar source takes the grid of the other sources");
   }
+}
+
+/// Learns from the first file of each group what the levels are: their unit, so that all files are matched in one, and
+/// what forecasts say of them. Files that can't be read say nothing here.
+void describe_levels(DataConfig const& config, ChannelSchema& schema)
+{
+  std::map<int, std::string> units; // of the deck's numbers, by source
+  for (auto* const list : {&schema.input, &schema.target})
+    for (auto& entry : *list) {
+      auto const& source = config.sources[static_cast<std::size_t>(entry.source)];
+      if (!entry.is_3d || source.kind != SourceConfig::Kind::local || !entry.vertical.values.empty())
+        continue;
+      auto const known = units.emplace(entry.source, source.level_units).first;
+      try {
+        FieldReader reader(source, source.groups[static_cast<std::size_t>(entry.group)]);
+        auto axis = reader.first().levels(entry.variable);
+        known->second = match_levels(axis, entry.levels, {known->second, source.nearest_levels}, entry.key, "").units;
+        axis.units = known->second;
+        axis.values = entry.levels;
+        entry.vertical = axis;
+      } catch (Error const&) {
+      }
+    }
 }
 
 /// Looks for every variable at the first and the last time of the clock; reads no values.
@@ -63,8 +88,8 @@ void expect_samples(DataConfig const& c, Problems& problems)
   problems.error(
       c.deck_key,
       fmt::format("no sample fits: history_len {} and forecast_len {} with steps of {} need more than {} to {}",
-                  c.history_len, c.forecast_len, format_duration(c.timestep), format_time(c.ranges.front().first),
-                  format_time(c.ranges.front().second)),
+                  c.history_len, c.forecast_len, format_duration(c.timestep),
+                  format_time(c.ranges.front().first, c.calendar), format_time(c.ranges.front().second, c.calendar)),
       "widen the dates or shorten the forecast");
 }
 
@@ -88,7 +113,7 @@ DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
 } // namespace
 
 DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Problems& problems,
-                        std::shared_ptr<FieldSource> own)
+                        std::shared_ptr<FieldSource> own, Probe how)
 {
   DataPlan plan;
   plan.own = std::move(own);
@@ -103,21 +128,39 @@ DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Prob
     problems.warning(w.where(), w.problem(), w.fix());
   if (!readable)
     return plan;
-  try {
+  auto const attempt = [&](auto&& f) {
+    try {
+      f();
+      return true;
+    } catch (Error const& e) {
+      problems.add(e);
+      return false;
+    }
+  };
+  bool const has_schema = attempt([&] {
     plan.schema = ChannelSchema::make(plan.config);
+    describe_levels(plan.config, plan.schema);
     plan.schema.check(model, problems);
-    auto const own_blocks = use == Use::forecast ? deck["inference"]["preblocks"] : DeckNode();
-    plan.regridded =
-        read_regriddings(own_blocks.exists() ? own_blocks : deck["preblocks"], plan.config, plan.schema, problems);
-    plan.grid = plan.regridded.empty() ? Grid::read(plan.config) : plan.regridded.begin()->second->grid();
-    check_grid(plan.config, plan.grid, model, problems);
-    if (use != Use::forecast) // whose initial times are elsewhere in the deck
-      probe(plan, problems);
-    if (use != Use::geometry)
-      plan.transforms = Transforms::read(deck, plan.schema, plan.grid, use == Use::forecast, problems);
-  } catch (Error const& e) {
-    problems.add(e);
-  }
+  });
+  bool const has_grid =
+      has_schema && attempt([&] {
+        auto const own_blocks = use == Use::forecast ? deck["inference"]["preblocks"] : DeckNode();
+        plan.regridded =
+            read_regriddings(own_blocks.exists() ? own_blocks : deck["preblocks"], plan.config, plan.schema, problems);
+        plan.grid = plan.regridded.empty() ? Grid::read(plan.config) : plan.regridded.begin()->second->grid();
+        check_grid(plan.config, plan.grid, model, problems);
+      });
+  if (has_grid && use != Use::forecast && how == Probe::ends) // forecasts begin elsewhere in the deck
+    attempt([&] { probe(plan, problems); });
+  if (has_schema && use != Use::geometry)
+    attempt([&] {
+      Grid any; // blocks are judged without files, too
+      for (index_t r = 0; r < model.height; ++r)
+        any.latitude.push_back(90 - (static_cast<double>(r) + 0.5) * 180 / static_cast<double>(model.height));
+      for (index_t c = 0; c < model.width; ++c)
+        any.longitude.push_back(static_cast<double>(c) * 360 / static_cast<double>(model.width));
+      plan.transforms = Transforms::read(deck, plan.schema, has_grid ? plan.grid : any, use == Use::forecast, problems);
+    });
   return plan;
 }
 

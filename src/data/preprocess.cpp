@@ -65,7 +65,8 @@ void add(Fit& fit, Dataset& dataset, Time t)
     auto const bad = std::count_if(level, level + cells, [](double x) { return !std::isfinite(x); });
     if (bad > 0)
       fail(fmt::format("{}, variable {}", field.file, fit.entry->variable),
-           fmt::format("{} of {} values at {} are missing or not finite", bad, cells, format_time(t)),
+           fmt::format("{} of {} values at {} are missing or not finite", bad, cells,
+                       format_time(t, dataset.plan().config.calendar)),
            "repair the file, or fill them with a fill_values preblock ahead of the scaler");
     if (fit.spatial) {
       for (std::size_t i = 0; i < cells; ++i)
@@ -107,6 +108,10 @@ Scaler scaler_from(Fit const& fit)
 {
   Scaler s;
   s.kind = fit.kind;
+  if (fit.entry->is_3d && !fit.spatial) {
+    s.levels = fit.entry->levels;
+    s.level_units = fit.entry->vertical.units;
+  }
   for (auto const& m : fit.columns) {
     s.count = std::max(s.count, m.count);
     if (fit.kind == Scaler::Kind::minmax) {

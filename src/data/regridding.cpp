@@ -29,7 +29,12 @@ Orientation orientation_of(std::vector<double> const& lat, std::vector<double> c
   for (std::size_t i = 0; i < lat.size(); ++i)
     if (std::fabs(lat[i] - lat[i / columns * columns]) > tolerance || std::fabs(lon[i] - lon[i % columns]) > tolerance)
       fail(file, "leads to a curvilinear grid", "make weights for a grid of latitudes and longitudes");
+  for (auto const* const axis : {&lat, &lon})
+    for (double const x : *axis)
+      if (!(std::fabs(x) <= 720))
+        fail(file, fmt::format("holds the coordinate {:g}, which is no angle in degrees", x), "make the weights anew");
   Orientation o;
+  o.height = static_cast<index_t>(rows), o.width = static_cast<index_t>(columns);
   o.flip = lat.front() < lat.back();
   for (std::size_t r = 0; r < rows; ++r)
     o.grid.latitude.push_back(lat[(o.flip ? rows - 1 - r : r) * columns]);

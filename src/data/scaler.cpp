@@ -16,13 +16,47 @@
 #include <fstream>
 #include <limits>
 #include <numeric>
-#include <sstream>
+#include <optional>
 
 namespace rossby {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// How deep arrays and objects are nested in a JSON text.
+int depth_of(std::string const& text)
+{
+  int depth = 0, deepest = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char const c = text[i];
+    if (quoted) {
+      if (c == '\\')
+        ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+/// Nothing for what is no JSON, or is nested deeper than any scaler: that takes long, and exhausts the stack.
+std::optional<Json> parse_json(std::string const& text)
+{
+  constexpr int deepest = 64;
+  if (depth_of(text) > deepest)
+    return std::nullopt;
+  Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded())
+    return std::nullopt;
+  return json;
+}
 
 /// Little-endian raw bytes to numbers.
 template <class T> std::vector<double> numbers_from(std::string const& bytes)
@@ -122,9 +156,10 @@ Scaler scaler_of(Json const& entry, std::string const& where)
   Json parsed;
   Json const* s = &entry;
   if (entry.is_string()) {
-    parsed = Json::parse(entry.get<std::string>(), nullptr, false);
-    if (parsed.is_discarded())
+    auto inner = parse_json(entry.get<std::string>());
+    if (!inner)
       fail(where, "holds a text that is no JSON", "fit the scaler again with rossby preprocess");
+    parsed = std::move(*inner);
     s = &parsed;
   }
   if (!s->is_object())
@@ -141,6 +176,10 @@ Scaler scaler_of(Json const& entry, std::string const& where)
     auto const count = array_of(*n, where + ", n_");
     scaler.count = count.empty() ? 0 : count.front();
   }
+  if (auto const levels = s->find("levels"); levels != s->end())
+    scaler.levels = array_of(*levels, where + ", levels");
+  if (auto const units = s->find("level_units"); units != s->end() && units->is_string())
+    scaler.level_units = units->get<std::string>();
   if (minmax) {
     scaler.kind = Scaler::Kind::minmax;
     read_columns(*s, "min_x_", "max_x_", where, scaler.minimum, scaler.maximum);
@@ -171,20 +210,30 @@ std::string source_of(std::string const& key) { return key.substr(0, key.find('/
 
 ScalerFile ScalerFile::load(std::string const& file)
 {
-  std::ifstream in(file, std::ios::binary);
-  if (!in)
+  namespace fs = std::filesystem;
+  std::error_code code;
+  if (!fs::exists(file, code))
     fail(file, "no such scaler file", "fit it first: rossby preprocess DECK");
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (text.str().empty())
+  if (!fs::is_regular_file(file, code))
+    fail(file, "is not an ordinary file", "name a scaler file: rossby preprocess DECK writes one");
+  constexpr std::uintmax_t most_bytes = std::uintmax_t{1} << 31;
+  auto const bytes = fs::file_size(file, code);
+  if (code || bytes > most_bytes)
+    fail(file, fmt::format("has {} bytes, more than scalers have", bytes), "name a scaler file");
+  std::ifstream in(file, std::ios::binary);
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  if (!in || !in.read(text.data(), static_cast<std::streamsize>(bytes)))
+    fail(file, "can't be read", "check its permissions");
+  if (text.empty())
     fail(file, "is empty", "fit the scaler again: rossby preprocess DECK");
-  return parse(text.str(), file);
+  return parse(text, file);
 }
 
 ScalerFile ScalerFile::parse(std::string const& json, std::string const& name)
 {
-  Json const root = Json::parse(json, nullptr, false);
-  if (root.is_discarded() || !root.is_object())
+  auto const parsed = parse_json(json);
+  Json const root = parsed ? *parsed : Json();
+  if (!root.is_object())
     fail(name, "is no JSON object, or is cut short", "fit the scaler again: rossby preprocess DECK");
   ScalerFile file;
   file.name_ = name;
@@ -255,6 +304,10 @@ std::string ScalerFile::to_json() const
         s["min_x_"] = numpy_array(scaler.minimum);
       }
       s["x_columns_"] = columns;
+      if (!scaler.levels.empty()) { // bridgescaler keeps what it does not know
+        s["levels"] = scaler.levels;
+        s["level_units"] = scaler.level_units;
+      }
       s["_fit"] = true;
       s["channels_last"] = false;
       root[data_type][source_of(key)][key] = s.dump();

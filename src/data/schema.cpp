@@ -38,7 +38,13 @@ void append(DataConfig const& config, int source_number, int group_number, std::
       else {
         if (!reader)
           reader.emplace(source, group);
-        e.levels = reader->first().levels(name);
+        e.vertical = reader->first().levels(name);
+        e.levels = e.vertical.values;
+        if (e.levels.empty())
+          fail(
+              group.deck_key,
+              fmt::format("{} has no level dimension in {}, but is listed under vars_3D", name, reader->first().path()),
+              fmt::format("list it under vars_2D, or name the dimension: {}.level_coord", source.deck_key));
       }
       list.push_back(std::move(e));
     }

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -29,6 +31,20 @@ double fractional_year(double seconds)
 
 } // namespace
 
+double solar_seconds(double time, Calendar calendar)
+{
+  if (calendar == Calendar::standard)
+    return time;
+  double const days = std::floor(time / day), rest = time - days * day;
+  Date const d = date_of(static_cast<Time>(days * day), calendar);
+  Time const begin = time_of({d.year, 1, 1});
+  if (calendar != Calendar::days_360 && calendar != Calendar::all_leap)
+    return static_cast<double>(time_of({d.year, d.month, d.day})) + rest;
+  double const length = calendar == Calendar::days_360 ? 360 : 366;
+  auto const own = static_cast<double>(time_of({d.year + 1, 1, 1}) - begin) / day;
+  return static_cast<double>(begin) + std::floor((day_of_year(d, calendar) - 0.5) / length * own) * day + rest;
+}
+
 SunPosition sun_position(double seconds)
 {
   double const days = (seconds - epoch_j2000) / day, theta = days / 365.25;
@@ -49,9 +65,13 @@ SunPosition sun_position(double seconds)
 
 SolarIrradiance::SolarIrradiance(std::string const& file)
 {
+  constexpr std::uintmax_t most_bytes = 1 << 24;
+  std::error_code code;
   std::ifstream in(file);
-  if (!in)
-    fail(file, "can't be read", "tsi_path must name a text file with two columns, year and W m-2");
+  if (!in || !std::filesystem::is_regular_file(file, code))
+    fail(file, "is not a file that can be read", "tsi_path must name a text file with two columns, year and W m-2");
+  if (std::filesystem::file_size(file, code) > most_bytes)
+    fail(file, fmt::format("is longer than {} bytes", most_bytes), "tsi_path must name a text file with two columns");
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     line = line.substr(0, line.find('#'));
@@ -84,7 +104,7 @@ double SolarIrradiance::at(double year) const
 
 std::vector<double> insolation(Time end, Duration window, int steps, SolarIrradiance const& irradiance,
                                std::vector<double> const& latitude, std::vector<double> const& longitude,
-                               Box const& box)
+                               Box const& box, Calendar calendar)
 {
   auto const rows = static_cast<std::size_t>(box.rows()), cols = static_cast<std::size_t>(box.cols());
   std::vector<double> sin_lat(rows), cos_lat(rows), sin_lon(cols), cos_lon(cols), cos_hour(cols), sum(rows * cols, 0.0);
@@ -98,7 +118,7 @@ std::vector<double> insolation(Time end, Duration window, int steps, SolarIrradi
   }
   double const dt = static_cast<double>(window) / steps;
   for (int s = 0; s <= steps; ++s) {
-    double const t = static_cast<double>(end - window) + s * dt;
+    double const t = solar_seconds(static_cast<double>(end - window) + s * dt, calendar);
     SunPosition const sun = sun_position(t);
     double const weight =
         (s == 0 || s == steps ? 0.5 : 1.0) * dt * irradiance.at(fractional_year(t)) / (sun.distance * sun.distance);

@@ -16,22 +16,6 @@ namespace {
 
 constexpr Duration minute = 60, hour = 3600, day = 86400;
 
-/// Days since 1970-01-01. Years are counted from March, so that the leap day is a year's last.
-std::int64_t days_of(std::int64_t year, int month, int day_of_month)
-{
-  std::int64_t const y = month > 2 ? year : year - 1;
-  std::int64_t const era = (y >= 0 ? y : y - 399) / 400, year_of_era = y - era * 400;
-  std::int64_t const from_march = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day_of_month - 1;
-  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + from_march - 719468;
-}
-
-int days_in(int year, int month)
-{
-  bool const leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-  constexpr std::array<int, 12> days{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  return month == 2 && leap ? 29 : days[static_cast<std::size_t>(month - 1)];
-}
-
 /// Reads numbers and separators from the front of a text.
 class Scanner {
 public:
@@ -82,8 +66,11 @@ private:
   char const *at_, *end_;
 };
 
-/// Nothing when the text is no date.
-std::optional<Date> scan_date(std::string const& text)
+/// Years that a time may lie in: far more than models compute, and far less than what overflows.
+constexpr int last_year = 99999;
+
+/// Nothing when the text is no date of the calendar.
+std::optional<Date> scan_date(std::string const& text, Calendar calendar)
 {
   Scanner s(text);
   s.skip_blanks();
@@ -109,7 +96,7 @@ std::optional<Date> scan_date(std::string const& text)
       d.minute = *m;
       if (s.skip(':')) {
         auto const sec = s.number();
-        if (!sec)
+        if (!sec || !(*sec >= 0 && *sec <= 60))
           return std::nullopt;
         d.second = static_cast<int>(std::lround(*sec));
       }
@@ -121,8 +108,7 @@ std::optional<Date> scan_date(std::string const& text)
     return std::nullopt;
   if (s.skip('+') && !(s.digits() == 0 && (s.done() || (s.skip(':') && s.digits() == 0))))
     return std::nullopt;
-  if (!s.done() || d.month < 1 || d.month > 12 || d.day < 1 || d.day > days_in(d.year, d.month) || d.hour > 24 ||
-      d.minute > 59 || d.second > 60)
+  if (!s.done() || d.year > last_year || !has_day(d, calendar) || d.hour > 24 || d.minute > 59 || d.second > 60)
     return std::nullopt;
   return d;
 }
@@ -148,38 +134,17 @@ Duration seconds_in(std::string const& unit)
 
 } // namespace
 
-Time time_of(Date const& d)
+Time parse_time(std::string const& text, std::string const& where, Calendar calendar)
 {
-  return days_of(d.year, d.month, d.day) * day + d.hour * hour + d.minute * minute + d.second;
-}
-
-Date date_of(Time t)
-{
-  std::int64_t days = t / day, rest = t % day;
-  if (rest < 0)
-    rest += day, --days;
-  std::int64_t const z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, of_era = z - era * 146097;
-  std::int64_t const year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-  std::int64_t const from_march = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  std::int64_t const m = (5 * from_march + 2) / 153;
-  Date d;
-  d.day = static_cast<int>(from_march - (153 * m + 2) / 5 + 1);
-  d.month = static_cast<int>(m < 10 ? m + 3 : m - 9);
-  d.year = static_cast<int>(year_of_era + era * 400 + (d.month <= 2 ? 1 : 0));
-  d.hour = static_cast<int>(rest / hour);
-  d.minute = static_cast<int>(rest / minute % 60);
-  d.second = static_cast<int>(rest % 60);
-  return d;
-}
-
-int day_of_year(Date const& d) { return static_cast<int>(days_of(d.year, d.month, d.day) - days_of(d.year, 1, 1)) + 1; }
-
-Time parse_time(std::string const& text, std::string const& where)
-{
-  auto const date = scan_date(text);
-  if (!date)
-    fail(where, fmt::format("'{}' is no date", text), "write it as 1990-01-31 06:00:00");
-  return time_of(*date);
+  auto const date = scan_date(text, calendar);
+  if (!date) {
+    bool const elsewhere = scan_date(text, Calendar::all_leap) || scan_date(text, Calendar::days_360);
+    fail(where,
+         fmt::format("'{}' is not a date{}", text,
+                     elsewhere ? fmt::format(" of the calendar {}", name_of(calendar)) : std::string()),
+         "write it as 1990-01-31 06:00:00");
+  }
+  return time_of(*date, calendar);
 }
 
 Duration parse_duration(std::string const& text, std::string const& where)
@@ -203,21 +168,24 @@ Duration parse_duration(std::string const& text, std::string const& where)
     total += count * static_cast<double>(seconds);
     s.skip_blanks();
   }
+  constexpr double longest = 1000 * 366.0 * day;
   double const whole = std::round(total);
+  if (whole > longest)
+    fail(where, fmt::format("'{}' is longer than a thousand years", text), fix);
   if (!(whole > 0) || std::fabs(total - whole) > 1e-6)
     fail(where, fmt::format("'{}' is not a positive number of whole seconds", text), fix);
   return static_cast<Duration>(whole);
 }
 
-std::string format_time(Time t)
+std::string format_time(Time t, Calendar calendar)
 {
-  Date const d = date_of(t);
+  Date const d = date_of(t, calendar);
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", d.year, d.month, d.day, d.hour, d.minute, d.second);
 }
 
-std::string format_time(Time t, std::string const& pattern)
+std::string format_time(Time t, std::string const& pattern, Calendar calendar)
 {
-  Date const d = date_of(t);
+  Date const d = date_of(t, calendar);
   std::string out;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     if (pattern[i] != '%' || i + 1 == pattern.size()) {
@@ -247,7 +215,7 @@ std::string format_time(Time t, std::string const& pattern)
       out += fmt::format("{:02}", d.second);
       break;
     case 'j':
-      out += fmt::format("{:03}", day_of_year(d));
+      out += fmt::format("{:03}", day_of_year(d, calendar));
       break;
     case 'f':
       out += "000000";
@@ -277,10 +245,8 @@ std::string format_duration(Duration seconds)
   return out;
 }
 
-TimeUnits::TimeUnits(std::string const& units, std::string const& calendar, std::string const& where)
+TimeUnits::TimeUnits(std::string const& units, Calendar calendar, std::string const& where) : where_(where)
 {
-  if (!calendar.empty() && calendar != "standard" && calendar != "gregorian" && calendar != "proleptic_gregorian")
-    fail(where, fmt::format("calendar {} is not supported", calendar), "use data in the standard (Gregorian) calendar");
   auto const since = units.find(" since ");
   std::string const unit = units.substr(0, since == std::string::npos ? 0 : since);
   Duration const seconds = seconds_in(unit);
@@ -290,23 +256,27 @@ TimeUnits::TimeUnits(std::string const& units, std::string const& calendar, std:
     seconds_ = 1e-6;
   else if (unit == "nanoseconds")
     seconds_ = 1e-9;
+  else if ((unit == "months" || unit == "month") && calendar == Calendar::days_360)
+    seconds_ = 30 * day;
   else if (seconds > 0)
     seconds_ = static_cast<double>(seconds);
   else
     fail(where, fmt::format("time units '{}' are not understood", units),
          "use seconds, minutes, hours or days since a date, as CF asks for");
-  auto const origin = scan_date(units.substr(since + 7));
+  auto const origin = scan_date(units.substr(since + 7), calendar);
   if (!origin)
-    fail(where, fmt::format("time units '{}' name no valid date", units),
+    fail(where, fmt::format("time units '{}' name no date of the calendar {}", units, name_of(calendar)),
          "use the form 'hours since 1900-01-01 00:00:00'");
-  origin_ = time_of(*origin);
-  // The standard calendar is Julian before 15 October 1582; only the origin of a time axis ever lies so far back.
-  if (calendar != "proleptic_gregorian" && origin_ < time_of({1582, 10, 15})) {
-    std::int64_t const century = (origin->month > 2 ? origin->year : origin->year - 1) / 100;
-    origin_ += (century - century / 4 - 2) * day;
-  }
+  origin_ = time_of(*origin, calendar);
 }
 
-Time TimeUnits::decode(double value) const { return origin_ + static_cast<Time>(std::llround(value * seconds_)); }
+Time TimeUnits::decode(double value) const
+{
+  constexpr double farthest = (last_year + 1.0) * 366 * day;
+  double const seconds = value * seconds_;
+  if (!(std::fabs(seconds) < farthest))
+    fail(where_, fmt::format("the time stamp {:g} lies beyond the years 0 to {}", value, last_year), "repair the file");
+  return origin_ + static_cast<Time>(std::llround(seconds));
+}
 
 } // namespace rossby

@@ -324,7 +324,9 @@ int rossby_put(rossby_session* s, char const* variable, char const* time, void c
 {
   return guarded(s, [&] {
     auto const& entry = s->input_or_target(variable ? variable : "");
-    Time const t = entry.type == FieldType::fixed ? 0 : parse_time(time ? time : "", "rossby_put");
+    Time const t = entry.type == FieldType::fixed
+                       ? 0
+                       : parse_time(time ? time : "", "rossby_put", s->session.plan().config.calendar);
     Box const& tile = s->fields->tile();
     std::vector<double> values(static_cast<std::size_t>(entry.n_levels() * tile.cells()));
     each(const_cast<void*>(data), layout, entry.n_levels(), tile,
@@ -355,7 +357,7 @@ int rossby_begin(rossby_session* s, char const* time)
 {
   return guarded(s, [&] {
     s->expect_forecast();
-    s->time = parse_time(time ? time : "", "rossby_begin");
+    s->time = parse_time(time ? time : "", "rossby_begin", s->session.plan().config.calendar);
     s->step = 0;
     s->state.emplace(*s->rollout);
   });
@@ -407,7 +409,7 @@ int rossby_train_step(rossby_session* s, char const* time, double* loss)
     if (!s->trainer)
       fail("session", "was not opened for training", "open one with ROSSBY_TRAIN");
     auto const& mesh = s->session.mesh();
-    Time const initial = parse_time(time ? time : "", "rossby_train_step");
+    Time const initial = parse_time(time ? time : "", "rossby_train_step", s->session.plan().config.calendar);
     int const steps = s->session.plan().config.forecast_len;
     s->fields->arrive();
     s->batches.clear();

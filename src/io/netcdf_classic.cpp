@@ -40,7 +40,10 @@ public:
       name();
       std::uint64_t elements = 1;
       bool record = false;
-      for (std::uint64_t d = size(), i = 0; i < d; ++i) {
+      std::uint64_t const rank = size();
+      if (rank > most_dimensions)
+        throw Malformed{};
+      for (std::uint64_t i = 0; i < rank; ++i) {
         std::uint64_t const id = size();
         if (id >= dims.size())
           throw Malformed{};
@@ -72,6 +75,7 @@ public:
   struct Malformed {};
 
 private:
+  static constexpr std::uint64_t most_dimensions = 1024; // of a variable: NC_MAX_VAR_DIMS, for which readers have room
   // No file has as many bytes as a quarter of this: sums and products beyond it are not numbers of bytes.
   static constexpr std::uint64_t most = ~std::uint64_t{0} / 4;
   static std::uint64_t plus(std::uint64_t a, std::uint64_t b)

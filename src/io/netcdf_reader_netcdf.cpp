@@ -1,5 +1,6 @@
 #include "array_body.hpp"
 #include "netcdf_classic.hpp"
+#include "netcdf_reasons.hpp"
 #include <rossby/io/lock.hpp>
 
 #include <fmt/format.h>
@@ -43,7 +44,11 @@ public:
   {
     auto const lock = library_lock();
     int id = -1;
-    check(nc_open(file_.c_str(), NC_NOWRITE, &id), "", "can't be opened as netCDF");
+    int const status = nc_open(file_.c_str(), NC_NOWRITE, &id);
+    if (auto const reason = status == NC_NOERR || status == NC_ENOTNC ? Reason{} : why_not_opened(file_);
+        !reason.what.empty())
+      fail(file_, reason.what, reason.fix);
+    check(status, "", "can't be opened as netCDF");
     id_ = id;
     list_variables();
   }
@@ -122,8 +127,11 @@ public:
   {
     std::vector<std::size_t> const from(start.begin(), start.end()), n(count.begin(), count.end());
     auto const lock = library_lock();
-    check(nc_get_vara_double(id_, array, from.data(), n.data(), values), arrays_[static_cast<std::size_t>(array)].name,
-          "can't be read");
+    std::string const& name = arrays_[static_cast<std::size_t>(array)].name;
+    int const status = nc_get_vara_double(id_, array, from.data(), n.data(), values);
+    if (auto const reason = status == NC_NOERR ? Reason{} : why_not_read(id_, array); !reason.what.empty())
+      fail(fmt::format("{}, variable {}", file_, name), reason.what, reason.fix);
+    check(status, name, "can't be read");
   }
 
   /// Numbers never written hold the library's default, unless filling was switched off; single bytes have no such

@@ -6,15 +6,12 @@
 
 namespace rossby {
 
-namespace {
-std::size_t month_of(Time t) { return static_cast<std::size_t>(date_of(t).month - 1); }
-} // namespace
-
 Baselines::Baselines(Dataset& data, std::vector<double> const& weight, int leads, Communicator const& ranks,
                      std::function<void()> const& each_time)
 {
   auto const channels = static_cast<std::size_t>(data.plan().schema.target_channels());
   std::size_t const cells = weight.size(), size = cells * channels;
+  calendar_ = data.plan().config.calendar;
   std::vector<Time> const clock = data.plan().config.clock();
 
   std::array<std::vector<double>, 12> sums;
@@ -66,13 +63,15 @@ Baselines::Baselines(Dataset& data, std::vector<double> const& weight, int leads
       damping_[i / channels][i % channels] = products[i] / products[n + i];
 }
 
+std::size_t Baselines::month_of(Time t) const { return static_cast<std::size_t>(date_of(t, calendar_).month - 1); }
+
 std::vector<float> const& Baselines::climatology(Time t) const
 {
   auto const& mean = climatology_[month_of(t)];
   if (mean.empty())
     fail("data",
          fmt::format("the training dates hold no state of month {}, so there is no climatology for {}", month_of(t) + 1,
-                     format_time(t)),
+                     format_time(t, calendar_)),
          "verify forecasts of months that the training years have");
   return mean;
 }

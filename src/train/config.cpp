@@ -100,7 +100,7 @@ RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
     c.loss = LossConfig::read(deck["loss"], problems);
   c.metrics = MetricsConfig::read(deck["metrics"], problems);
   if (root.has("inference") || forecasts)
-    c.inference = InferenceConfig::read(deck["inference"], problems);
+    c.inference = InferenceConfig::read(deck["inference"], c.data.calendar, problems);
 
   root.refuse("custom_objects", "Python classes can't be loaded here", "remove the block");
   root.ignore("pbs", "submit jobs with your scheduler");

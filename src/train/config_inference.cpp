@@ -17,10 +17,10 @@ bool read_duration(DeckBlock const& block, std::string const& key, Duration& val
   return block(key, text) && block.attempt([&] { value = parse_duration(text, block.path(key)); });
 }
 
-bool read_time(DeckBlock const& block, std::string const& key, Time& value)
+bool read_time(DeckBlock const& block, std::string const& key, Calendar calendar, Time& value)
 {
   std::string text;
-  return block(key, text) && block.attempt([&] { value = parse_time(text, block.path(key)); });
+  return block(key, text) && block.attempt([&] { value = parse_time(text, block.path(key), calendar); });
 }
 
 void require(DeckBlock const& block, std::string const& key, std::string const& example)
@@ -118,14 +118,20 @@ void read_batch(DeckBlock const& block, InferenceConfig& c)
   require(block, "forecast_length", "10d");
   require(block, "first_init_date", "2020-01-01");
   read_duration(block, "forecast_length", c.forecast_length);
-  bool const first = read_time(block, "first_init_date", c.first_init);
+  bool const first = read_time(block, "first_init_date", c.calendar, c.first_init);
   c.last_init = c.first_init;
-  bool const last = read_time(block, "last_init_date", c.last_init);
+  bool const last = read_time(block, "last_init_date", c.calendar, c.last_init);
   if (c.last_init > c.first_init)
     require(block, "init_interval", "24h");
   read_duration(block, "init_interval", c.init_interval);
   if (first && last && c.last_init < c.first_init)
     block.problems().error(block.path("last_init_date"), "is earlier than first_init_date", "exchange the two");
+  constexpr std::int64_t most = 10000000;
+  if (c.init_interval > 0 && (c.last_init - c.first_init) / c.init_interval > most) {
+    block.problems().error(block.path("last_init_date"), fmt::format("gives more than {} forecasts", most),
+                           "look for a mistyped year");
+    c.last_init = c.first_init;
+  }
 }
 
 void read_single(DeckBlock const& block, InferenceConfig& c)
@@ -133,7 +139,7 @@ void read_single(DeckBlock const& block, InferenceConfig& c)
   require(block, "forecast_length", "10d");
   require(block, "start_datetime", "2020-06-01T00:00Z");
   read_duration(block, "forecast_length", c.forecast_length);
-  read_time(block, "start_datetime", c.first_init);
+  read_time(block, "start_datetime", c.calendar, c.first_init);
   c.last_init = c.first_init;
   block.refuse("init_data", "initial states from other services are not offered", "point inference.data at files");
 }
@@ -155,9 +161,10 @@ std::vector<Time> InferenceConfig::initial_times() const
   return times;
 }
 
-InferenceConfig InferenceConfig::read(DeckNode const& node, Problems& problems)
+InferenceConfig InferenceConfig::read(DeckNode const& node, Calendar calendar, Problems& problems)
 {
   InferenceConfig c;
+  c.calendar = calendar;
   DeckBlock const block(node, problems);
   if (!node.exists()) {
     problems.error(node.path(), "the block is missing",

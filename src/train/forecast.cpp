@@ -23,18 +23,18 @@ namespace rossby {
 namespace fs = std::filesystem;
 
 namespace {
-std::string group_name(OutputConfig::Group group, Time valid)
+std::string group_name(OutputConfig::Group group, Time valid, Calendar calendar)
 {
   using Group = OutputConfig::Group;
   switch (group) {
   case Group::step:
-    return format_time(valid, "%Y-%m-%d_T%H%MZ.nc");
+    return format_time(valid, "%Y-%m-%d_T%H%MZ.nc", calendar);
   case Group::day:
-    return format_time(valid, "%Y-%m-%d.nc");
+    return format_time(valid, "%Y-%m-%d.nc", calendar);
   case Group::month:
-    return format_time(valid, "%Y-%m.nc");
+    return format_time(valid, "%Y-%m.nc", calendar);
   case Group::year:
-    return format_time(valid, "%Y.nc");
+    return format_time(valid, "%Y.nc", calendar);
   case Group::full:
     break;
   }
@@ -67,9 +67,10 @@ public:
       std::optional<ForecastWriter> writer;
       if (write) {
         on_first_rank(spatial_, [&] { make_folder(fs::path(file.path).parent_path()); });
-        writer.emplace(file.path, variables_,
-                       ForecastWriter::Place{data_.plan().grid, rollout_.output_tile(), spatial_}, initial, valid,
-                       source_);
+        writer.emplace(
+            file.path, variables_,
+            ForecastWriter::Place{data_.plan().grid, rollout_.output_tile(), spatial_, data_.plan().config.calendar},
+            initial, valid, source_);
       }
       for (int const wanted : file.steps) {
         for (; step < wanted; ++step) {
@@ -144,10 +145,10 @@ std::vector<ForecastFile> forecast_files(InferenceConfig const& config, Time ini
     fail("inference.output.output_interval",
          fmt::format("{} is no multiple of the time step {}", format_duration(interval), format_duration(timestep)));
   int const every = static_cast<int>(interval / timestep), steps = forecast_steps(config, timestep);
-  std::string const folder = config.save_forecast + "/" + format_time(initial, "%Y%m%d_%H%MZ") + "/";
+  std::string const folder = config.save_forecast + "/" + format_time(initial, "%Y%m%d_%H%MZ", config.calendar) + "/";
   std::vector<ForecastFile> files;
   for (int step = every; step <= steps; step += every) {
-    fs::path name = group_name(config.output.group_by, initial + step * timestep);
+    fs::path name = group_name(config.output.group_by, initial + step * timestep, config.calendar);
     std::string const path = folder + (config.output.zarr ? name.replace_extension(".zarr") : name).string();
     if (files.empty() || files.back().path != path)
       files.push_back({path, {}});

@@ -95,11 +95,11 @@ bool is_zarr_name(std::string const& path) { return path.size() > 5 && path.subs
 
 /// Dimensions, variables, attributes and coordinates: everything but the fields, of a netCDF file or a Zarr store.
 template <class File>
-void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid const& grid, Time initial,
-             std::vector<Time> const& valid, std::string const& source)
+void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid const& grid, Calendar calendar,
+             Time initial, std::vector<Time> const& valid, std::string const& source)
 {
   std::map<std::string, std::string> const clock{{"units", "seconds since 1970-01-01 00:00:00"},
-                                                 {"calendar", "proleptic_gregorian"}};
+                                                 {"calendar", name_of(calendar)}};
   auto time = clock;
   time.insert({{"standard_name", "time"}, {"long_name", "valid time"}});
   define_axis(file, "time", static_cast<index_t>(valid.size()), "T", time);
@@ -137,7 +137,7 @@ void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid co
       file.attribute(v.name, key, value);
   }
   file.attribute("", "Conventions", "CF-1.11");
-  file.attribute("", "title", "Forecast from " + format_time(initial) + " UTC");
+  file.attribute("", "title", "Forecast from " + format_time(initial, calendar) + " UTC");
   file.attribute("", "source", source);
   file.attribute("", "history", utc_now() + " written by rossby forecast");
 
@@ -216,8 +216,10 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
     std::vector<index_t> positions(entry->levels.size());
     std::iota(positions.begin(), positions.end(), index_t(0));
     if (choice.levels)
-      positions = nearest_levels(entry->levels, *choice.levels, same_level, "inference.output.variables, " + entry->key,
-                                 "use levels of the data block");
+      positions = match_levels({entry->levels, entry->vertical.units, {}, {}, {}, false}, *choice.levels,
+                               {entry->vertical.units, false}, "inference.output.variables, " + entry->key,
+                               "use levels of the data block")
+                      .positions;
     for (index_t const position : positions) {
       v.levels.push_back(entry->levels[static_cast<std::size_t>(position)]);
       v.channels.push_back(entry->first_channel + position);
@@ -251,7 +253,7 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
       if (ranks_.rank() != 0)
         return;
       io::ZarrWriter store(path);
-      lay_out(store, variables, place.grid, initial, valid, source);
+      lay_out(store, variables, place.grid, place.calendar, initial, valid, source);
       store.close();
     });
     return;
@@ -262,7 +264,7 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
     if (ranks_.rank() != 0)
       return;
     whole_ = std::make_unique<io::NetcdfWriter>(share ? unfinished : path);
-    lay_out(*whole_, variables, place.grid, initial, valid, source);
+    lay_out(*whole_, variables, place.grid, place.calendar, initial, valid, source);
     if (!share)
       return;
     // One element gives a variable its place in the file: filling the rest changes nothing else there.

@@ -128,6 +128,7 @@ std::vector<Time> common_times(std::vector<Source> const& sources)
 /// The time step, and the stretches without a gap.
 struct Clock {
   Duration step = 0;
+  Calendar calendar = Calendar::standard;
   std::vector<Range> ranges;
 
   index_t records(Range const& r) const { return (r.second - r.first) / step + 1; }
@@ -172,6 +173,7 @@ std::pair<Clock, Clock> split(Clock const& all)
 {
   Clock training = all, validation;
   validation.step = all.step;
+  validation.calendar = all.calendar;
   index_t wanted = std::max<index_t>(2, (all.records() + 2) / 5);
   while (wanted >= 2 && (training.ranges.size() > 1 || training.records() - wanted >= 2)) {
     Range& last = training.ranges.back();
@@ -193,12 +195,12 @@ std::string clock_text(Clock const& c)
 {
   std::string text;
   if (c.ranges.size() == 1)
-    text = fmt::format("  start_datetime: {}\n  end_datetime: {}\n", format_time(c.ranges[0].first),
-                       format_time(c.ranges[0].second));
+    text = fmt::format("  start_datetime: {}\n  end_datetime: {}\n", format_time(c.ranges[0].first, c.calendar),
+                       format_time(c.ranges[0].second, c.calendar));
   else {
     text = "  date_ranges:\n";
     for (auto const& [first, last] : c.ranges)
-      text += fmt::format("    - [\"{}\", \"{}\"]\n", format_time(first), format_time(last));
+      text += fmt::format("    - [\"{}\", \"{}\"]\n", format_time(first, c.calendar), format_time(last, c.calendar));
   }
   return text + fmt::format("  timestep: {}\n  history_len: 1\n  forecast_len: 1\n", format_duration(c.step));
 }
@@ -314,7 +316,14 @@ NewDeck make_new_deck(NewDeckOptions const& options)
   auto const sources = sources_of(found, result.notes);
   describe(sources, found, result.notes);
   auto const& grid = sources.front().files;
-  auto const times = clock_of(common_times(sources), grid.path, result.notes);
+  for (auto const& source : sources)
+    if (!source.files.times.empty() && source.files.calendar != grid.calendar)
+      fail(source.files.path,
+           fmt::format("has the calendar {}, {} has {}", name_of(source.files.calendar), grid.path,
+                       name_of(grid.calendar)),
+           "make a deck for files of one calendar");
+  auto times = clock_of(common_times(sources), grid.path, result.notes);
+  times.calendar = grid.calendar;
   auto const [training, validation] = split(times);
   bool const global = is_global(grid.longitude);
   std::string const model = suggest_model(shape_of(sources), global);
@@ -363,8 +372,9 @@ NewDeck make_new_deck(NewDeckOptions const& options)
       fmt::format("\ninference:\n  run_mode: batch\n  save_forecast: {}\n  batch_forecast:\n"
                   "    forecast_length: {}\n    first_init_date: {}\n    last_init_date: {}\n    init_interval: {}\n"
                   "  output: {{format: netcdf, group_by: full}}\n",
-                  quoted(options.save_loc + "/forecast"), format_duration(steps * times.step), format_time(last.first),
-                  format_time(last.second - steps * times.step), format_duration(times.step));
+                  quoted(options.save_loc + "/forecast"), format_duration(steps * times.step),
+                  format_time(last.first, times.calendar),
+                  format_time(last.second - steps * times.step, times.calendar), format_duration(times.step));
 
   auto const deck = Deck::parse(text, "the new deck");
   auto const config = RunConfig::read(deck, RunConfig::Purpose::check, problems);

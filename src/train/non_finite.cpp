@@ -18,7 +18,7 @@ index_t first_bad(Exec const& exec, Array const& a)
 }
 
 std::string in_field(std::string const& what, Array const& field, index_t at, std::vector<Time> const& times,
-                     std::vector<SchemaEntry> const& variables, index_t frames)
+                     std::vector<SchemaEntry> const& variables, index_t frames, Calendar calendar)
 {
   index_t const width = field.extent(field.rank() - 1), channel = at % width / frames;
   std::string name = fmt::format("channel {}", channel);
@@ -26,7 +26,7 @@ std::string in_field(std::string const& what, Array const& field, index_t at, st
     if (channel >= v.first_channel && channel < v.first_channel + v.n_levels())
       name = v.key;
   auto const sample = static_cast<std::size_t>(at / (field.size() / field.extent(0)));
-  std::string const time = sample < times.size() ? format_time(times[sample]) : "?";
+  std::string const time = sample < times.size() ? format_time(times[sample], calendar) : "?";
   return fmt::format("{} of {} in the sample of {}", what, name, time);
 }
 } // namespace
@@ -38,9 +38,9 @@ void Trainer::refuse_non_finite(Pass pass, double loss, Suspect const& suspect)
   auto const& [input, target, times] = suspect;
   std::string bad;
   if (index_t const at = first_bad(exec_, input); at >= 0)
-    bad = in_field("the input", input, at, times, schema.input, model.fields().frames);
+    bad = in_field("the input", input, at, times, schema.input, model.fields().frames, parts_.plan.config.calendar);
   if (index_t const at = target ? first_bad(exec_, target) : -1; bad.empty() && at >= 0)
-    bad = in_field("the target", target, at, times, schema.target, 1);
+    bad = in_field("the target", target, at, times, schema.target, 1, parts_.plan.config.calendar);
   for (auto const& p : model.parameters().all())
     if (bad.empty() && first_bad(exec_, p.value()) >= 0)
       bad = "parameter " + p.spec.name;

@@ -275,7 +275,7 @@ struct Reading {
     if (files.time_coord.empty())
       return;
     std::string const where = fmt::format("{}, variable {}", reader.file(), files.time_coord);
-    files.calendar = lower(reader.text(files.time_coord, "calendar").value_or("standard"));
+    files.calendar = parse_calendar(reader.text(files.time_coord, "calendar").value_or("standard"), where);
     TimeUnits const units(axes.text(files.time_coord, "units"), files.calendar, where);
     for (double const value : reader.read(files.time_coord)) {
       if (!std::isfinite(value))
@@ -286,13 +286,13 @@ struct Reading {
 };
 
 /// A template that gives every path when it is filled in with its first time; "" when none does.
-std::string template_of(Names const& paths, std::vector<Time> const& first_times)
+std::string template_of(Names const& paths, std::vector<Time> const& first_times, Calendar calendar)
 {
   static Names const codes{"%Y%m%d%H", "%Y-%m-%d", "%Y_%m_%d", "%Y%m%d", "%Y-%m", "%Y_%m", "%Y%m", "%Y", "%m", "%d"};
   for (std::size_t skip = 0; skip < codes.size(); ++skip) { // from the finest code on, then without it
     std::string text = paths.front();
     for (std::size_t i = skip; i < codes.size(); ++i) {
-      std::string const date = format_time(first_times.front(), codes[i]);
+      std::string const date = format_time(first_times.front(), codes[i], calendar);
       if (date.size() < 4 && text.find('%') == std::string::npos)
         continue; // a month without a year before it says nothing
       for (auto at = text.find(date); at != std::string::npos; at = text.find(date, at + codes[i].size()))
@@ -300,7 +300,7 @@ std::string template_of(Names const& paths, std::vector<Time> const& first_times
     }
     bool fits = text.find('%') != std::string::npos;
     for (std::size_t k = 0; fits && k < paths.size(); ++k)
-      fits = format_time(first_times[k], text) == paths[k];
+      fits = format_time(first_times[k], text, calendar) == paths[k];
     if (fits)
       return text;
   }
@@ -345,7 +345,7 @@ std::vector<SurveyedFiles> survey(NewDeckOptions const& options)
                "make a deck for one of the two");
         first_times.push_back(files.times.front());
       }
-      all.path = template_of(paths, first_times);
+      all.path = template_of(paths, first_times, all.calendar);
       if (all.path.empty())
         fail(paths.front(),
              fmt::format("{} and {} more hold the same variables, and no template of their names tells their times",

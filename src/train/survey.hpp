@@ -25,7 +25,8 @@ struct SurveyedFiles {
   std::size_t files = 1;
   std::vector<SurveyedVariable> variables;
   std::vector<std::pair<std::string, std::string>> left_out; ///< variables, and why
-  std::string time_coord, level_coord, calendar;
+  std::string time_coord, level_coord;
+  Calendar calendar = Calendar::standard;  ///< of times
   std::vector<double> levels;              ///< of level_coord; empty where the files have no such coordinate
   int level_count = 1;                     ///< of variables in 3-D
   std::vector<double> latitude, longitude; ///< as they lie in the files

@@ -35,9 +35,13 @@ struct DataPlan {
   /// `regrid` preblocks, by key of variable: those that files have on another grid.
   std::map<std::string, std::shared_ptr<Regridding const>> regridded;
 
-  /// Opens the files of the first and last time, checks variables, grid and channel counts against the model and
-  /// collects every problem.
-  static DataPlan make(Deck const&, Use, FieldShape const&, Problems&, std::shared_ptr<FieldSource> own = nullptr);
+  enum class Probe {
+    none,
+    ends ///< looks for every variable at the first and the last time of the clock
+  };
+  /// Opens files, checks variables, grid and channel counts against the model and collects every problem.
+  static DataPlan make(Deck const&, Use, FieldShape const&, Problems&, std::shared_ptr<FieldSource> own = nullptr,
+                       Probe = Probe::ends);
 };
 
 /// Reads fields through file handles that stay open. One thread at a time; no message passing and no kernels, so a

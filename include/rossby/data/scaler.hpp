@@ -20,6 +20,9 @@ struct Scaler {
   double count = 0;
   Kind kind = Kind::standard;
   std::vector<double> minimum = {}, maximum = {};
+  /// What the columns are, where the file says so: levels and their unit.
+  std::vector<double> levels = {};
+  std::string level_units = {};
 
   std::size_t columns() const { return kind == Kind::standard ? mean.size() : minimum.size(); }
   /// What is subtracted, and what the difference is divided by.

@@ -3,6 +3,7 @@
 /// Which variable and level each channel of the model's input and output is.
 
 #include <rossby/data/config.hpp>
+#include <rossby/data/levels.hpp>
 #include <rossby/models/field_shape.hpp>
 
 #include <string>
@@ -18,6 +19,8 @@ struct SchemaEntry {
   FieldType type = FieldType::prognostic;
   bool is_3d = false;
   std::vector<double> levels; ///< coordinate values; a 2-D variable: one entry (0); solar: the offsets
+  /// 3-D: what the files say of the levels: units (of `levels`), positive, standard_name. Empty where nothing is known.
+  LevelAxis vertical = {};
   int first_channel = 0;
   int n_levels() const { return static_cast<int>(levels.size()); }
 };

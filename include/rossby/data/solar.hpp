@@ -34,8 +34,13 @@ private:
 };
 
 /// Radiation received in (end - window, end], J m-2, by the trapezoidal rule with `steps` intervals, for the cells of a
-/// box of the grid (degrees), row-major.
+/// box of the grid (degrees), row-major. A time of another calendar stands for the Gregorian one of its date; in a year
+/// of 360 or 366 days, which has other dates, for the day at the same part of the year.
 std::vector<double> insolation(Time end, Duration window, int steps, SolarIrradiance const&,
-                               std::vector<double> const& latitude, std::vector<double> const& longitude, Box const&);
+                               std::vector<double> const& latitude, std::vector<double> const& longitude, Box const&,
+                               Calendar = Calendar::standard);
+
+/// Seconds since 1970-01-01 00:00 UTC of the Gregorian time that a time of another calendar stands for.
+double solar_seconds(double time, Calendar);
 
 } // namespace rossby

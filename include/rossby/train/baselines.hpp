@@ -26,6 +26,9 @@ public:
   double damping(int lead, std::size_t channel) const { return damping_[static_cast<std::size_t>(lead - 1)][channel]; }
 
 private:
+  std::size_t month_of(Time) const; ///< from 0
+
+  Calendar calendar_ = Calendar::standard;
   std::array<std::vector<float>, 12> climatology_;
   std::vector<std::vector<double>> damping_; ///< [lead - 1][channel]
 };

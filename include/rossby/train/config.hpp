@@ -155,13 +155,14 @@ struct InferenceConfig {
   Duration forecast_length = 0;
   Time first_init = 0, last_init = 0; ///< equal in single mode
   Duration init_interval = 0;
+  Calendar calendar = Calendar::standard; ///< of these times: that of the data
   /// Rossby's own key `weights`: `ema` (default where the checkpoint has averages: what validation judged) or `raw`.
   enum class Weights { automatic, ema, raw } weights = Weights::automatic;
   OutputConfig output;
 
   std::vector<Time> initial_times() const;
   /// `node` is inference.
-  static InferenceConfig read(DeckNode const& node, Problems&);
+  static InferenceConfig read(DeckNode const& node, Calendar, Problems&);
 };
 
 /// A deck, typed. Blocks that a command has no use for keep their defaults.

@@ -40,6 +40,7 @@ public:
     Grid const& grid;
     Box tile;
     Communicator const& ranks;
+    Calendar calendar = Calendar::standard;
   };
   ForecastWriter(std::string const& path, std::vector<ForecastVariable> const&, Place, Time initial,
                  std::vector<Time> const& valid, std::string const& source);

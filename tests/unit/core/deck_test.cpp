@@ -131,6 +131,21 @@ TEST(Deck, AnchorsAndMerges)
   EXPECT_EQ(problems.errors().size(), 2u); // base, and x of same: read independently
 }
 
+TEST(Deck, AliasesThatMultiplyAndFilesWithoutEndAreRefusedAtOnce)
+{
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int k = 0; k < 10; ++k)
+      bomb += (k ? ", *a" : "*a") + std::to_string(i - 1);
+    bomb += "]\n";
+  }
+  EXPECT_THAT(test::message_of([&] { Deck::parse(bomb, "bomb.yml"); }), ::testing::HasSubstr("don't nest aliases"));
+  EXPECT_THAT(test::message_of([&] { Deck::load("/dev/zero"); }), ::testing::HasSubstr("/dev/zero: is longer than"));
+  std::string const deep = "a: " + std::string(100000, '[');
+  EXPECT_THAT(test::message_of([&] { Deck::parse(deep, "deep.yml"); }), ::testing::HasSubstr("deep.yml"));
+}
+
 TEST(Deck, TextRoundTrip)
 {
   auto const deck = Deck::parse("a: {s: \"5\", l: [1, [2, 3]], n: }\nb: 'x: y'\n", "d", {"a.v=0.1"});

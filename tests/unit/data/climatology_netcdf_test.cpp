@@ -23,7 +23,7 @@ struct MeanFile {
   {
     io::NetcdfWriter w(path);
     auto const n = static_cast<index_t>(levels.size());
-    for (auto const& [name, length] : {std::pair<std::string, index_t>{"time", with_time ? 1 : 0},
+    for (auto const& [name, length] : {std::pair<std::string, index_t>{"time", with_time ? 2 : 0},
                                        {"level", n},
                                        {"latitude", height},
                                        {"longitude", cols}})
@@ -57,7 +57,9 @@ struct MeanFile {
     w.write("longitude", lon);
     w.write("U", u);
     if (with_time)
-      w.write("time", {0});
+      w.write("time", {0, 6});
+    if (with_time)
+      sp.insert(sp.end(), sp.begin(), sp.end());
     if (with_pressure)
       w.write("SP", sp);
     w.close();

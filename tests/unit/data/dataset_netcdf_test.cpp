@@ -233,7 +233,8 @@ TEST_F(DatasetTest, BadFilesAndGridsAreNamed)
   std::ofstream(folder.path("static.nc")).flush();
   EXPECT_THAT(message_of([&] { Dataset(raw_plan(), whole).input(t0); }), HasSubstr("empty"));
   std::filesystem::remove(folder.path("static.nc"));
-  EXPECT_THAT(message_of([&] { Dataset(raw_plan(), whole); }), HasSubstr("data.source.ERA5.variables.static"));
+  EXPECT_THAT(message_of([&] { Dataset(raw_plan(), whole).input(t0); }),
+              HasSubstr("data.source.ERA5.variables.static"));
 }
 
 TEST_F(DatasetTest, LoaderDeliversRolloutsInOrderAndRestarts)

@@ -10,6 +10,7 @@ namespace rossby {
 namespace {
 
 using namespace test;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class DataVariants : public ::testing::Test {
@@ -94,12 +95,17 @@ TEST_F(DataVariants, AllLevelsOfTheFileAndLevelsLast)
   for (std::size_t i = 0; i < x.size(); ++i)
     ASSERT_EQ(x[i], static_cast<float>(i)) << "channels-last, as in this file";
 
-  auto const two = plan_of(deck(fmt::format(source, "levels: [29, 12], ", folder.path("t.nc"))),
+  EXPECT_THAT(message_of([&] {
+                plan_of(deck(fmt::format(source, "levels: [29, 12], ", folder.path("t.nc"))), DataPlan::Use::training,
+                        model(2, 0));
+              }),
+              AllOf(HasSubstr("has no lev 29, 12; it has 10, 20, 30"), HasSubstr("level_match: nearest")));
+  auto const two = plan_of(deck(fmt::format(source, "level_match: nearest, levels: [29, 12], ", folder.path("t.nc"))),
                            DataPlan::Use::training, model(2, 0));
   EXPECT_EQ(Dataset(two, whole).input(start)[2], 5) << "the nearest levels, in the deck's order";
   EXPECT_THAT(message_of([&] {
-                plan_of(deck(fmt::format(source, "levels: [29, 31], ", folder.path("t.nc"))), DataPlan::Use::training,
-                        model(2, 0));
+                plan_of(deck(fmt::format(source, "level_match: nearest, levels: [29, 31], ", folder.path("t.nc"))),
+                        DataPlan::Use::training, model(2, 0));
               }),
               HasSubstr("nearest to its level 30"));
   EXPECT_THAT(message_of([&] {
@@ -162,6 +168,16 @@ TEST_F(DataVariants, RangesOfDatesAndClamp)
   ASSERT_EQ(data.size(), 4);
   EXPECT_EQ(data.initial_time(2), time_of({2000, 1, 3}));
   EXPECT_EQ(data.input(start)[3], 50);
+  auto const overlapping = [&](std::string const& ranges) {
+    std::string other = text;
+    other.replace(other.find("[[2000-01-01"),
+                  std::string("[[2000-01-01, 2000-01-02], [2000-01-03, 2000-01-04]]").size(), ranges);
+    return message_of([&] { plan_of(other, DataPlan::Use::training, model(0, 1)); });
+  };
+  EXPECT_THAT(overlapping("[[2000-01-02, 2000-01-04], [2000-01-01, 2000-01-03]]"),
+              HasSubstr("the range from 2000-01-02 00:00:00 begins before that from 2000-01-01 00:00:00 ends"));
+  EXPECT_EQ(overlapping("[[2000-01-01, 2000-01-02], [2000-01-02, 2000-01-04]]"), "no error");
+  EXPECT_THAT(overlapping("[[2000-01-01, 99990-01-02]]"), HasSubstr("look for a mistyped year"));
   EXPECT_EQ(data.target(start, true).physical[3], 7) << "rolled by four columns";
 }
 

@@ -6,10 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sys/file.h>
 #include <tuple>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -254,6 +258,40 @@ TEST(Netcdf, FindsThatAClassicFileIsCutShort)
   EXPECT_THAT(message_of(file), HasSubstr("cut short"));
   std::ofstream(file, std::ios::binary) << bytes.substr(0, 40);
   EXPECT_THAT(message_of(file), HasSubstr("cut short"));
+}
+
+/// CDF-5 with one list of dimensions of the given count, whose first name has the given length.
+std::string hostile_header(std::uint64_t count, std::uint64_t name_length)
+{
+  auto const number = [](std::uint64_t n, int bytes) {
+    std::string s;
+    for (int b = bytes - 1; b >= 0; --b)
+      s += static_cast<char>(n >> (8 * b) & 0xff);
+    return s;
+  };
+  return std::string("CDF\005", 4) + number(0, 8) + number(10, 4) + number(count, 8) + number(name_length, 8) +
+         std::string(200, '\0');
+}
+
+TEST(Netcdf, HostileHeadersAreRefusedAtOnce)
+{
+  std::string const file = path_of("hostile.nc");
+  for (std::uint64_t const count : {std::uint64_t{1}, std::uint64_t{1} << 40, ~std::uint64_t{0}})
+    for (std::uint64_t const length : {std::uint64_t{1} << 40, ~std::uint64_t{0}, ~std::uint64_t{0} - 30}) {
+      std::ofstream(file, std::ios::binary) << hostile_header(count, length);
+      EXPECT_THAT(message_of(file), HasSubstr("header is damaged or cut short")) << count << " " << length;
+    }
+  EXPECT_THAT(message_of("/dev/zero"), HasSubstr("is not an ordinary file"));
+}
+
+TEST(Netcdf, SaysThatAFileIsLocked)
+{
+  std::string const file = packed_file("locked.nc", NetcdfType::float64, {1}, {});
+  int const handle = ::open(file.c_str(), O_RDWR);
+  ASSERT_EQ(::flock(handle, LOCK_EX | LOCK_NB), 0);
+  EXPECT_THAT(message_of(file), HasSubstr("is locked: another program has it open for writing"));
+  ::close(handle);
+  EXPECT_EQ(message_of(file), "no error");
 }
 
 } // namespace

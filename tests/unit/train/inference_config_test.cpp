@@ -22,7 +22,7 @@ inference:
            encoding: {zlib: true, SP: {dtype: float64}}}
 )");
   Problems problems;
-  auto const c = InferenceConfig::read(deck["inference"], problems);
+  auto const c = InferenceConfig::read(deck["inference"], Calendar::standard, problems);
   deck.check_all_read(problems);
   EXPECT_EQ(text_of(problems), "");
   EXPECT_EQ(c.initial_times().size(), 5u);
@@ -38,7 +38,7 @@ TEST(InferenceConfig, Refusals)
       "inference: {run_mode: both, batch_forecast: {first_init_date: 2020-02-30, "
       "last_init_date: 2020-01-01}, output: {format: grib, group_by: week, encoding: {chunksizes: [1, 0]}}}");
   Problems problems;
-  InferenceConfig::read(deck["inference"], problems);
+  InferenceConfig::read(deck["inference"], Calendar::standard, problems);
   auto const messages = text_of(problems);
   for (char const* expected :
        {"run_mode", "save_forecast: is missing", "forecast_length: is missing", "first_init_date", "output.format",
