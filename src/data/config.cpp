@@ -298,7 +298,14 @@ DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig
   }
   if (node.has("source"))
     for (auto const& [name, source] : node["source"].entries())
-      collect(problems, [&, n = name, s = source] { config.sources.push_back(read_source(n, s)); });
+      collect(problems, [&, n = name, s = source] {
+        try {
+          config.sources.push_back(read_source(n, s));
+        } catch (Error const&) {
+          s.mark_read(); // what was not come to is not unknown
+          throw;
+        }
+      });
   else if (training)
     config.sources = training->sources;
   else
@@ -320,6 +327,9 @@ DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig
     source.time_tolerance = std::min<Duration>(60, std::max<Duration>(0, (config.timestep - 1) / 2));
   }
   collect(problems, [&] { read_lengths(node, config); });
+  for (char const* key : {"start_datetime", "end_datetime", "date_ranges", "timestep", "history_len", "forecast_len",
+                          "backprop_on_timestep", "data_clamp"})
+    node[key].mark_read();
   ignore(node, {"retain_graph"}, "the state is detached between steps");
   ignore(node,
          {"one_shot", "lead_time_periods", "skip_periods", "static_first", "scaler_type", "mean_path", "std_path"},

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace rossby {
 
 namespace {
@@ -27,8 +29,10 @@ void read_sides(DeckBlock const& block, std::string const& key, int& first, int&
 
 void read_fields(DeckBlock const& block, FieldShape& f)
 {
-  block("image_height", f.height);
-  block("image_width", f.width);
+  constexpr int longest = 1 << 17; // cells around a globe: a third of a kilometre
+  std::string const range = fmt::format("a number up to {}", longest);
+  block.in_range("image_height", f.height, std::numeric_limits<int>::min(), longest, range);
+  block.in_range("image_width", f.width, std::numeric_limits<int>::min(), longest, range);
   block("frames", f.frames);
   block("channels", f.channels);
   block("surface_channels", f.surface_channels);

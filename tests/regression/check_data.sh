@@ -31,6 +31,11 @@ model.image_width" "$rossby" check deck.yml --set model.image_width=60
 sed -i 's/type: concatenate/type: concat/' deck.yml
 restore_data
 
+# One unset variable is one fault, and no reason to call its neighbours unknown.
+sed "s|data/tiny|\$ROSSBY_NO_SUCH_FOLDER/tiny|" deck.yml >unset.yml
+expect_failure "a variable of the environment that is not set" "ROSSBY_NO_SUCH_FOLDER in
+FAIL: 1 error" "$rossby" check unset.yml
+
 # What would take for ever or all memory is refused at once.
 at_once() {
   local begin=$SECONDS
@@ -47,6 +52,8 @@ at_once "a far date" "data
 mistyped year" "$rossby" check deck.yml --set data.end_datetime=99000-01-01
 at_once "no date" "data.end_datetime" "$rossby" check deck.yml --set data.end_datetime=999999999-01-01
 at_once "an endless forecast" "data.forecast_len" "$rossby" check deck.yml --set data.forecast_len=2000000000
+at_once "an absurd grid" "model.image_height
+is out of range" "$rossby" check deck.yml --set model.image_height=2000000000
 at_once "a device as data" "/dev/zero
 is not an ordinary file" "$rossby" check deck.yml \
   --set data.source.Toy.variables.static.path=/dev/zero
