@@ -25,8 +25,6 @@ public:
   virtual std::optional<StoredType> attribute_type(int, std::string const&) const { return std::nullopt; }
   /// The numbers of a box that lies within the array and is not empty, as they are stored, row-major.
   virtual void read(int array, Shape const& start, Shape const& count, double* values) const = 0;
-  /// Begins to read what will be asked for soon, where several reads can go on at once.
-  virtual void prefetch(int /*array*/, Shape const& /*start*/, Shape const& /*count*/) const {}
   /// What elements that were never written hold where no attribute says so, for instance netCDF's default fill values.
   virtual std::optional<double> fill(int array) const = 0;
 };

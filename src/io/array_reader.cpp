@@ -120,13 +120,6 @@ std::vector<double> ArrayReader::read(std::string const& name) const
   return read(name, start, shape);
 }
 
-void ArrayReader::prefetch(std::string const& name, Shape const& start, Shape const& count) const
-{
-  int const i = impl_->checked(name, start, count);
-  if (product(count) > 0)
-    impl_->body->prefetch(i, start, count);
-}
-
 std::vector<double> ArrayReader::read(std::string const& name, Shape const& start, Shape const& count) const
 {
   int const i = impl_->checked(name, start, count);

@@ -1,12 +1,13 @@
 // Zarr stores in folders. Four maps lead from a box to its numbers: the chunks that it meets, a chunk's file and place
 // in it (key, and the index of a shard), the file's bytes to the chunk's (codecs), and the part of the chunk that lies
-// in the box. Chunks come through a cache whose threads decode several at a time; no lock of a library is held
-// meanwhile. Each array's own metadata count, never the copy of all that "consolidated" stores have: that is old where
-// a writer has appended and not renewed it.
+// in the box. Chunks come through a cache whose threads decode several at a time, those that are likely to be next too;
+// no lock of a library is held meanwhile. Each array's own metadata count, never the copy of all that "consolidated"
+// stores have: that is old where a writer has appended and not renewed it.
 #include "array_body.hpp"
 #include "chunk_cache.hpp"
 #include "chunk_copy.hpp"
 #include "little_endian.hpp"
+#include "read_ahead.hpp"
 #include "store_folder.hpp"
 #include "zarr_metadata.hpp"
 
@@ -122,6 +123,11 @@ public:
     if (boxes.total > most_chunks)
       fail(where(array), fmt::format("more than {} chunks are to be read at once", most_chunks),
            "its metadata may be damaged; or write it again with larger chunks");
+    if (start.size() > 2)
+      for (auto const& next : read_ahead_.note(array, start, count))
+        if (of(next.array).info.dimensions[0] == of(array).info.dimensions[0] &&
+            next.start[0] + next.count[0] <= of(array).info.shape[0])
+          prefetch(next);
     index_t ahead = 1; // the first is decoded by this thread
     for (index_t k = 0; k < boxes.total; ++k) {
       for (ahead = std::max(ahead, k + 1); ahead < boxes.total && prefetch_one(array, boxes.place(ahead)); ++ahead) {
@@ -129,13 +135,6 @@ public:
       Shape const place = boxes.place(k);
       auto const chunk = cache_->get(key(array, place), of(array).bytes(), [&] { return load(array, place); });
       copy_from_chunk(of(array), place, chunk ? chunk->data.get() : nullptr, start, count, values);
-    }
-  }
-
-  void prefetch(int array, Shape const& start, Shape const& count) const override
-  {
-    Boxes const boxes(of(array), start, count);
-    for (index_t k = 0; k < boxes.total && prefetch_one(array, boxes.place(k)); ++k) {
     }
   }
 
@@ -196,6 +195,13 @@ private:
     for (std::size_t d = 0; d < place.size(); ++d)
       grid.push_back(std::max<index_t>(1, (of(array).info.shape[d] - 1) / of(array).chunk[d] + 1));
     return {store_, array, number_of(place, grid)};
+  }
+
+  void prefetch(ReadAhead::Read const& next) const
+  {
+    Boxes const boxes(of(next.array), next.start, next.count);
+    for (index_t k = 0; k < boxes.total && prefetch_one(next.array, boxes.place(k)); ++k) {
+    }
   }
 
   bool prefetch_one(int array, Shape const& place) const
@@ -333,6 +339,7 @@ private:
   std::vector<ArrayInfo> infos_;
   std::shared_ptr<ChunkCache> cache_;
   std::uint64_t store_;
+  mutable ReadAhead read_ahead_;
 };
 } // namespace
 

@@ -55,8 +55,6 @@ public:
   std::vector<double> read(std::string const& variable, Shape const& start, Shape const& count) const;
   /// For messages: which attributes make values of the box missing, and how many; empty when none is.
   std::string why_missing(std::string const& variable, Shape const& start, Shape const& count) const;
-  /// Begins to read a box that will be asked for soon, where the kind of file lets several reads go on at once.
-  void prefetch(std::string const& variable, Shape const& start, Shape const& count) const;
 
 private:
   struct Impl;
