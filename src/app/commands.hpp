@@ -23,6 +23,7 @@ struct Job {
 /// Each adds its sub-command, which sets the job when it is chosen.
 void add_check(CLI::App& program, Job&);
 void add_info(CLI::App& program, Job&);
+void add_status(CLI::App& program, Job&);
 void add_preprocess(CLI::App& program, Job&);
 void add_train(CLI::App& program, Job&);
 void add_forecast(CLI::App& program, Job&);

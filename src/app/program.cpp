@@ -123,6 +123,7 @@ int run_program(int argc, char** argv)
   app::add_apply(program, job);
   app::add_convert(program, job);
   app::add_info(program, job);
+  app::add_status(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");
   if (argc > 1 && argv[1][0] != '-' && !is_command(program, argv[1], world))
     return 2;

@@ -75,6 +75,7 @@ struct NetcdfWriter::Impl {
 
   void open()
   {
+    begin_file(file);
     part = unfinished_name(file);
     auto const lock = library_lock();
     int made = -1;

@@ -2,6 +2,7 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/io/hdf5.hpp>
+#include <rossby/io/output_lock.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/plans.hpp>
@@ -97,6 +98,8 @@ void apply(Session& session, ApplyOptions const& options)
     if (std::error_code none; std::filesystem::equivalent(options.output, *file, none))
       fail("--output", fmt::format("{} is also the file of {}, which it would replace", options.output, name),
            "choose another name");
+  std::optional<io::OutputLock> lock;
+  on_first_rank(world, [&] { lock.emplace(options.output); });
   auto const& config = session.config();
   FieldShape const& fields = config.model->fields;
   Model* const model = &session.model();
@@ -158,6 +161,7 @@ void apply(Session& session, ApplyOptions const& options)
   auto const has_gradient = [&](int i) { return options.gradients && parameters[i].var.needs_grad(); };
   try {
     on_first_rank(world, [&] {
+      io::begin_file(options.output);
       auto file = io::Hdf5File::create(unfinished);
       file.make_dataset("output", dtype, result.global);
       if (options.gradients)

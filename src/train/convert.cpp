@@ -7,6 +7,7 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
+#include <rossby/io/output_lock.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/train/credit_run.hpp>
 #include <rossby/train/weights.hpp>
@@ -111,6 +112,8 @@ ConvertResult convert(ConvertOptions const& o, Communicator const& world)
   });
   expect_same(world, result.input, "deck", deck->text(), "give all ranks the same files");
 
+  std::optional<io::OutputLock> lock;
+  on_first_rank(world, [&] { lock.emplace(o.output); });
   Exec const exec;
   auto const model = make_model(*spec);
   auto& parameters = model->parameters();

@@ -8,15 +8,21 @@
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
 #include <rossby/core/version.hpp>
+#include <rossby/io/output_lock.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/forecast_writer.hpp>
 #include <rossby/train/rollout.hpp>
+#include <rossby/train/weights.hpp>
+
+#include "run_settings.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <sstream>
 
 namespace rossby {
 
@@ -45,9 +51,9 @@ std::string group_name(OutputConfig::Group group, Time valid, Calendar calendar)
 class OneForecast {
 public:
   OneForecast(RunConfig const& config, Rollout const& rollout, Dataset& data, Communicator const& spatial,
-              std::vector<ForecastVariable> const& variables, std::string source)
+              std::vector<ForecastVariable> const& variables, std::string source, std::string fingerprint)
       : config_(config), rollout_(rollout), data_(data), spatial_(spatial), variables_(variables),
-        source_(std::move(source))
+        source_(std::move(source)), fingerprint_(std::move(fingerprint))
   {
   }
 
@@ -60,17 +66,24 @@ public:
     batch.indices.samples = {0};
     RolloutUnderWay state(rollout_);
     int step = 0;
-    for (auto const& file : forecast_files(*config_.inference, initial, dt)) {
+    auto const files = forecast_files(*config_.inference, initial, dt);
+    std::optional<io::OutputLock> lock;
+    if (write)
+      on_first_rank(spatial_, [&] {
+        auto const folder = fs::path(files.front().path).parent_path();
+        make_folder(folder);
+        lock.emplace(folder.string());
+      });
+    for (auto const& file : files) {
       std::vector<Time> valid;
       for (int const s : file.steps)
         valid.push_back(initial + s * dt);
       std::optional<ForecastWriter> writer;
       if (write) {
-        on_first_rank(spatial_, [&] { make_folder(fs::path(file.path).parent_path()); });
         writer.emplace(
             file.path, variables_,
             ForecastWriter::Place{data_.plan().grid, rollout_.output_tile(), spatial_, data_.plan().config.calendar},
-            initial, valid, source_);
+            initial, valid, source_, fingerprint_);
       }
       for (int const wanted : file.steps) {
         for (; step < wanted; ++step) {
@@ -113,8 +126,45 @@ private:
   Dataset& data_;
   Communicator spatial_;
   std::vector<ForecastVariable> const& variables_;
-  std::string source_;
+  std::string source_, fingerprint_;
 };
+
+/// The same for the same weights and settings, and for nothing else.
+std::string fingerprint_of(Session const& session, LoadedWeights const& weights)
+{
+  std::string text = fmt::format("{} {} {}\n", version(), weights.averages, state_of_file(weights.checkpoint));
+  text += session.config().model->fingerprint() + settings_with_files(session.deck());
+  for (char const* block : {"output", "data", "preblocks", "postblocks"})
+    if (auto const node = Deck::parse(session.deck().text())["inference"]; node.is_map() && node[block].exists())
+      text += node[block].dump();
+  return fmt::format("{:016x}", static_cast<std::uint64_t>(checksum(text)));
+}
+
+std::vector<Time> from_first_rank(Communicator const& ranks, std::vector<Time> times)
+{
+  std::string text;
+  for (auto const time : times)
+    text += fmt::format("{} ", time);
+  ranks.broadcast(text, 0);
+  times.clear();
+  std::istringstream in(text);
+  for (Time time; in >> time;)
+    times.push_back(time);
+  return times;
+}
+
+/// Those of which some file is not written yet.
+std::vector<Time> remaining(RunConfig const& config, std::vector<Time> const& times, Duration timestep,
+                            std::string const& fingerprint)
+{
+  std::vector<Time> rest;
+  for (auto const time : times) {
+    auto const files = forecast_files(*config.inference, time, timestep);
+    if (!std::all_of(files.begin(), files.end(), [&](auto const& f) { return is_written(f.path, fingerprint); }))
+      rest.push_back(time);
+  }
+  return rest;
+}
 
 std::string find_checkpoint(std::string const& wanted, std::string const& folder)
 {
@@ -192,11 +242,23 @@ ForecastResult forecast(Session& session, ForecastOptions const& options)
 
   Rollout const rollout(plan, model, mesh.spatial);
   Dataset data(plan, rollout.tile());
-  auto const times = config.inference->initial_times();
+  auto times = config.inference->initial_times();
   std::vector<ForecastVariable> variables;
   collectively(session.ranks(), [&] { variables = forecast_variables(config.inference->output, data, times.front()); });
+  result.forecasts = times.size();
+  result.folder = config.inference->save_forecast;
+  std::string fingerprint;
+  on_first_rank(session.ranks(), [&] {
+    fingerprint = fingerprint_of(session, weights);
+    times = remaining(config, times, plan.config.timestep, fingerprint);
+  });
+  session.ranks().broadcast(fingerprint, 0);
+  times = from_first_rank(session.ranks(), times);
+  if (times.size() < result.forecasts)
+    log::info(fmt::format("{} of {} forecasts are whole in {} already, of the same weights and settings: skipped",
+                          result.forecasts - times.size(), result.forecasts, result.folder));
   OneForecast one(config, rollout, data, mesh.spatial, variables,
-                  fmt::format("Rossby {} with weights of {}", version(), result.checkpoint));
+                  fmt::format("Rossby {} with weights of {}", version(), result.checkpoint), fingerprint);
   std::size_t const ranks = static_cast<std::size_t>(mesh.data.size()),
                     rank = static_cast<std::size_t>(mesh.data.rank());
   std::size_t const mine = (times.size() - std::min(times.size(), rank) + ranks - 1) / ranks;
@@ -211,8 +273,6 @@ ForecastResult forecast(Session& session, ForecastOptions const& options)
   }
   session.ranks().barrier();
   bar.finish(fmt::format("{} forecasts in {}", times.size(), config.inference->save_forecast));
-  result.forecasts = times.size();
-  result.folder = config.inference->save_forecast;
   return result;
 }
 

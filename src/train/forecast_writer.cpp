@@ -1,19 +1,19 @@
 #include <rossby/train/forecast_writer.hpp>
 
 #include <rossby/comm/agree.hpp>
-#include <rossby/core/deck.hpp>
 #include <rossby/data/levels.hpp>
 #include <rossby/io/array_reader.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/io/zarr_writer.hpp>
 
-#include "computed_fields.hpp"
+#include "forecast_attributes.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <filesystem>
 #include <limits>
 #include <numeric>
 #include <type_traits>
@@ -22,31 +22,7 @@
 namespace rossby {
 
 namespace {
-std::map<std::string, std::string> attributes_of(std::string const& metadata, SchemaEntry const& entry, Dataset& data,
-                                                 Time time)
-{
-  std::map<std::string, std::string> result;
-  if (!metadata.empty()) {
-    auto const node = Deck::load(metadata)[entry.variable];
-    if (node.exists())
-      for (auto const& [name, value] : node.entries())
-        if (value.is_scalar() && name != "_FillValue")
-          result[name] = value.as<std::string>();
-    if (!result.empty())
-      return result;
-  }
-  auto const& target = data.plan().schema.target; // whose levels and channels a postblock may have changed
-  auto const own = std::find_if(target.begin(), target.end(), [&](auto const& e) { return e.key == entry.key; });
-  if (own == target.end())
-    return computed_attributes(data.plan(), entry,
-                               [&](SchemaEntry const& from) { return attributes_of(metadata, from, data, time); });
-  auto const file = data.raw(*own, time).file;
-  io::ArrayReader const reader(file);
-  for (char const* name : {"units", "long_name", "standard_name"})
-    if (auto const text = reader.text(entry.variable, name))
-      result[name] = *text;
-  return result;
-}
+constexpr char const* fingerprint_name = "rossby_forecast";
 
 std::string utc_now()
 {
@@ -56,13 +32,17 @@ std::string utc_now()
   return text;
 }
 
-/// The level dimension of each 3-D variable: one for each set of levels.
-std::map<std::vector<double>, std::string> level_dimensions(std::vector<ForecastVariable> const& variables)
+/// Levels and what they are: variables that have both alike share a dimension.
+using LevelSet = std::pair<std::vector<double>, std::map<std::string, std::string>>;
+
+LevelSet levels_of(ForecastVariable const& v) { return {v.levels, v.level_attributes}; }
+
+std::map<LevelSet, std::string> level_dimensions(std::vector<ForecastVariable> const& variables)
 {
-  std::map<std::vector<double>, std::string> names;
+  std::map<LevelSet, std::string> names;
   for (auto const& v : variables)
-    if (v.is_3d && !names.count(v.levels))
-      names.emplace(v.levels, names.empty() ? "level" : fmt::format("level_{}", names.size() + 1));
+    if (v.is_3d && !names.count(levels_of(v)))
+      names.emplace(levels_of(v), names.empty() ? "level" : fmt::format("level_{}", names.size() + 1));
   return names;
 }
 
@@ -96,7 +76,7 @@ bool is_zarr_name(std::string const& path) { return path.size() > 5 && path.subs
 /// Dimensions, variables, attributes and coordinates: everything but the fields, of a netCDF file or a Zarr store.
 template <class File>
 void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid const& grid, Calendar calendar,
-             Time initial, std::vector<Time> const& valid, std::string const& source)
+             Time initial, std::vector<Time> const& valid, std::string const& source, std::string const& fingerprint)
 {
   std::map<std::string, std::string> const clock{{"units", "seconds since 1970-01-01 00:00:00"},
                                                  {"calendar", name_of(calendar)}};
@@ -104,9 +84,8 @@ void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid co
   time.insert({{"standard_name", "time"}, {"long_name", "valid time"}});
   define_axis(file, "time", static_cast<index_t>(valid.size()), "T", time);
   auto const levels = level_dimensions(variables);
-  for (auto const& [values, name] : levels)
-    define_axis(file, name, static_cast<index_t>(values.size()), "Z",
-                {{"long_name", "vertical level"}, {"units", "1"}});
+  for (auto const& [set, name] : levels)
+    define_axis(file, name, static_cast<index_t>(set.first.size()), "Z", set.second);
   define_axis(file, "latitude", grid.height(), "Y", {{"standard_name", "latitude"}, {"units", "degrees_north"}});
   define_axis(file, "longitude", grid.width(), "X", {{"standard_name", "longitude"}, {"units", "degrees_east"}});
   file.variable("forecast_reference_time", io::NetcdfType::float64, {});
@@ -119,12 +98,12 @@ void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid co
   file.attribute("lead_time", "units", "hours");
   std::map<std::string, index_t> lengths{
       {"time", static_cast<index_t>(valid.size())}, {"latitude", grid.height()}, {"longitude", grid.width()}};
-  for (auto const& [values, name] : levels)
-    lengths[name] = static_cast<index_t>(values.size());
+  for (auto const& [set, name] : levels)
+    lengths[name] = static_cast<index_t>(set.first.size());
   for (auto const& v : variables) {
     std::vector<std::string> dimensions{"time", "latitude", "longitude"};
     if (v.is_3d)
-      dimensions.insert(dimensions.begin() + 1, levels.at(v.levels));
+      dimensions.insert(dimensions.begin() + 1, levels.at(levels_of(v)));
     Shape chunks = v.encoding.chunksizes;
     if constexpr (std::is_same_v<File, io::ZarrWriter>)
       chunks = zarr_encoding(v, grid.height(), grid.width()).chunks;
@@ -135,16 +114,19 @@ void lay_out(File& file, std::vector<ForecastVariable> const& variables, Grid co
         {v.encoding.zlib ? v.encoding.complevel : 0, v.encoding.shuffle, v.encoding.fletcher32, chunks, true});
     for (auto const& [key, value] : v.attributes)
       file.attribute(v.name, key, value);
+    file.attribute(v.name, "coordinates", std::string("lead_time forecast_reference_time"));
   }
   file.attribute("", "Conventions", "CF-1.11");
   file.attribute("", "title", "Forecast from " + format_time(initial, calendar) + " UTC");
   file.attribute("", "source", source);
+  if (!fingerprint.empty())
+    file.attribute("", fingerprint_name, fingerprint);
   file.attribute("", "history", utc_now() + " written by rossby forecast");
 
   std::vector<double> const when(valid.begin(), valid.end());
   file.write("time", when);
-  for (auto const& [values, name] : levels)
-    file.write(name, values);
+  for (auto const& [set, name] : levels)
+    file.write(name, set.first);
   file.write("latitude", grid.latitude);
   file.write("longitude", grid.longitude);
   file.write("forecast_reference_time", {static_cast<double>(initial)});
@@ -230,14 +212,26 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
       fail("inference.output.encoding.chunksizes",
            fmt::format("has {} lengths, but {} has {} dimensions", chunks, v.name, axes),
            fmt::format("give {} lengths of its own: encoding: {{{}: {{chunksizes: [...]}}}}", v.name, v.name));
-    v.attributes = attributes_of(config.metadata, *entry, data, time);
+    describe(v, config.metadata, *entry, data, time);
     result.push_back(std::move(v));
   }
   return result;
 }
 
+bool is_written(std::string const& path, std::string const& fingerprint)
+{
+  if (!std::filesystem::exists(path))
+    return false;
+  try {
+    return io::ArrayReader(path).text("", fingerprint_name) == fingerprint;
+  } catch (Error const&) {
+    return false; // it is written again
+  }
+}
+
 ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVariable> const& variables, Place place,
-                               Time initial, std::vector<Time> const& valid, std::string const& source)
+                               Time initial, std::vector<Time> const& valid, std::string const& source,
+                               std::string const& fingerprint)
     : path_(path), variables_(variables), tile_(place.tile), height_(place.grid.height()), width_(place.grid.width()),
       ranks_(place.ranks), zarr_(is_zarr_name(path))
 {
@@ -253,7 +247,7 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
       if (ranks_.rank() != 0)
         return;
       io::ZarrWriter store(path);
-      lay_out(store, variables, place.grid, place.calendar, initial, valid, source);
+      lay_out(store, variables, place.grid, place.calendar, initial, valid, source, fingerprint);
       store.close();
     });
     return;
@@ -264,7 +258,7 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
     if (ranks_.rank() != 0)
       return;
     whole_ = std::make_unique<io::NetcdfWriter>(share ? unfinished : path);
-    lay_out(*whole_, variables, place.grid, place.calendar, initial, valid, source);
+    lay_out(*whole_, variables, place.grid, place.calendar, initial, valid, source, fingerprint);
     if (!share)
       return;
     // One element gives a variable its place in the file: filling the rest changes nothing else there.

@@ -2,6 +2,7 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
+#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 
@@ -34,8 +35,19 @@ void RunFolder::prepare(Entry entry)
   if (code)
     fail(path_, fmt::format("the run folder can't be made ({})", code.message()), "choose another save_loc");
   lock();
+  remove_unfinished();
   if (entry == Entry::fresh && (fs::exists(checkpoint()) || fs::exists(training_log())))
     fail(path_, "holds a run already", "continue it with --resume, or choose another save_loc");
+}
+
+void RunFolder::remove_unfinished() const
+{
+  std::string const ending = io::unfinished_name("");
+  for (auto const& item : fs::directory_iterator(path_)) {
+    auto const name = item.path().filename().string();
+    if (name.size() > ending.size() && name.compare(name.size() - ending.size(), ending.size(), ending) == 0)
+      fs::remove(item.path());
+  }
 }
 
 RunFolder::~RunFolder()
@@ -47,7 +59,7 @@ RunFolder::~RunFolder()
 void RunFolder::lock()
 {
   std::string const name = file(".lock");
-  handle_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  handle_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (handle_ < 0)
     fail(path_, fmt::format("the run folder can't be written to ({})", std::strerror(errno)),
          "choose another save_loc");

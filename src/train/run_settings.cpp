@@ -151,17 +151,40 @@ void add_content(std::string const& key, std::string const& value, Lines& lines)
 
 std::string settings_of(Deck const& deck) { return text_of(lines_of(deck)); }
 
-std::string settings_of(Session const& session)
+namespace {
+Lines lines_with_files(Deck const& deck)
 {
-  auto const& config = session.config();
-  Lines lines = lines_of(session.deck());
-  for_each_value(copy_of(session.deck()), [&](DeckNode const& node) {
+  Lines lines = lines_of(deck);
+  for_each_value(copy_of(deck), [&](DeckNode const& node) {
     if (node.is_scalar())
       add_content(node.path(), node.as<std::string>(), lines);
   });
+  return lines;
+}
+} // namespace
+
+std::string settings_with_files(Deck const& deck) { return text_of(lines_with_files(deck)); }
+
+std::string settings_of(Session const& session)
+{
+  auto const& config = session.config();
+  Lines lines = lines_with_files(session.deck());
   lines["trainer.train_batch_size times data ranks"] = std::to_string(
       config.trainer.train_batch_size * session.ranks().size() / config.trainer.parallelism.group_size());
   return text_of(lines);
+}
+
+std::string state_of_file(std::string const& path)
+{
+  if (is_hdf5(path))
+    if (Hdf5Source const source(path); source.sealed())
+      return std::to_string(source.file().read_int_attribute("/contents", "checksum"));
+  std::ifstream in(path, std::ios::binary);
+  std::uint64_t sum = 14695981039346656037u; // FNV-1a over blocks, so that no file has to be in memory
+  for (std::string block(std::size_t{1} << 20, '\0'); in.read(block.data(), 1 << 20), in.gcount() > 0;)
+    sum = (sum ^ static_cast<std::uint64_t>(checksum(block.substr(0, static_cast<std::size_t>(in.gcount()))))) *
+          1099511628211u;
+  return std::to_string(sum);
 }
 
 std::vector<std::string> changed_settings(std::string const& checkpoint, std::string const& settings)

@@ -13,8 +13,13 @@ namespace rossby {
 
 /// Of a deck alone.
 std::string settings_of(Deck const&);
-/// Of a run: those of its deck, the global batch, and the contents of scalers and other files. Reads files.
+/// And of the scalers and other small files that it names, which are read for it.
+std::string settings_with_files(Deck const&);
+/// Of a run: all that, and the samples in a batch over all ranks.
 std::string settings_of(Session const&);
+
+/// A text that is another when a file of weights is: its seal, or the checksum of its bytes.
+std::string state_of_file(std::string const& path);
 
 /// What differs between a checkpoint and this run, one line for each key: "trainer.weight_decay: 0.02, was 0.01".
 /// Checkpoints without settings are compared by the deck that they hold. \throws Error for a damaged file.

@@ -13,6 +13,7 @@
 #include <rossby/train/credit_run.hpp>
 #include <rossby/train/weights.hpp>
 
+#include "progress_file.hpp"
 #include "text_file.hpp"
 
 #include <fmt/format.h>
@@ -173,6 +174,8 @@ bool Trainer::train_epoch()
     index_t const samples = batch->indices.global;
     auto const trained = train_batch(std::move(*batch));
     bar.step(samples, trained.loss);
+    if (progress_)
+      progress_->batch_done({0, 0, 0, state_.update, state_.epoch, config.epochs, state_.batch, batches});
     bool const due = config.save_every_steps > 0 && state_.update % config.save_every_steps == 0;
     if (trained.updated && (trained.interrupted || (due && state_.batch < batches)))
       save();
@@ -284,7 +287,7 @@ TrainResult Trainer::run()
 {
   auto const& config = parts_.config.trainer;
   if (parts_.mesh.world.rank() == 0)
-    open_steps_log();
+    open_records();
   TrainResult result;
   using End = TrainResult::End;
   for (int done = 0;; ++done) {
@@ -320,12 +323,14 @@ TrainResult Trainer::run()
   return result;
 }
 
-void Trainer::open_steps_log()
+void Trainer::open_records()
 {
+  progress_ = std::make_shared<ProgressFile>(parts_.folder.progress());
   std::string kept = "step,epoch,batch,loss,grad_norm,lr\n", line;
   std::ifstream old(parts_.folder.steps_log());
   std::getline(old, line); // the header
-  while (std::getline(old, line) && !line.empty() && std::atoll(line.c_str()) <= state_.update)
+  auto const whole = [](std::string const& row) { return std::count(row.begin(), row.end(), ',') == 5; };
+  while (std::getline(old, line) && whole(line) && std::atoll(line.c_str()) <= state_.update)
     kept += line + '\n';
   io::replace_text(parts_.folder.steps_log(), state_.update == 0 ? kept.substr(0, kept.find('\n') + 1) : kept);
   steps_log_.open(parts_.folder.steps_log(), std::ios::app);

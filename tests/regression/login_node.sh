@@ -25,6 +25,7 @@ starts "check" "" "$ROSSBY_PROGRAM" check deck.yml
 starts "check on two ranks" "MPI" mpirun -np 2 "$ROSSBY_PROGRAM" check deck.yml
 starts "preprocess on two ranks" "MPI" mpirun -np 2 "$ROSSBY_PROGRAM" preprocess deck.yml
 starts "train" "Kokkos MPI" "$ROSSBY_PROGRAM" train deck.yml --set trainer.num_epoch=1
+starts "status" "" "$ROSSBY_PROGRAM" status runs/tiny
 starts "Kokkos' own arguments" "" "$ROSSBY_PROGRAM" --kokkos-print-configuration info deck.yml
 # Under a launcher one rank speaks for all.
 [ "$(mpirun -np 2 "$ROSSBY_PROGRAM" --help | grep -c "Trains and runs")" = 1 ] || complain "help on two ranks" "twice"

@@ -9,8 +9,11 @@ namespace rossby::io {
 
 /// Where the new content of `file` is written first.
 std::string unfinished_name(std::string const& file);
-/// Fails when the disk (or a quota) has no room for `bytes` more under the unfinished name of `file`, which it leaves
-/// empty. HDF5 can't be stopped cleanly once a write of its has failed, so room is made sure of first.
+/// Makes the unfinished file, empty. Never one that is there: what an earlier run has left is removed, and a link of
+/// this name is not followed. Two programs must not write one file: see OutputLock.
+void begin_file(std::string const& file);
+/// The same. Fails when the disk (or a quota) has no room for `bytes` more under the unfinished name of `file`, which
+/// it leaves empty. HDF5 can't be stopped cleanly once a write of its has failed, so room is made sure of first.
 void expect_room(std::string const& file, std::size_t bytes);
 /// Brings the unfinished file to disk and gives it its name. \throws Error; the old file is then untouched.
 void finish_file(std::string const& file);

@@ -21,13 +21,17 @@ struct ForecastVariable {
   std::vector<double> levels;    ///< of those written
   std::vector<index_t> channels; ///< their output channels
   EncodingConfig encoding;
-  std::map<std::string, std::string> attributes; ///< units, long_name, ...
+  std::map<std::string, std::string> attributes;            ///< units, long_name, ...
+  std::map<std::string, std::string> level_attributes = {}; ///< of the vertical coordinate
 };
 
 /// What the deck asks to write: all output variables, or those and the levels it names. Attributes come from the
 /// deck's metadata file, or else from the data file at `time`. Short names, with the source in front where two sources
-/// share one.
+/// share one. The levels' units and direction are those of the data.
 std::vector<ForecastVariable> forecast_variables(OutputConfig const&, Dataset&, Time time);
+
+/// True for a whole file of the same forecast. A file of the final name is always whole, unless it was damaged since.
+bool is_written(std::string const& path, std::string const& fingerprint);
 
 /// One file, written by the ranks that share a sample, each its tile: the first rank lays the file out, then each fills
 /// in its tile on its own through parallel HDF5. What is compressed, summed or cut into chunks can't be written by
@@ -42,8 +46,9 @@ public:
     Communicator const& ranks;
     Calendar calendar = Calendar::standard;
   };
+  /// `source` is for people; `fingerprint` is the same only for the same forecast ("": not told).
   ForecastWriter(std::string const& path, std::vector<ForecastVariable> const&, Place, Time initial,
-                 std::vector<Time> const& valid, std::string const& source);
+                 std::vector<Time> const& valid, std::string const& source, std::string const& fingerprint = {});
   ~ForecastWriter();
   ForecastWriter(ForecastWriter const&) = delete;
   ForecastWriter& operator=(ForecastWriter const&) = delete;

@@ -30,11 +30,14 @@ public:
   std::string training_log() const { return file("training_log.csv"); }
   std::string deck() const { return file("model.yml"); } ///< of the job that ran last
   std::string channel_schema() const { return file("channel_schema.yaml"); }
+  std::string progress() const { return file(".progress"); }
   std::string steps_log() const { return file("training_steps.csv"); }
 
 private:
   void prepare(Entry);
   void lock();
+  /// What a run that was killed has not finished.
+  void remove_unfinished() const;
   std::string path_;
   int handle_ = -1;
 };

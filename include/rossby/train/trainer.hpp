@@ -18,6 +18,8 @@
 
 namespace rossby {
 
+class ProgressFile;
+
 struct TrainOptions {
   bool resume = false;        ///< go on from the run folder's checkpoint, exactly
   bool allow_changes = false; ///< resume with other settings than the run's
@@ -132,7 +134,8 @@ private:
     std::vector<Time> initial_times;
   };
   [[noreturn]] void refuse_non_finite(Pass, double loss, Suspect const&);
-  void open_steps_log();
+  /// What a person or `rossby status` may look at while the run goes on.
+  void open_records();
 
   TrainerParts parts_;
   Exec exec_;
@@ -152,6 +155,7 @@ private:
   index_t accumulated_samples_ = 0;
   int accumulated_batches_ = 0;
   std::ofstream steps_log_; ///< rank 0: a row for each optimizer step
+  std::shared_ptr<ProgressFile> progress_;
 };
 
 /// What checkpoints of a training session say about it.
