@@ -49,7 +49,7 @@ Array random_fields(Shape const& shape, int sample)
     state = state * 6364136223846793005u + 1442695040888963407u;
     value = static_cast<double>(state >> 40) / (1 << 23) - 1;
   }
-  return Array::from_host(DType::float32, shape, values);
+  return Array::from_host(Exec(), DType::float32, shape, values);
 }
 
 /// d/dy of mean(y^2) over `ranks` samples.
@@ -138,7 +138,7 @@ void run(Deck const& deck, int forecasts, int steps)
                    (static_cast<double>(Environment::current().pool()->peak_bytes()) - stored) / 1048576};
   world.all_reduce_max(most, 3);
   auto const forecast = time_each(world, exec, forecasts, [&] {
-    auto const y = model->forward(context, x).value().to_host();
+    auto const y = model->forward(context, x).value().to_host(Exec());
     loss_seen = y.empty() ? 0 : y[0];
   });
   if (world.rank() == 0)

@@ -55,10 +55,10 @@ void run()
   model->allocate(context.exec, rossby::DType::float32, 42);
 
   rossby::Shape const shape{1, config.fields.height, config.fields.width, config.fields.input_channels()};
-  rossby::Var const state(rossby::Array::from_host(rossby::DType::float32, shape, waves(config)));
+  rossby::Var const state(rossby::Array::from_host(rossby::Exec(), rossby::DType::float32, shape, waves(config)));
   rossby::Var const next = model->forward(context, state);
 
-  std::vector<double> const values = next.value().to_host();
+  std::vector<double> const values = next.value().to_host(rossby::Exec());
   auto const [low, high] = std::minmax_element(values.begin(), values.end());
   std::printf("%td parameters; %s -> %s, values from %.4f to %.4f\n", model->parameters().count_trainable(),
               rossby::to_string(shape).c_str(), rossby::to_string(next.value().shape()).c_str(), *low, *high);

@@ -48,7 +48,7 @@ rossby::Array waves(rossby::WXFormerConfig const& config)
         values.push_back(std::sin(2 * pi * (channel + 1) * column / config.fields.width) *
                          std::cos(pi * (row + 0.5) / config.fields.height));
   rossby::Shape const shape{1, config.fields.height, config.fields.width, config.fields.input_channels()};
-  return rossby::Array::from_host(rossby::DType::float64, shape, values);
+  return rossby::Array::from_host(rossby::Exec(), rossby::DType::float64, shape, values);
 }
 
 void run(int argc, char** argv)
@@ -70,7 +70,8 @@ void run(int argc, char** argv)
   auto const manager = rossby::get_domain_manager(*model);
   rossby::Var const tile(rossby::shard_spatial(context.exec, waves(small_model()), manager));
   rossby::Var const next = model->forward(context, tile);
-  auto const values = rossby::gather_spatial(context.exec, next.value(), manager, manager.output()).to_host();
+  auto const values =
+      rossby::gather_spatial(context.exec, next.value(), manager, manager.output()).to_host(rossby::Exec());
 
   double squares = 0;
   for (double const v : values)

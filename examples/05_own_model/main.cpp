@@ -31,10 +31,10 @@ std::vector<double> forecast(rossby::Spec const& spec, rossby::Communicator cons
   for (int i = 0; i < f.height * f.width * f.input_channels(); ++i)
     waves.push_back(std::sin(0.1 * i));
   auto const manager = rossby::get_domain_manager(*model);
-  auto const whole = rossby::Array::from_host(rossby::DType::float64, shape, waves);
+  auto const whole = rossby::Array::from_host(rossby::Exec(), rossby::DType::float64, shape, waves);
   rossby::Var const tile(rossby::shard_spatial(context.exec, whole, manager));
   rossby::Var const next = model->forward(context, tile);
-  return rossby::gather_spatial(context.exec, next.value(), manager, manager.output()).to_host();
+  return rossby::gather_spatial(context.exec, next.value(), manager, manager.output()).to_host(rossby::Exec());
 }
 
 bool run()

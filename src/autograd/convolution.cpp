@@ -41,11 +41,11 @@ public:
   {
     auto const list = in_ops(nullptr);
     Box const whole = wide_ ? ops::embed_cells(x, list) : ops::all_of(y).cells;
-    Box const inner = wide_ ? ops::embed_cells(local, list) : reach(local, y);
+    Box const inner = wide_ ? ops::embed_cells(local, list) : cells_needing_only(local, y);
     // The wide-kernel form adds to its result term by term.
     DType const dtype = wide_dtype(y.dtype());
     Array const sum = wide_ && y.dtype() != dtype ? Array::empty(dtype, y.shape()) : y;
-    auto const compute = [&](ops::Part const& part) {
+    auto const compute = [&](ops::Turn const& part) {
       if (wide_)
         return ops::embed_terms(exec, x, list, sum, part);
       for (auto const& b : list)
@@ -68,11 +68,11 @@ public:
                       std::function<void()> const& meanwhile, F const& border_is_whole) const
   {
     auto const list = in_ops(nullptr);
-    auto const compute = [&](ops::Part const& part) {
+    auto const compute = [&](ops::Turn const& part) {
       for (auto const& b : list)
         ops::conv_input_backward(exec, b.shape, b.weight, b.scale, dy, b.channel0, dx, part);
     };
-    Box const inner = reach(local, dy);
+    Box const inner = cells_needing_only(local, dy);
     for (Box const& part : frame(ops::all_of(dy).cells, inner))
       compute({part});
     border_is_whole();
@@ -90,7 +90,10 @@ public:
   }
 
 private:
-  Box reach(Box const& local, Array const& y) const { return ops::reach(shapes_, local, y.extent(1), y.extent(2)); }
+  Box cells_needing_only(Box const& local, Array const& y) const
+  {
+    return ops::cells_needing_only(shapes_, local, y.extent(1), y.extent(2));
+  }
 
   /// As ops take them, with gradients to add into when `exec` is given.
   std::vector<ops::EmbedBranch> in_ops(Exec const* exec) const
@@ -156,7 +159,7 @@ Var map_convolution(Context& ctx, BoxMap const& border, Var const& x, std::vecto
             return branches.weight_backward(exec, saved, dy, nullptr);
           // Sums to the end: a cell's gradient is rounded once, when all ranks have added to it.
           Array const sum = Array::zeros(exec, wide_dtype(dtype), saved.shape());
-          std::optional<IndexMap::Returning> returning;
+          std::optional<IndexMap::PendingAdjoint> returning;
           auto const meanwhile = [&] { returning->progress(); };
           branches.input_backward(exec, dy, sum, plan->local, meanwhile,
                                   [&] { returning.emplace(plan->map.start_adjoint(exec, as_cells(sum))); });

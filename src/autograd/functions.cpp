@@ -264,24 +264,6 @@ Var apply_stencil(Context& ctx, ops::Stencil const& stencil, Var const& x, Shape
   return y;
 }
 
-Var gather_rows(Context& ctx, Var const& x, std::vector<index_t> const& rows, Shape shape)
-{
-  std::vector<ops::Stencil::Entry> entries;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    entries.push_back({static_cast<index_t>(i), rows[i], 1});
-  auto const stencil = std::make_shared<ops::Stencil>(static_cast<index_t>(rows.size()), x.value().size(), entries);
-  Shape const column{1, x.value().size(), 1}, gathered{1, static_cast<index_t>(rows.size()), 1};
-  Var const y = result_of(ctx, Array::empty(x.value().dtype(), std::move(shape)), {x});
-  stencil->apply(ctx.exec, x.value().reshaped(column), y.value().reshaped(gathered));
-  if (y.needs_grad())
-    ctx.tape->record("gather_rows", y, [stencil, x, column, gathered, y](Exec const& exec) {
-      Array const dx = wanted_gradient(x);
-      stencil->adjoint(exec, y.grad().reshaped(gathered), dx.reshaped(column));
-      x.accumulate(exec, dx);
-    });
-  return y;
-}
-
 Var map_linear(Context& ctx, IndexMap const& map, Var const& x, Shape const& cells, Weight const& w)
 {
   auto const fetch = [plan = &map, x, shape = with_cells(x, cells)](Exec const& exec) {

@@ -1,21 +1,12 @@
 #include <rossby/comm/agree.hpp>
 
+#include <rossby/core/hash.hpp>
+
 #include <fmt/format.h>
 
 #include <new>
 
 namespace rossby {
-
-namespace {
-/// 64-bit FNV-1a: the same on every machine.
-std::uint64_t hash_of(std::string const& text)
-{
-  std::uint64_t h = 14695981039346656037u;
-  for (unsigned char const c : text)
-    h = (h ^ c) * 1099511628211u;
-  return h;
-}
-} // namespace
 
 Error current_error()
 {

@@ -7,6 +7,8 @@
 
 #include "transport_choice.hpp"
 
+#include <rossby/core/host_waits.hpp>
+
 #include <mpi.h>
 
 #include <algorithm>
@@ -92,7 +94,7 @@ public:
   /// Where MPI may read and write the block.
   char* in_place(void* data, std::size_t bytes);
   /// Waits until what is to be sent has been computed and copied. After all outgoing blocks, before the first call.
-  void ready() { exec_.fence(); }
+  void ready() { wait_for(exec_, "rossby::comm::ready"); }
   void keep(Array const& a) { arrays_.push_back(a); }
   CallSite const& site() const { return site_; }
   MPI_Request* request() { return &requests_.emplace_back(); }

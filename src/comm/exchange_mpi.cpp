@@ -62,7 +62,7 @@ void Transfer::wait()
   for (auto const& a : arrivals_)
     Kokkos::deep_copy(exec_, device_bytes<char>(a.data, a.bytes), HostBytes<char const>(a.staged, a.bytes));
   if (!arrivals_.empty())
-    exec_.fence(); // the staging buffers die here
+    wait_for(exec_, "rossby::comm::staged"); // the staging buffers die here
 }
 
 } // namespace mpi

@@ -1,5 +1,6 @@
 #include <rossby/core/array.hpp>
 
+#include <rossby/core/host_waits.hpp>
 #include <rossby/core/pool.hpp>
 
 namespace rossby {
@@ -51,10 +52,10 @@ Array Array::zeros(Exec const& exec, DType dtype, Shape shape)
   return a;
 }
 
-Array Array::from_host(DType dtype, Shape shape, std::vector<double> const& values)
+Array Array::from_host(Exec const& exec, DType dtype, Shape shape, std::vector<double> const& values)
 {
   Array a = empty(dtype, std::move(shape));
-  a.copy_from_host(Exec(), values);
+  a.copy_from_host(exec, values);
   return a;
 }
 
@@ -91,7 +92,7 @@ std::vector<double> Array::to_host(Exec const& exec) const
     using T = typename decltype(tag)::type;
     std::vector<T> raw(result.size());
     Kokkos::deep_copy(exec, HostView<T>(raw.data(), raw.size()), flat<T>());
-    exec.fence();
+    wait_for(exec, "rossby::core::to_host");
     std::copy(raw.begin(), raw.end(), result.begin());
   });
   return result;
@@ -113,7 +114,7 @@ void Array::copy_from_host(Exec const& exec, std::vector<double> const& values) 
     using T = typename decltype(tag)::type;
     std::vector<T> raw(values.begin(), values.end());
     Kokkos::deep_copy(exec, flat<T>(), HostView<T>(raw.data(), raw.size()));
-    exec.fence(); // the host buffer dies here
+    wait_for(exec, "rossby::core::copy_from_host"); // the host buffer dies here
   });
 }
 
@@ -147,13 +148,15 @@ void Array::fill(Exec const& exec, double value) const
   });
 }
 
-IndexList::IndexList(std::vector<index_t> const& values) : size_(static_cast<index_t>(values.size()))
+IndexList::IndexList(Exec const& exec, std::vector<index_t> const& values) : size_(static_cast<index_t>(values.size()))
 {
   block_ = Pool::current().allocate(values.size() * sizeof(index_t));
   using OnDevice = Kokkos::View<index_t*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
   using Host =
       Kokkos::View<index_t const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  Kokkos::deep_copy(OnDevice(static_cast<index_t*>(block_.get()), values.size()), Host(values.data(), values.size()));
+  Kokkos::deep_copy(exec, OnDevice(static_cast<index_t*>(block_.get()), values.size()),
+                    Host(values.data(), values.size()));
+  wait_for(exec, "rossby::core::index_list"); // the values may go once this returns
 }
 
 } // namespace rossby

@@ -1,13 +1,9 @@
 #include <rossby/core/random.hpp>
 
+#include <rossby/core/hash.hpp>
+
 namespace rossby {
 
-std::uint64_t stream_of(std::string const& name)
-{
-  std::uint64_t hash = 14695981039346656037ull;
-  for (unsigned char const c : name)
-    hash = (hash ^ c) * 1099511628211ull;
-  return hash;
-}
+std::uint64_t stream_of(std::string const& name) { return hash_of(name); }
 
 } // namespace rossby

@@ -2,7 +2,7 @@
 
 namespace rossby {
 
-BoxMap box_map(Communicator const& group, Tiling const& source, Box const& box,
+BoxMap box_map(Exec const& exec, Communicator const& group, Tiling const& source, Box const& box,
                std::function<index_t(index_t, index_t)> const& number)
 {
   std::vector<index_t> wanted;
@@ -14,7 +14,7 @@ BoxMap box_map(Communicator const& group, Tiling const& source, Box const& box,
       local.push_back(cell == IndexMap::nothing ||
                       source.owner(cell / source.width(), cell % source.width()) == group.rank());
     }
-  return {IndexMap(group, source, wanted), {box.rows(), box.cols()}, largest_box(local, box.cols())};
+  return {IndexMap(exec, group, source, wanted), {box.rows(), box.cols()}, largest_box(local, box.cols())};
 }
 
 } // namespace rossby

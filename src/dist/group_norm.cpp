@@ -8,7 +8,7 @@
 namespace rossby {
 
 GroupStatistics group_norm_forward(Exec const& exec, Communicator const& group, Array const& x, index_t groups,
-                                   double eps, Array const& gain, Array const& bias, Array const& y)
+                                   double eps, Array const& gain, Array const& bias, Out y)
 {
   index_t const batch = x.extent(0);
   auto const local = ops::group_moments(exec, x, groups);
@@ -29,14 +29,14 @@ GroupStatistics group_norm_forward(Exec const& exec, Communicator const& group, 
     count = merged.count;
   }
   DType const dtype = wide_dtype(x.dtype());
-  GroupStatistics statistics{Array::from_host(dtype, {batch, groups}, mean),
-                             Array::from_host(dtype, {batch, groups}, rstd), count};
+  GroupStatistics statistics{Array::from_host(exec, dtype, {batch, groups}, mean),
+                             Array::from_host(exec, dtype, {batch, groups}, rstd), count};
   ops::group_norm_apply(exec, x, statistics.mean, statistics.rstd, gain, bias, y);
   return statistics;
 }
 
 void group_norm_backward(Exec const& exec, Communicator const& group, GroupStatistics const& statistics, Array const& x,
-                         Array const& gain, Array const& dy, Array const& dx, Array const& dgain, Array const& dbias)
+                         Array const& gain, Array const& dy, Out dx, Out dgain, Out dbias)
 {
   index_t const batch = x.extent(0), channels = x.extent(2), groups = statistics.mean.extent(1),
                 width = channels / groups;
@@ -64,8 +64,8 @@ void group_norm_backward(Exec const& exec, Communicator const& group, GroupStati
   group.all_reduce_sum(means.data(), means.size());
   auto const middle = means.begin() + static_cast<std::ptrdiff_t>(cells);
   ops::group_norm_input_gradient(exec, x, statistics.mean, statistics.rstd, gain, dy,
-                                 Array::from_host(dtype, {batch, groups}, {means.begin(), middle}),
-                                 Array::from_host(dtype, {batch, groups}, {middle, means.end()}), dx);
+                                 Array::from_host(exec, dtype, {batch, groups}, {means.begin(), middle}),
+                                 Array::from_host(exec, dtype, {batch, groups}, {middle, means.end()}), dx);
 }
 
 } // namespace rossby

@@ -125,7 +125,7 @@ void add_returned(Exec const& exec, Indices start, Indices position, View<T, 3> 
 
 } // namespace
 
-IndexMap::Lists IndexMap::lists_of(index_t rows, std::vector<std::vector<index_t>> const& members)
+IndexMap::Lists IndexMap::lists_of(Exec const& exec, index_t rows, std::vector<std::vector<index_t>> const& members)
 {
   std::vector<index_t> start{0}, position;
   for (index_t r = 0; r < rows; ++r) {
@@ -133,10 +133,12 @@ IndexMap::Lists IndexMap::lists_of(index_t rows, std::vector<std::vector<index_t
     position.insert(position.end(), m.begin(), m.end());
     start.push_back(static_cast<index_t>(position.size()));
   }
-  return {IndexList(start), IndexList(position)};
+  return {IndexList(exec, start), IndexList(exec, position)};
 }
 
-IndexMap::IndexMap(Communicator const& group, Tiling const& source, std::vector<index_t> const& wanted) : group_(group)
+IndexMap::IndexMap(Exec const& exec, Communicator const& group, Tiling const& source,
+                   std::vector<index_t> const& wanted)
+    : group_(group)
 {
   ROSSBY_EXPECT(source.ranks() == group.size());
   int const me = group.rank();
@@ -203,12 +205,12 @@ IndexMap::IndexMap(Communicator const& group, Tiling const& source, std::vector<
     }
   }
 
-  from_ = IndexList(from);
-  remote_targets_ = IndexList(remote);
-  send_list_ = IndexList(send);
-  targets_of_source_ = lists_of(sources_, of_source);
-  targets_of_received_ = lists_of(received_, of_received);
-  sends_of_source_ = lists_of(sources_, sends_of);
+  from_ = IndexList(exec, from);
+  remote_targets_ = IndexList(exec, remote);
+  send_list_ = IndexList(exec, send);
+  targets_of_source_ = lists_of(exec, sources_, of_source);
+  targets_of_received_ = lists_of(exec, received_, of_received);
+  sends_of_source_ = lists_of(exec, sources_, sends_of);
 }
 
 std::vector<Communicator::Message> IndexMap::messages(std::vector<Neighbour> const& neighbours, Array const& buffer,
@@ -222,11 +224,11 @@ std::vector<Communicator::Message> IndexMap::messages(std::vector<Neighbour> con
   return list;
 }
 
-IndexMap::Coming IndexMap::start(Exec const& exec, Array const& x, Array const& y) const
+IndexMap::PendingApply IndexMap::start(Exec const& exec, Array const& x, Out y) const
 {
   index_t const batch = x.extent(0), channels = x.shape().back();
   Array const in = x.reshaped({batch, sources_, channels});
-  Coming c;
+  PendingApply c;
   c.map_ = this;
   c.exec_ = exec;
   c.y_ = y.reshaped({batch, targets_, channels});
@@ -245,7 +247,7 @@ IndexMap::Coming IndexMap::start(Exec const& exec, Array const& x, Array const& 
   return c;
 }
 
-void IndexMap::Coming::finish()
+void IndexMap::PendingApply::finish()
 {
   exchange_.wait();
   if (map_->received_ == 0)
@@ -257,10 +259,10 @@ void IndexMap::Coming::finish()
   });
 }
 
-IndexMap::Returning IndexMap::start_adjoint(Exec const& exec, Array const& dy) const
+IndexMap::PendingAdjoint IndexMap::start_adjoint(Exec const& exec, Array const& dy) const
 {
   index_t const batch = dy.extent(0), channels = dy.shape().back();
-  Returning r;
+  PendingAdjoint r;
   r.map_ = this;
   r.exec_ = exec;
   r.dy_ = dy.reshaped({batch, targets_, channels});
@@ -279,7 +281,7 @@ IndexMap::Returning IndexMap::start_adjoint(Exec const& exec, Array const& dy) c
   return r;
 }
 
-void IndexMap::Returning::finish(Array const& dx)
+void IndexMap::PendingAdjoint::finish(Out dx)
 {
   Array const down = dx.reshaped({dy_.extent(0), map_->sources_, dy_.extent(2)});
   dispatch(dx.dtype(), [&](auto tag) {
@@ -293,9 +295,9 @@ void IndexMap::Returning::finish(Array const& dx)
   });
 }
 
-void IndexMap::apply(Exec const& exec, Array const& x, Array const& y) const { start(exec, x, y).finish(); }
+void IndexMap::apply(Exec const& exec, Array const& x, Out y) const { start(exec, x, y).finish(); }
 
-void IndexMap::adjoint(Exec const& exec, Array const& dy, Array const& dx) const { start_adjoint(exec, dy).finish(dx); }
+void IndexMap::adjoint(Exec const& exec, Array const& dy, Out dx) const { start_adjoint(exec, dy).finish(dx); }
 
 std::size_t IndexMap::bytes_sent(index_t channels, DType dtype) const
 {

@@ -14,8 +14,8 @@ Box around(Box const& a, Box const& b)
 
 } // namespace
 
-WindowMap window_map(Communicator const& group, ProcessGrid const& ranks, Tiling const& grid, WindowLayout const& w,
-                     bool shared)
+WindowMap window_map(Exec const& exec, Communicator const& group, ProcessGrid const& ranks, Tiling const& grid,
+                     WindowLayout const& w, bool shared)
 {
   bool const far = w.tokens == WindowLayout::Tokens::far;
   index_t const h = grid.height(), width = grid.width();
@@ -45,23 +45,24 @@ WindowMap window_map(Communicator const& group, ProcessGrid const& ranks, Tiling
       for (index_t t = 0; t < tokens; ++t)
         wanted.push_back(cell(n, t));
     }
-  return {IndexMap(group, grid, wanted),
+  return {IndexMap(exec, group, grid, wanted),
           static_cast<index_t>(numbers.size()),
           tokens,
-          {IndexList(numbers), total},
-          IndexList(seams)};
+          {IndexList(exec, numbers), total},
+          IndexList(exec, seams)};
 }
 
-WindowMap cell_map(Communicator const& group, ProcessGrid const& ranks, Tiling const& grid, bool shared)
+WindowMap cell_map(Exec const& exec, Communicator const& group, ProcessGrid const& ranks, Tiling const& grid,
+                   bool shared)
 {
   Box b = grid.box(group.rank());
   for (int t = 0; shared && t < ranks.tensor; ++t)
     b = around(b, grid.box(t * ranks.domains() + group.rank() % ranks.domains()));
   auto const numbers = cells_of(b, grid.width());
-  return {shared ? IndexMap(group, grid, numbers) : IndexMap(),
+  return {shared ? IndexMap(exec, group, grid, numbers) : IndexMap(),
           b.cells(),
           1,
-          {IndexList(numbers), grid.height() * grid.width()}};
+          {IndexList(exec, numbers), grid.height() * grid.width()}};
 }
 
 } // namespace rossby

@@ -23,7 +23,7 @@ std::vector<double> transposed(std::vector<double> const& from, std::size_t rows
 std::vector<double> moved(IndexMap const& map, std::vector<double> const& values, index_t channels)
 {
   Exec const exec;
-  auto const from = Array::from_host(DType::float64, {1, map.sources(), channels}, values);
+  auto const from = Array::from_host(exec, DType::float64, {1, map.sources(), channels}, values);
   auto const to = Array::empty(DType::float64, {1, map.targets(), channels});
   map.apply(exec, from, to);
   return to.to_host(exec);
@@ -44,7 +44,7 @@ void HostFields::set_tiles(Communicator const& spatial, Tiling host, Tiling cons
   spatial_ = spatial;
   host_ = std::move(host);
   model_tile_ = model.box(spatial.rank());
-  to_model_.emplace(spatial, host_, cells_of(model_tile_, model.width()));
+  to_model_.emplace(Exec(), spatial, host_, cells_of(model_tile_, model.width()));
   to_host_.reset();
   put_.clear();
   arrived_.clear();
@@ -84,7 +84,7 @@ std::vector<double> HostFields::bring_back(Tiling const& output, std::vector<dou
                                            SchemaEntry const& entry)
 {
   if (!to_host_)
-    to_host_.emplace(spatial_, output, cells_of(tile(), output.width()));
+    to_host_.emplace(Exec(), spatial_, output, cells_of(tile(), output.width()));
   auto const cells = static_cast<std::size_t>(output.box(spatial_.rank()).cells());
   auto const levels = static_cast<std::size_t>(entry.n_levels());
   std::size_t const channels = cells == 0 ? levels : values.size() / cells;

@@ -12,7 +12,7 @@ void Model::allocate(Exec const& exec, Precision const& precision, std::uint64_t
 {
   ROSSBY_EXPECT(parameters_.size() > 0 && !parameters_[0].var);
   precision_ = precision;
-  grids_.build(layout_.spatial, layout_.grid);
+  grids_.build(exec, layout_.spatial, layout_.grid);
   parameters_.place(layout_.parameters);
   parameters_.allocate(exec, precision.parameters, seed);
 }

@@ -126,7 +126,8 @@ Var FinalBlock::forward(Context& ctx, PreparedWeights const& weights, Var const&
   }
   case Upsampling::transposed: {
     index_t const in = w.value.value().shape().back();
-    Var const kernel = apply_stencil(ctx, weight_spread_.get(), reshape(ctx, w.value, {1, 16 * out_, in}), {36 * out_});
+    Var const kernel =
+        apply_stencil(ctx, weight_spread_.get(ctx.exec), reshape(ctx, w.value, {1, 16 * out_, in}), {36 * out_});
     Weight const four{reshape(ctx, kernel, {4 * out_, 3, 3, in}), w.scale, biases_.forward(ctx, w.bias)};
     return pixel_shuffle(ctx, conv3x3(ctx, coarse_border, coarse, four, x, result));
   }

@@ -85,19 +85,19 @@ GridId GridBook::output(UnpadId u) const { return {at(unpads_, u.number).output}
 HaloId GridBook::add(Halo const& halo)
 {
   return {number_of(halos_, halo, [&](Halo const& h) {
-    return h.from == halo.from && h.to == halo.to && h.reach == halo.reach && h.padded == halo.padded &&
+    return h.from == halo.from && h.to == halo.to && h.footprint == halo.footprint && h.padded == halo.padded &&
            h.before_columns == halo.before_columns && same(h.padding, halo.padding);
   })};
 }
 
-HaloId GridBook::halo(GridId from, GridId to, Reach const& reach)
+HaloId GridBook::halo(GridId from, GridId to, Footprint const& footprint)
 {
-  return add(Halo{from.number, to.number, reach, reach.before, false, {}});
+  return add(Halo{from.number, to.number, footprint, footprint.before, false, {}});
 }
 
-HaloId GridBook::padded_halo(GridId image, SpherePadding const& padding, GridId to, Reach const& reach)
+HaloId GridBook::padded_halo(GridId image, SpherePadding const& padding, GridId to, Footprint const& footprint)
 {
-  return add(Halo{image.number, to.number, reach, reach.before, true, padding});
+  return add(Halo{image.number, to.number, footprint, footprint.before, true, padding});
 }
 
 HaloId GridBook::with_margins(GridId from, GridId to, Margins const& m)
@@ -170,24 +170,24 @@ std::vector<Tiling> GridBook::cut(ProcessGrid const& ranks) const
   return tilings;
 }
 
-void GridBook::build(Communicator const& group, ProcessGrid const& ranks)
+void GridBook::build(Exec const& exec, Communicator const& group, ProcessGrid const& ranks)
 {
   ROSSBY_EXPECT(ranks.domains() * ranks.tensor == group.size() && tilings_.empty());
   group_ = group;
   ranks_ = ranks;
   tilings_ = cut(ranks);
   for (auto const& h : halos_)
-    halo_maps_.push_back(build(h));
+    halo_maps_.push_back(build(exec, h));
   for (auto const& w : windows_)
-    window_maps_.push_back(window_map(group_, ranks_, at(tilings_, w.grid), w.layout, shares(w.stage) > 1));
+    window_maps_.push_back(window_map(exec, group_, ranks_, at(tilings_, w.grid), w.layout, shares(w.stage) > 1));
   for (auto const& c : cells_)
-    cell_maps_.push_back(cell_map(group_, ranks_, at(tilings_, c.grid), shares(c.stage) > 1));
+    cell_maps_.push_back(cell_map(exec, group_, ranks_, at(tilings_, c.grid), shares(c.stage) > 1));
   for (auto const& p : patches_)
-    patch_maps_.push_back(build(p));
+    patch_maps_.push_back(build(exec, p));
   for (auto const& u : unpads_)
-    unpad_maps_.emplace_back(group_, at(tilings_, u.from), u.padding, u.height, u.width);
+    unpad_maps_.emplace_back(exec, group_, at(tilings_, u.from), u.padding, u.height, u.width);
   for (auto const& d : doublings_)
-    doubling_stencils_.push_back(build(d));
+    doubling_stencils_.push_back(build(exec, d));
 }
 
 Shape GridBook::extents(GridId g) const
@@ -196,16 +196,16 @@ Shape GridBook::extents(GridId g) const
   return {b.rows(), b.cols()};
 }
 
-BoxMap GridBook::build(Halo const& halo) const
+BoxMap GridBook::build(Exec const& exec, Halo const& halo) const
 {
   Tiling const &from = at(tilings_, halo.from), &to = at(tilings_, halo.to);
   Box const t = to.box(group_.rank());
-  auto const [stride, kernel, before] = halo.reach;
+  auto const [stride, kernel, before] = halo.footprint;
   Box const needed{t.row0 * stride - before, (t.row1 - 1) * stride - before + kernel,
                    t.col0 * stride - halo.before_columns, (t.col1 - 1) * stride - halo.before_columns + kernel};
   SpherePadding const& p = halo.padding;
   index_t const h = from.height(), w = from.width(), rows = h + p.top + p.bottom, cols = w + p.left + p.right;
-  return box_map(group_, from, needed, [&, padded = halo.padded](index_t r, index_t c) {
+  return box_map(exec, group_, from, needed, [&, padded = halo.padded](index_t r, index_t c) {
     if (r < 0 || r >= rows || c < 0 || c >= cols)
       return IndexMap::nothing;
     if (!padded)
@@ -215,7 +215,7 @@ BoxMap GridBook::build(Halo const& halo) const
   });
 }
 
-IndexMap GridBook::build(Patches const& patches) const
+IndexMap GridBook::build(Exec const& exec, Patches const& patches) const
 {
   Tiling const& image = at(tilings_, patches.image);
   std::vector<index_t> wanted;
@@ -228,10 +228,10 @@ IndexMap GridBook::build(Patches const& patches) const
                                              j * patches.columns + b);
           wanted.push_back(source.row * image.width() + source.col);
         }
-  return {group_, image, wanted};
+  return {exec, group_, image, wanted};
 }
 
-ops::Stencil GridBook::build(Doubling const& doubling) const
+ops::Stencil GridBook::build(Exec const& exec, Doubling const& doubling) const
 {
   Tiling const &coarse = at(tilings_, doubling.coarse), &fine = at(tilings_, doubling.fine);
   Box const c = tile(doubling.coarse), f = tile(doubling.fine);
@@ -243,7 +243,7 @@ ops::Stencil GridBook::build(Doubling const& doubling) const
       if (i >= 0 && i < fine.height() && j >= 0 && j < fine.width()) // the convolution's border is zero
         add_bilinear(entries, (i - target.row0) * target.cols() + (j - target.col0),
                      tap_of(i, coarse.height(), fine.height()), tap_of(j, coarse.width(), fine.width()), source);
-  return {target.cells(), source.cells(), entries};
+  return {exec, target.cells(), source.cells(), entries};
 }
 
 void GridBook::for_each(std::function<void(std::string const&, IndexMap const&)> const& map,

@@ -69,10 +69,10 @@ Var ResidualBlock::forward(Context& ctx, PreparedWeights const& weights, Var con
   return add(ctx, y, x);
 }
 
-ops::Stencil const& ModuleStencil::get() const
+ops::Stencil const& ModuleStencil::get(Exec const& exec) const
 {
   if (!made_)
-    made_ = std::make_shared<ops::Stencil const>(targets_, sources_, entries_);
+    made_ = std::make_shared<ops::Stencil const>(exec, targets_, sources_, entries_);
   return *made_;
 }
 
@@ -87,7 +87,7 @@ FourBiases::FourBiases(index_t out)
 Var FourBiases::forward(Context& ctx, Var const& bias) const
 {
   index_t const out = bias.value().size();
-  Var const spread = apply_stencil(ctx, spread_.get(), reshape(ctx, bias, {1, out, 1}), {4 * out});
+  Var const spread = apply_stencil(ctx, spread_.get(ctx.exec), reshape(ctx, bias, {1, out, 1}), {4 * out});
   return reshape(ctx, spread, {4 * out});
 }
 

@@ -2,8 +2,22 @@
 
 namespace rossby {
 
+namespace {
+/// Pair of tokens <- offset. CREDIT builds the index for offsets -(w-1)..w-1 and reads a table of offsets -w..w with
+/// it.
+ModuleStencil table_of(index_t w)
+{
+  index_t const tokens = w * w;
+  std::vector<ops::Stencil::Entry> entries;
+  for (index_t p = 0; p < tokens; ++p)
+    for (index_t q = 0; q < tokens; ++q)
+      entries.push_back({p * tokens + q, (p / w - q / w + w - 1) * (2 * w - 1) + (p % w - q % w + w - 1), 1});
+  return {tokens * tokens, (2 * w + 1) * (2 * w + 1), std::move(entries)};
+}
+} // namespace
+
 PositionBias::PositionBias(Parameters& p, WeightBook& book, std::string const& name, index_t dim, index_t window)
-    : parameters_(&p), window_(window)
+    : parameters_(&p), window_(window), from_table_(table_of(window))
 {
   index_t const width = dim / 4;
   for (int i = 0; i < 4; ++i) {
@@ -20,26 +34,24 @@ PositionBias::PositionBias(Parameters& p, WeightBook& book, std::string const& n
 Var PositionBias::forward(Context& ctx, PreparedWeights const& weights) const
 {
   index_t const w = window_, side = 2 * w + 1, tokens = w * w;
-  std::vector<double> offsets;
-  for (index_t a = -w; a <= w; ++a)
-    for (index_t b = -w; b <= w; ++b) {
-      offsets.push_back(static_cast<double>(a));
-      offsets.push_back(static_cast<double>(b));
-    }
-  Var x(Array::from_host(dtype(), {side * side, 2}, offsets));
+  if (!offsets_) {
+    std::vector<double> offsets;
+    for (index_t a = -w; a <= w; ++a)
+      for (index_t b = -w; b <= w; ++b) {
+        offsets.push_back(static_cast<double>(a));
+        offsets.push_back(static_cast<double>(b));
+      }
+    offsets_ = Array::from_host(ctx.exec, parameters_->dtype(), {side * side, 2}, offsets);
+  }
+  Var x(offsets_);
   for (int i = 0; i < 3; ++i) {
     x = linear(ctx, x, weights[linear_[i]]);
     x = channel_norm(ctx, x, weights.parameter(gain_[i]), weights.parameter(bias_[i]), norm_epsilon);
     x = activation(ctx, ops::Activation::relu, x);
   }
   x = linear(ctx, x, weights[linear_[3]]);
-
-  // CREDIT builds the index for offsets -(w-1)..w-1 and reads a table of offsets -w..w with it.
-  std::vector<index_t> row(static_cast<std::size_t>(tokens * tokens));
-  for (index_t p = 0; p < tokens; ++p)
-    for (index_t q = 0; q < tokens; ++q)
-      row[static_cast<std::size_t>(p * tokens + q)] = (p / w - q / w + w - 1) * (2 * w - 1) + (p % w - q % w + w - 1);
-  return gather_rows(ctx, x, row, {tokens, tokens});
+  x = apply_stencil(ctx, from_table_.get(ctx.exec), reshape(ctx, x, {1, side * side, 1}), {tokens * tokens});
+  return reshape(ctx, x, {tokens, tokens});
 }
 
 Attention::Attention(Books const& books, std::string const& name, TransformerConfig const& c,

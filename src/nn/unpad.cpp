@@ -24,8 +24,8 @@ Tiling Unpad::output_of(Tiling const& padded, SpherePadding const& padding, inde
   return {image_h, image_w, std::move(boxes)};
 }
 
-Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
-             index_t image_w)
+Unpad::Unpad(Exec const& exec, Communicator const& group, Tiling const& padded, SpherePadding const& padding,
+             index_t image_h, index_t image_w)
     : output_(output_of(padded, padding, image_h, image_w))
 {
   index_t const top = padding.top, left = padding.left;
@@ -40,7 +40,8 @@ Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding cons
   else if (resizes_)
     source = {tap_of(mine.row0, h, image_h).low, tap_of(mine.row1 - 1, h, image_h).high + 1,
               tap_of(mine.col0, w, image_w).low, tap_of(mine.col1 - 1, w, image_w).high + 1};
-  crop_ = box_map(group, padded, source, [&](index_t r, index_t c) { return (r + top) * padded.width() + (c + left); });
+  crop_ = box_map(exec, group, padded, source,
+                  [&](index_t r, index_t c) { return (r + top) * padded.width() + (c + left); });
   if (!resizes_)
     return;
   std::vector<ops::Stencil::Entry> entries;
@@ -48,7 +49,7 @@ Unpad::Unpad(Communicator const& group, Tiling const& padded, SpherePadding cons
     for (index_t c = mine.col0; c < mine.col1; ++c)
       add_bilinear(entries, (r - mine.row0) * mine.cols() + (c - mine.col0), tap_of(r, h, image_h),
                    tap_of(c, w, image_w), source);
-  resize_ = ops::Stencil(mine.cells(), source.cells(), entries);
+  resize_ = ops::Stencil(exec, mine.cells(), source.cells(), entries);
 }
 
 Var unpad_shard_interp(Context& ctx, Var const& y_pred, Unpad const& unpad)

@@ -144,8 +144,7 @@ Sizes sizes_of(WindowAttention const& a, Array const& qkv)
 
 } // namespace
 
-void window_attention_forward(Exec const& exec, WindowAttention const& a, Array const& qkv, Array const& bias,
-                              Array const& out)
+void window_attention_forward(Exec const& exec, WindowAttention const& a, Array const& qkv, Array const& bias, Out out)
 {
   Sizes const n = sizes_of(a, qkv);
   if (n.windows == 0)
@@ -157,7 +156,7 @@ void window_attention_forward(Exec const& exec, WindowAttention const& a, Array 
 }
 
 void window_attention_backward(Exec const& exec, WindowAttention const& a, Array const& qkv, Array const& bias,
-                               Array const& dout, Array const& dqkv, Array const& dbias)
+                               Array const& dout, Out dqkv, Out dbias)
 {
   Sizes const n = sizes_of(a, qkv);
   if (n.windows == 0)

@@ -66,8 +66,7 @@ void backward(Exec const& exec, View<T, 2> x, View<wide_t<T>, 1> gain, wide_t<T>
 
 } // namespace
 
-void channel_norm_forward(Exec const& exec, Array const& x, Array const& gain, Array const& bias, double eps,
-                          Array const& y)
+void channel_norm_forward(Exec const& exec, Array const& x, Array const& gain, Array const& bias, double eps, Out y)
 {
   index_t const channels = gain.size(), n = x.size() / channels;
   dispatch(x.dtype(), [&](auto tag) {
@@ -77,8 +76,8 @@ void channel_norm_forward(Exec const& exec, Array const& x, Array const& gain, A
   });
 }
 
-void channel_norm_backward(Exec const& exec, Array const& x, Array const& gain, double eps, Array const& dy,
-                           Array const& dx, Array const& dgain, Array const& dbias)
+void channel_norm_backward(Exec const& exec, Array const& x, Array const& gain, double eps, Array const& dy, Out dx,
+                           Out dgain, Out dbias)
 {
   index_t const channels = gain.size(), n = x.size() / channels;
   Array const product = Array::empty(wide_dtype(x.dtype()), {n, channels});

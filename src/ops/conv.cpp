@@ -159,7 +159,7 @@ template <class F> void dispatch_pair(Array const& x, Array const& y, F const& f
 
 } // namespace
 
-Box reach(std::vector<ConvShape> const& shapes, Box const& input, index_t rows, index_t cols)
+Box cells_needing_only(std::vector<ConvShape> const& shapes, Box const& input, index_t rows, index_t cols)
 {
   Box cells{0, rows, 0, cols};
   for (auto const& s : shapes) {
@@ -177,7 +177,7 @@ Box reach(std::vector<ConvShape> const& shapes, Box const& input, index_t rows, 
 }
 
 void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& bias,
-                  Array const& y, index_t channel0, Part const& part)
+                  Out y, index_t channel0, Turn const& part)
 {
   if (y.size() == 0 || part.cells.empty())
     return;
@@ -202,7 +202,7 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
 }
 
 void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, double scale, Array const& dy,
-                         index_t channel0, Array const& dx, Part const& part)
+                         index_t channel0, Out dx, Turn const& part)
 {
   if (dy.size() == 0 || part.cells.empty())
     return;
@@ -222,8 +222,8 @@ void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, doub
   });
 }
 
-void conv_weight_backward(Exec const& exec, ConvShape shape, Array const& x, Array const& dy, index_t channel0,
-                          Array const& dw, Array const& dbias, std::function<void()> const& meanwhile)
+void conv_weight_backward(Exec const& exec, ConvShape shape, Array const& x, Array const& dy, index_t channel0, Out dw,
+                          Out dbias, std::function<void()> const& meanwhile)
 {
   if (dy.size() == 0)
     return;

@@ -255,7 +255,7 @@ Sides sides_of(CosineAttention const& a)
 } // namespace
 
 void cosine_attention_forward(Exec const& exec, CosineAttention const& a, Array const& qkv, Array const& logit_scale,
-                              Array const& bias, Array const& out)
+                              Array const& bias, Out out)
 {
   Sizes const n = sizes_of(a, qkv);
   if (n.windows == 0)
@@ -268,8 +268,7 @@ void cosine_attention_forward(Exec const& exec, CosineAttention const& a, Array 
 }
 
 void cosine_attention_backward(Exec const& exec, CosineAttention const& a, Array const& qkv, Array const& logit_scale,
-                               Array const& bias, Array const& dout, Array const& dqkv, Array const& dlogit_scale,
-                               Array const& dbias)
+                               Array const& bias, Array const& dout, Out dqkv, Out dlogit_scale, Out dbias)
 {
   Sizes const n = sizes_of(a, qkv);
   if (n.windows == 0)

@@ -132,7 +132,7 @@ void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells
 
 } // namespace
 
-void activation_forward(Exec const& exec, Activation kind, Array const& x, Array const& y)
+void activation_forward(Exec const& exec, Activation kind, Array const& x, Out y)
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -149,7 +149,7 @@ void activation_forward(Exec const& exec, Activation kind, Array const& x, Array
   });
 }
 
-void activation_backward(Exec const& exec, Activation kind, Array const& x, Array const& dy, Array const& dx)
+void activation_backward(Exec const& exec, Activation kind, Array const& x, Array const& dy, Out dx)
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -166,7 +166,7 @@ void activation_backward(Exec const& exec, Activation kind, Array const& x, Arra
   });
 }
 
-void add(Exec const& exec, Array const& a, Array const& b, Array const& c)
+void add(Exec const& exec, Array const& a, Array const& b, Out c)
 {
   ROSSBY_EXPECT(a.size() == b.size() && a.size() == c.size());
   dispatch(a.dtype(), [&](auto tag) {
@@ -175,7 +175,7 @@ void add(Exec const& exec, Array const& a, Array const& b, Array const& c)
   });
 }
 
-void add_with_bias(Exec const& exec, Array const& a, Array const& bias, Array const& b, Array const& c)
+void add_with_bias(Exec const& exec, Array const& a, Array const& bias, Array const& b, Out c)
 {
   Shape const rows{a.size() / bias.size(), bias.size()};
   ROSSBY_EXPECT(a.size() == b.size() && a.size() == c.size());
@@ -186,7 +186,7 @@ void add_with_bias(Exec const& exec, Array const& a, Array const& bias, Array co
   });
 }
 
-void add_bias(Exec const& exec, Array const& a, Array const& bias, Array const& c)
+void add_bias(Exec const& exec, Array const& a, Array const& bias, Out c)
 {
   Shape const rows{a.size() / bias.size(), bias.size()};
   ROSSBY_EXPECT(a.size() == c.size());
@@ -196,7 +196,7 @@ void add_bias(Exec const& exec, Array const& a, Array const& bias, Array const& 
   });
 }
 
-void add_scaled(Exec const& exec, double factor, Array const& b, Array const& a)
+void add_scaled(Exec const& exec, double factor, Array const& b, Out a)
 {
   ROSSBY_EXPECT(a.size() == b.size());
   dispatch(a.dtype(), [&](auto tag) {
@@ -205,7 +205,7 @@ void add_scaled(Exec const& exec, double factor, Array const& b, Array const& a)
   });
 }
 
-void copy_channels(Exec const& exec, Array const& from, index_t from0, Array const& to, index_t to0, index_t channels)
+void copy_channels(Exec const& exec, Array const& from, index_t from0, Out to, index_t to0, index_t channels)
 {
   index_t const from_width = from.shape().back(), to_width = to.shape().back();
   index_t const n = from.size() / from_width;
@@ -218,7 +218,7 @@ void copy_channels(Exec const& exec, Array const& from, index_t from0, Array con
 }
 
 void dropout(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells, ChannelShare share, Array const& x,
-             Array const& y)
+             Out y)
 {
   ROSSBY_EXPECT(x.rank() == 3 && cells.numbers.size() == x.extent(1) && share.first + x.extent(2) <= share.total);
   dispatch(x.dtype(), [&](auto tag) {

@@ -226,7 +226,7 @@ Box embed_cells(Box const& input, std::vector<EmbedBranch> const& branches)
   return intersect(cells, cells); // of no stride at all: an empty box
 }
 
-void embed_biases(Exec const& exec, std::vector<EmbedBranch> const& branches, Array const& y)
+void embed_biases(Exec const& exec, std::vector<EmbedBranch> const& branches, Out y)
 {
   if (y.size() == 0)
     return;
@@ -240,8 +240,7 @@ void embed_biases(Exec const& exec, std::vector<EmbedBranch> const& branches, Ar
   });
 }
 
-void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Array const& y,
-                 Part const& part)
+void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Out y, Turn const& part)
 {
   if (y.size() == 0 || part.cells.empty())
     return;

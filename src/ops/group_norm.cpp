@@ -118,7 +118,7 @@ std::vector<Moments> group_moments(Exec const& exec, Array const& x, index_t gro
 }
 
 void group_norm_apply(Exec const& exec, Array const& x, Array const& mean, Array const& rstd, Array const& gain,
-                      Array const& bias, Array const& y)
+                      Array const& bias, Out y)
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -129,7 +129,7 @@ void group_norm_apply(Exec const& exec, Array const& x, Array const& mean, Array
 }
 
 void group_norm_sums(Exec const& exec, Array const& x, Array const& mean, Array const& rstd, Array const& dy,
-                     Array const& sum_dy, Array const& sum_dy_xhat)
+                     Out sum_dy, Out sum_dy_xhat)
 {
   index_t const n = x.extent(1), channels = x.extent(2);
   dispatch(x.dtype(), [&](auto tag) {
@@ -147,7 +147,7 @@ void group_norm_sums(Exec const& exec, Array const& x, Array const& mean, Array 
 }
 
 void group_norm_input_gradient(Exec const& exec, Array const& x, Array const& mean, Array const& rstd,
-                               Array const& gain, Array const& dy, Array const& m1, Array const& m2, Array const& dx)
+                               Array const& gain, Array const& dy, Array const& m1, Array const& m2, Out dx)
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -19,7 +19,7 @@ template <class T, class F> void for_each_block(index_t rows, index_t columns, F
 }
 } // namespace
 
-void linear_forward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& bias, Array const& y)
+void linear_forward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& bias, Out y)
 {
   index_t const out = w.extent(0), in = w.size() / out, n = x.size() / in;
   ROSSBY_EXPECT(y.size() == n * out);
@@ -40,8 +40,8 @@ void linear_forward(Exec const& exec, Array const& x, Array const& w, double sca
   });
 }
 
-void linear_backward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& dy, Array const& dx,
-                     Array const& dw, Array const& dbias)
+void linear_backward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& dy, Out dx, Out dw,
+                     Out dbias)
 {
   index_t const out = w.extent(0), in = w.size() / out, n = dy.size() / out;
   Array const input = dw ? x.reshaped({n, in}) : Array(), up = dy.reshaped({n, out}),
@@ -66,7 +66,7 @@ void linear_backward(Exec const& exec, Array const& x, Array const& w, double sc
   });
 }
 
-void bias_backward(Exec const& exec, Array const& dy, Array const& dbias)
+void bias_backward(Exec const& exec, Array const& dy, Out dbias)
 {
   dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -91,7 +91,7 @@ void add_blocks(Exec const& exec, View<double const, 2> partial, View<double, 1>
 
 /// sums[c, k] = the sum over rows of what `add(row, channel, double* sums)` adds to its Count numbers.
 template <int Count, class Add>
-void sum_rows(char const* label, Exec const& exec, index_t rows, index_t channels, Add const& add, Array const& sums)
+void sum_rows(char const* label, Exec const& exec, index_t rows, index_t channels, Add const& add, Out sums)
 {
   Array const partial = Array::empty(DType::float64, {blocks_of(rows), channels * Count});
   auto const out = partial.view<double, 2>();
@@ -110,7 +110,7 @@ void sum_rows(char const* label, Exec const& exec, index_t rows, index_t channel
 
 template <class T>
 void sum_errors(Exec const& exec, View<T const, 2> p, View<T const, 2> t, View<double const, 1> cell_weight, Kinds kind,
-                View<double const, 1> delta, index_t rows, Array const& sums)
+                View<double const, 1> delta, index_t rows, Out sums)
 {
   index_t const cells = static_cast<index_t>(cell_weight.extent(0));
   sum_rows<1>(
@@ -138,7 +138,7 @@ void error_gradient(Exec const& exec, View<T const, 2> p, View<T const, 2> t, Vi
 
 template <class T>
 void sum_pairs(Exec const& exec, View<T const, 2> prediction, View<T const, 2> target,
-               View<double const, 1> cell_weight, View<double const, 2> origin, index_t rows, Array const& sums)
+               View<double const, 1> cell_weight, View<double const, 2> origin, index_t rows, Out sums)
 {
   bool const deviations = origin.extent(0) > 0;
   index_t const cells = static_cast<index_t>(cell_weight.extent(0));
@@ -170,7 +170,7 @@ Array as_rows(Array const& field, Array const& cell_weight, index_t samples)
 } // namespace
 
 void error_sums(Exec const& exec, ErrorTerms const& terms, Array const& prediction, Array const& target,
-                index_t samples, Array const& sums)
+                index_t samples, Out sums)
 {
   Array const p = as_rows(prediction, terms.cell_weight, samples), t = target.reshaped(p.shape());
   index_t const rows = samples * terms.cell_weight.size();
@@ -182,7 +182,7 @@ void error_sums(Exec const& exec, ErrorTerms const& terms, Array const& predicti
 }
 
 void error_sums_backward(Exec const& exec, ErrorTerms const& terms, Array const& prediction, Array const& target,
-                         index_t samples, Array const& dsums, Array const& gradient)
+                         index_t samples, Array const& dsums, Out gradient)
 {
   Array const p = as_rows(prediction, terms.cell_weight, samples), t = target.reshaped(p.shape());
   Array const g = gradient.reshaped(p.shape());
@@ -195,7 +195,7 @@ void error_sums_backward(Exec const& exec, ErrorTerms const& terms, Array const&
 }
 
 void pair_sums(Exec const& exec, Array const& cell_weight, Array const& prediction, Array const& target,
-               index_t samples, Array const& sums, Array const& origin)
+               index_t samples, Out sums, Array const& origin)
 {
   Array const p = as_rows(prediction, cell_weight, samples), t = target.reshaped(p.shape());
   index_t const rows = samples * cell_weight.size(), channels = p.extent(1);

@@ -61,7 +61,7 @@ void multiply(Exec const& exec, Indices start, Indices column, View<double, 1> w
 
 } // namespace
 
-void pixel_shuffle_forward(Exec const& exec, Array const& x, Array const& y)
+void pixel_shuffle_forward(Exec const& exec, Array const& x, Out y)
 {
   check_shapes(x, y);
   dispatch(x.dtype(), [&](auto tag) {
@@ -70,7 +70,7 @@ void pixel_shuffle_forward(Exec const& exec, Array const& x, Array const& y)
   });
 }
 
-void pixel_shuffle_backward(Exec const& exec, Array const& dy, Array const& dx)
+void pixel_shuffle_backward(Exec const& exec, Array const& dy, Out dx)
 {
   check_shapes(dx, dy);
   dispatch(dx.dtype(), [&](auto tag) {
@@ -79,7 +79,7 @@ void pixel_shuffle_backward(Exec const& exec, Array const& dy, Array const& dx)
   });
 }
 
-Stencil::Rows Stencil::rows_of(index_t rows, std::vector<Entry> entries)
+Stencil::Rows Stencil::rows_of(Exec const& exec, index_t rows, std::vector<Entry> entries)
 {
   std::stable_sort(entries.begin(), entries.end(), [](Entry const& a, Entry const& b) { return a.target < b.target; });
   std::vector<index_t> start(static_cast<std::size_t>(rows) + 1, 0), column;
@@ -91,21 +91,21 @@ Stencil::Rows Stencil::rows_of(index_t rows, std::vector<Entry> entries)
   }
   for (std::size_t r = 1; r < start.size(); ++r)
     start[r] += start[r - 1];
-  return {IndexList(start), IndexList(column),
-          Array::from_host(DType::float64, {static_cast<index_t>(weight.size())}, weight)};
+  return {IndexList(exec, start), IndexList(exec, column),
+          Array::from_host(exec, DType::float64, {static_cast<index_t>(weight.size())}, weight)};
 }
 
-Stencil::Stencil(index_t targets, index_t sources, std::vector<Entry> const& entries)
+Stencil::Stencil(Exec const& exec, index_t targets, index_t sources, std::vector<Entry> const& entries)
     : targets_(targets), sources_(sources)
 {
-  forward_ = rows_of(targets, entries);
+  forward_ = rows_of(exec, targets, entries);
   auto swapped = entries;
   for (auto& e : swapped)
     std::swap(e.target, e.source);
-  backward_ = rows_of(sources, std::move(swapped));
+  backward_ = rows_of(exec, sources, std::move(swapped));
 }
 
-void Stencil::apply(Exec const& exec, Array const& x, Array const& y) const
+void Stencil::apply(Exec const& exec, Array const& x, Out y) const
 {
   ROSSBY_EXPECT(x.extent(1) == sources_ && y.extent(1) == targets_);
   dispatch(x.dtype(), [&](auto tag) {
@@ -115,7 +115,7 @@ void Stencil::apply(Exec const& exec, Array const& x, Array const& y) const
   });
 }
 
-void Stencil::adjoint(Exec const& exec, Array const& dy, Array const& dx) const
+void Stencil::adjoint(Exec const& exec, Array const& dy, Out dx) const
 {
   ROSSBY_EXPECT(dx.extent(1) == sources_ && dy.extent(1) == targets_);
   dispatch(dx.dtype(), [&](auto tag) {

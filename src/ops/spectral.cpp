@@ -68,7 +68,7 @@ void project(Exec const& exec, View<T, 1> u, View<T, 1> v, T inverse_sigma, View
 
 } // namespace
 
-void spectral_transposed_product(Exec const& exec, Array const& m, Array const& u, Array const& v)
+void spectral_transposed_product(Exec const& exec, Array const& m, Array const& u, Out v)
 {
   dispatch_wide(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -76,7 +76,7 @@ void spectral_transposed_product(Exec const& exec, Array const& m, Array const& 
   });
 }
 
-void spectral_product(Exec const& exec, Array const& m, Array const& v, Array const& u)
+void spectral_product(Exec const& exec, Array const& m, Array const& v, Out u)
 {
   dispatch_wide(m.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -84,7 +84,7 @@ void spectral_product(Exec const& exec, Array const& m, Array const& v, Array co
   });
 }
 
-void spectral_normalise(Exec const& exec, Array const& z, Array const& to)
+void spectral_normalise(Exec const& exec, Array const& z, Out to)
 {
   dispatch_wide(z.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -92,7 +92,7 @@ void spectral_normalise(Exec const& exec, Array const& z, Array const& to)
   });
 }
 
-void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Array const& sigma)
+void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Out sigma)
 {
   dispatch_wide(u.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -100,7 +100,7 @@ void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Array 
   });
 }
 
-void spectral_inner_product(Exec const& exec, Array const& m, Array const& g, Array const& product)
+void spectral_inner_product(Exec const& exec, Array const& m, Array const& g, Out product)
 {
   index_t const rows = m.extent(0), cols = rows > 0 ? m.size() / rows : 0;
   dispatch_wide(m.dtype(), [&](auto tag) {
@@ -110,7 +110,7 @@ void spectral_inner_product(Exec const& exec, Array const& m, Array const& g, Ar
 }
 
 void spectral_backward(Exec const& exec, Array const& u, Array const& v, double sigma, Array const& product,
-                       Array const& g, Array const& dm)
+                       Array const& g, Out dm)
 {
   index_t const rows = u.size(), cols = v.size();
   dispatch_wide(g.dtype(), [&](auto tag) {

@@ -144,7 +144,7 @@ Array shard_spatial(Exec const& exec, Array const& whole, DomainManager const& m
   Tiling const& grid = manager.input();
   ROSSBY_EXPECT(whole.extent(1) == grid.height() && whole.extent(2) == grid.width());
   Box const mine = grid.box(manager.ranks().rank());
-  IndexMap const map(Communicator(), Tiling::whole(grid.height(), grid.width()), cells_of(mine, grid.width()));
+  IndexMap const map(exec, Communicator(), Tiling::whole(grid.height(), grid.width()), cells_of(mine, grid.width()));
   Array const tile = Array::empty(whole.dtype(), {batch, mine.rows(), mine.cols(), channels});
   map.apply(exec, whole, tile);
   return tile;
@@ -152,7 +152,7 @@ Array shard_spatial(Exec const& exec, Array const& whole, DomainManager const& m
 
 Array gather_spatial(Exec const& exec, Array const& tile, DomainManager const& manager, Tiling const& tiling)
 {
-  IndexMap const map(manager.ranks(), tiling, cells_of({0, tiling.height(), 0, tiling.width()}, tiling.width()));
+  IndexMap const map(exec, manager.ranks(), tiling, cells_of({0, tiling.height(), 0, tiling.width()}, tiling.width()));
   Array const whole = Array::empty(tile.dtype(), {tile.extent(0), tiling.height(), tiling.width(), tile.extent(3)});
   map.apply(exec, tile, whole);
   return whole;

@@ -34,7 +34,7 @@ Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
       present_(static_cast<std::size_t>(parameters.size()), 0)
 {
   for (int i = 0; i < parameters.size(); ++i)
-    spread_.push_back(parameters.parts(i).size() > 1);
+    in_parts_.push_back(parameters.parts(i).size() > 1);
   fill_buckets(parameters, bucket_bytes, false);
   fill_buckets(parameters, bucket_bytes, true);
 }
@@ -139,12 +139,12 @@ std::vector<double> Gradients::squares(Exec const& exec) const
   auto values = sums.to_host(exec);
   std::vector<double> parts;
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (spread_[i])
+    if (in_parts_[i])
       parts.push_back(values[i]);
-  placement_.spread().all_reduce_sum(parts.data(), parts.size());
+  placement_.part_ranks().all_reduce_sum(parts.data(), parts.size());
   auto next = parts.begin();
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (spread_[i])
+    if (in_parts_[i])
       values[i] = *next++;
   return values;
 }

@@ -85,12 +85,25 @@ Communicator const& Parameters::copies(int i) const
   return (*this)[i].spec.cut == TensorCut::none ? placement_.world : placement_.replicas;
 }
 
-Communicator const& Parameters::parts(int i) const
+Parameters::Holders Parameters::holders(int i) const
 {
   auto const& spec = (*this)[i].spec;
   if (placement_.sharded && spec.trainable)
+    return Holders::world;
+  return spec.cut == TensorCut::none ? Holders::alone : Holders::tensor;
+}
+
+Communicator const& Parameters::parts(int i) const
+{
+  switch (holders(i)) {
+  case Holders::world:
     return placement_.world;
-  return spec.cut == TensorCut::none ? alone_ : placement_.tensor;
+  case Holders::tensor:
+    return placement_.tensor;
+  case Holders::alone:
+    break;
+  }
+  return alone_;
 }
 
 Part Parameters::share(int i, int holder) const

@@ -50,9 +50,9 @@ UnitShares::UnitShares(Exec const& exec, Parameters& parameters, std::vector<int
       elements_ += n;
     }
   }
-  ordered_ = IndexList(ordered);
-  gathered_ = IndexList(gathered);
-  length_ = IndexList(length);
+  ordered_ = IndexList(exec, ordered);
+  gathered_ = IndexList(exec, gathered);
+  length_ = IndexList(exec, length);
 }
 
 UnitShares::Gather UnitShares::start_gather(Exec const& exec) const

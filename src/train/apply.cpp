@@ -72,7 +72,8 @@ Array read_field(io::Hdf5File const& file, std::string const& name, FieldPart co
   for (double const v : values)
     if (!std::isfinite(v))
       fail(file.path() + ": /" + name, "holds a value that is not finite", "fill or remove missing values first");
-  return Array::from_host(dtype, {part.count, part.box.rows(), part.box.cols(), part.global[1] * part.global[2]},
+  return Array::from_host(Exec(), dtype,
+                          {part.count, part.box.rows(), part.box.cols(), part.global[1] * part.global[2]},
                           part.turned(values, true));
 }
 
@@ -149,7 +150,7 @@ void apply(Session& session, ApplyOptions const& options)
     FieldPart const target{result.global, from, count, output_tile};
     Var const local = loss.sums(ctx, y, read_field(input_file, "target", target, dtype), result.count);
     auto sums = local.value().to_host(exec);
-    tape.backward(exec, local, loss.seed(batch));
+    tape.backward(exec, local, loss.seed(exec, batch));
     world.all_reduce_sum(sums.data(), sums.size());
     loss_value = loss.value(sums, batch).total;
     sync_domain_gradients(exec, *model);

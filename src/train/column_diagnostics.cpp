@@ -173,8 +173,8 @@ void geopotential_backward(Exec const& exec, GeopotentialTables const t, Array c
 class GeopotentialAtWork final : public ColumnBlock {
 public:
   explicit GeopotentialAtWork(GeopotentialDiagnostic const& b)
-      : block_(b), a_(Array::from_host(DType::float64, {static_cast<index_t>(b.a_half.size())}, b.a_half)),
-        b_(Array::from_host(DType::float64, {static_cast<index_t>(b.b_half.size())}, b.b_half))
+      : block_(b), a_(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(b.a_half.size())}, b.a_half)),
+        b_(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(b.b_half.size())}, b.b_half))
   {
   }
 

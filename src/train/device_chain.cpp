@@ -159,10 +159,11 @@ DeviceChains::DeviceChains(std::vector<TransformChain> const& by_channel, Box co
       append(records, cells, step, tile, width);
     start.push_back(static_cast<index_t>(records.size() / 4));
   }
-  start_ = IndexList(start);
-  records_ = Array::from_host(DType::float64, {start.back(), 4}, records);
+  start_ = IndexList(Exec(), start);
+  records_ = Array::from_host(Exec(), DType::float64, {start.back(), 4}, records);
   index_t const pair = 2 * std::max<index_t>(1, tile.cells());
-  cell_values_ = Array::from_host(DType::float64, {static_cast<index_t>(cells.size()) / pair, 2, pair / 2}, cells);
+  cell_values_ =
+      Array::from_host(Exec(), DType::float64, {static_cast<index_t>(cells.size()) / pair, 2, pair / 2}, cells);
 }
 
 void DeviceChains::apply(Exec const& exec, Array const& x, Array const& y) const

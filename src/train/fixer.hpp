@@ -18,8 +18,8 @@ struct ColumnTables {
 
   ColumnTables(Columns const& columns, PostblockPlace const& place)
       : area(on_tile(columns.area, place)),
-        a(Array::from_host(DType::float64, {static_cast<index_t>(columns.a.size())}, columns.a)),
-        b(Array::from_host(DType::float64, {static_cast<index_t>(columns.b.size())}, columns.b))
+        a(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(columns.a.size())}, columns.a)),
+        b(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(columns.b.size())}, columns.b))
   {
   }
   static Array on_tile(std::vector<double> const& by_cell, PostblockPlace const& place)
@@ -27,7 +27,7 @@ struct ColumnTables {
     std::vector<double> mine;
     for (auto const cell : cells_of(place.tile(), place.tiling.width()))
       mine.push_back(by_cell[static_cast<std::size_t>(cell)]);
-    return Array::from_host(DType::float64, {static_cast<index_t>(mine.size())}, mine);
+    return Array::from_host(Exec(), DType::float64, {static_cast<index_t>(mine.size())}, mine);
   }
 };
 
@@ -43,7 +43,7 @@ struct ColumnView {
 /// Numbers by sample on the device.
 inline Array by_sample(std::vector<double> const& values)
 {
-  return Array::from_host(DType::float64, {static_cast<index_t>(values.size())}, values);
+  return Array::from_host(Exec(), DType::float64, {static_cast<index_t>(values.size())}, values);
 }
 
 /// Base of the fixers: the tape and the places where sums are taken.
@@ -109,7 +109,7 @@ private:
 /// A matrix of so many columns.
 inline Array matrix(std::vector<double> const& values, index_t columns)
 {
-  return Array::from_host(DType::float64, {static_cast<index_t>(values.size()) / columns, columns}, values);
+  return Array::from_host(Exec(), DType::float64, {static_cast<index_t>(values.size()) / columns, columns}, values);
 }
 
 } // namespace rossby

@@ -73,7 +73,7 @@ Array cell_weights(std::vector<double> const& by_row, Box const& tile)
   weights.reserve(static_cast<std::size_t>(tile.cells()));
   for (index_t row = tile.row0; row < tile.row1; ++row)
     weights.insert(weights.end(), static_cast<std::size_t>(tile.cols()), by_row[static_cast<std::size_t>(row)]);
-  return Array::from_host(DType::float64, {tile.cells()}, weights);
+  return Array::from_host(Exec(), DType::float64, {tile.cells()}, weights);
 }
 
 std::vector<SchemaEntry> unnamed_variables(int count)
@@ -108,8 +108,8 @@ Loss::Loss(LossConfig const& config, Use use, LossDomain const& domain)
   }
   auto const by_row = latitude_weights(config.use_latitude_weights, domain.latitude, config.latitude_weights,
                                        physical_ ? "loss.args.latitude_weights" : "loss.latitude_weights");
-  terms_ = {cell_weights(by_row, domain.tile), IndexList(kinds),
-            Array::from_host(DType::float64, {static_cast<index_t>(channels)}, deltas)};
+  terms_ = {cell_weights(by_row, domain.tile), IndexList(Exec(), kinds),
+            Array::from_host(Exec(), DType::float64, {static_cast<index_t>(channels)}, deltas)};
   if (use == Use::training && (config.use_power_loss || config.use_spectral_loss)) {
     if (config.wavenum_init > domain.width / 2)
       fail("loss.spectral_wavenum_init",
@@ -191,7 +191,7 @@ Var Loss::sums(Context& context, Var const& prediction, Array const& target, ind
   return result;
 }
 
-Array Loss::seed(index_t global_samples, double factor) const
+Array Loss::seed(Exec const& exec, index_t global_samples, double factor) const
 {
   auto seed = weight_;
   for (auto& s : seed)
@@ -199,7 +199,7 @@ Array Loss::seed(index_t global_samples, double factor) const
   if (spectra_)
     for (double const weight : {power_, spectral_})
       seed.push_back(weight * factor / static_cast<double>(global_samples));
-  return Array::from_host(DType::float64, {terms()}, seed);
+  return Array::from_host(exec, DType::float64, {terms()}, seed);
 }
 
 Loss::Value Loss::value(std::vector<double> const& global_sums, index_t global_samples) const

@@ -70,7 +70,7 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
     std::vector<double> origin(cells * width, 0);
     for (std::size_t i = 0; i < climatology.size(); ++i)
       origin[i / known * width + i % known] = static_cast<double>(climatology[i]);
-    climatology_ = Array::from_host(DType::float64, {domain.tile.cells(), channels()}, origin);
+    climatology_ = Array::from_host(Exec(), DType::float64, {domain.tile.cells(), channels()}, origin);
   }
 
   std::vector<double> manual(variables_.size(), 1.0), deviation(variables_.size(), 1.0);

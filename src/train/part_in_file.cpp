@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace rossby {
 
@@ -84,15 +85,17 @@ void verify_parts(Parameters const& parameters, std::string const& file, std::ve
 {
   // Every rank's reading is part of a sum over ranks that together have read the whole dataset.
   auto const& placement = parameters.placement();
-  for (Communicator const* group : {&placement.world, &placement.tensor}) {
+  using Holders = Parameters::Holders;
+  for (auto const& [holders, group] :
+       {std::pair(Holders::world, &placement.world), std::pair(Holders::tensor, &placement.tensor)}) {
     std::vector<std::int64_t> found;
     for (auto const& s : sums)
-      if (&parameters.parts(s.parameter) == group)
+      if (parameters.holders(s.parameter) == holders)
         found.push_back(s.found);
     group->all_reduce_sum(found.data(), found.size());
     auto next = found.begin();
     for (auto& s : sums)
-      if (&parameters.parts(s.parameter) == group)
+      if (parameters.holders(s.parameter) == holders)
         s.found = *next++;
   }
   collectively(placement.world, [&] {

@@ -4,6 +4,8 @@
 // truth, across.
 #include <rossby/train/rollout.hpp>
 
+#include <rossby/core/host_waits.hpp>
+
 namespace rossby {
 
 namespace {
@@ -85,10 +87,10 @@ Array upload(Exec const& exec, DType dtype, Shape const& shape, std::vector<floa
 {
   ROSSBY_EXPECT(static_cast<index_t>(values.size()) == product(shape));
   if (dtype == DType::float64)
-    return Array::from_host(dtype, shape, std::vector<double>(values.begin(), values.end()));
+    return Array::from_host(exec, dtype, shape, std::vector<double>(values.begin(), values.end()));
   Array const result = Array::empty(dtype, shape);
   Kokkos::deep_copy(exec, result.flat<float>(), HostValues<float>(values.data(), values.size()));
-  exec.fence(); // the batch may go once this returns
+  wait_for(exec, "rossby::train::upload"); // the batch may go once this returns
   return result;
 }
 
@@ -106,13 +108,13 @@ Rollout::Rollout(DataPlan const& plan, Model& model, Communicator const& spatial
   std::vector<index_t> source(feedback.begin(), feedback.end());
   for (std::size_t k = 0; k < forcing.size(); ++k)
     source[static_cast<std::size_t>(forcing[k])] = Origin::of_forcing(static_cast<index_t>(k));
-  source_ = IndexList(source);
+  source_ = IndexList(Exec(), source);
   auto const &in = model.input_tiling(), &out = model.output_tiling();
   if (in.height() != out.height() || in.width() != out.width())
     fail("model", "its output grid is not the grid of the data", "set model.interp: True");
   if (!same_tiles(in, out)) {
-    target_map_.emplace(spatial, in, cells_of(output_tile_, in.width()));
-    feedback_map_.emplace(spatial, out, cells_of(input_tile_, in.width()));
+    target_map_.emplace(Exec(), spatial, in, cells_of(output_tile_, in.width()));
+    feedback_map_.emplace(Exec(), spatial, out, cells_of(input_tile_, in.width()));
   }
 }
 

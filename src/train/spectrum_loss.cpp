@@ -88,12 +88,12 @@ SpectrumLoss::SpectrumLoss(index_t first, std::vector<double> const& weights, Ti
                            Communicator const& ranks)
     : ranks_(ranks), width_(tiling.width()), first_(first), first_row_(tiling.height() * ranks.rank() / ranks.size()),
       rows_(tiling.height() * (ranks.rank() + 1) / ranks.size() - first_row_),
-      map_(ranks, tiling, cells_of({first_row_, first_row_ + rows_, 0, width_}, width_))
+      map_(Exec(), ranks, tiling, cells_of({first_row_, first_row_ + rows_, 0, width_}, width_))
 {
   std::vector<double> mine;
   for (index_t row = first_row_; row < first_row_ + rows_; ++row)
     mine.push_back(weights[static_cast<std::size_t>(row)] / static_cast<double>(tiling.height()));
-  weights_ = Array::from_host(DType::float64, {rows_}, mine);
+  weights_ = Array::from_host(Exec(), DType::float64, {rows_}, mine);
   index_t const count = std::max<index_t>(0, width_ / 2 + 1 - first_);
   std::vector<double> table;
   double const turn = 2 * std::acos(-1.0) / static_cast<double>(width_);
@@ -103,7 +103,7 @@ SpectrumLoss::SpectrumLoss(index_t first, std::vector<double> const& weights, Ti
         double const angle = turn * static_cast<double>(k * j % width_);
         table.push_back(sine ? -std::sin(angle) : std::cos(angle));
       }
-  tables_ = Array::from_host(DType::float64, {2 * count, width_}, table);
+  tables_ = Array::from_host(Exec(), DType::float64, {2 * count, width_}, table);
 }
 
 Var SpectrumLoss::sums(Context& context, Var const& prediction, Array const& target, index_t samples) const
@@ -162,7 +162,7 @@ Var SpectrumLoss::sums(Context& context, Var const& prediction, Array const& tar
           for (auto& v : d)
             v *= counts ? 2 * seed[1] : 0.0;
           ranks_.all_reduce_sum(d.data(), d.size());
-          Array const ddifference = Array::from_host(DType::float64, difference.shape(), d);
+          Array const ddifference = Array::from_host(on, DType::float64, difference.shape(), d);
           Array const dwhole = Array::zeros(on, type, whole.value().shape());
           Array const df = Array::empty(type, {2 * count, channels});
           each_row(on, whole.value(), [&](index_t s, index_t r, auto const& row) {

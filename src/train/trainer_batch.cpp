@@ -87,7 +87,7 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
       if (backward) {
         Gradients::Overlap overlap(gradients_, parts_.model.parameters());
         bool const last = ends_update() && !backpropagates_after(batch.step);
-        tape.backward(exec_, s, loss.seed(state_.global_batch, 1.0 / parts_.config.trainer.grad_accum_every),
+        tape.backward(exec_, s, loss.seed(exec_, state_.global_batch, 1.0 / parts_.config.trainer.grad_accum_every),
                       last ? &overlap : nullptr);
       }
     }

@@ -212,7 +212,7 @@ void to_pressure_backward(Exec const& exec, PressureTables const t, Array const&
 
 Array device(std::vector<double> const& v)
 {
-  return Array::from_host(DType::float64, {static_cast<index_t>(v.size())}, v);
+  return Array::from_host(Exec(), DType::float64, {static_cast<index_t>(v.size())}, v);
 }
 
 IndexList firsts(std::vector<Interpolated> const& list, bool to)
@@ -220,7 +220,7 @@ IndexList firsts(std::vector<Interpolated> const& list, bool to)
   std::vector<index_t> channels;
   for (auto const& v : list)
     channels.push_back(to ? v.to.first : v.from.first);
-  return IndexList(channels);
+  return IndexList(Exec(), channels);
 }
 
 class PressureInterpolationAtWork final : public ColumnBlock {

@@ -27,7 +27,7 @@ Array gaussian(double sigma, index_t half)
   }
   for (auto& v : values)
     v /= sum;
-  return Array::from_host(DType::float64, {2 * half + 1}, values);
+  return Array::from_host(Exec(), DType::float64, {2 * half + 1}, values);
 }
 
 /// A tile with `rows` and `columns` cells around it.
@@ -41,7 +41,7 @@ struct Border {
     if (!box.empty())
       box = {box.row0 - r, box.row1 + r, box.col0 - c, box.col1 + c};
     index_t const height = place.tiling.height(), width = place.tiling.width();
-    map = box_map(place.ranks, place.tiling, box, [=](index_t row, index_t col) {
+    map = box_map(Exec(), place.ranks, place.tiling, box, [=](index_t row, index_t col) {
       bool const inside = row >= 0 && row < height && col >= 0 && col < width;
       return inside ? row * width + col : IndexMap::nothing;
     });
@@ -206,7 +206,7 @@ void add_picked(Exec const& exec, View<T const, 3> picked, decltype(IndexList().
 class WindFilterAtWork final : public Postblock {
 public:
   WindFilterAtWork(WindFilter block, PostblockPlace place)
-      : block_(std::move(block)), place_(std::move(place)), channels_(block_.channels),
+      : block_(std::move(block)), place_(std::move(place)), channels_(Exec(), block_.channels),
         falloff_rows_(gaussian(block_.falloff, half_width(block_.falloff, 2))),
         falloff_columns_(gaussian(2 * block_.falloff, half_width(block_.falloff, 4))),
         rows_(gaussian(block_.sigma_rows, half_width(block_.sigma_rows, 3))),
@@ -298,7 +298,7 @@ private:
       for (std::size_t i = 0; i < alpha.size(); ++i)
         alpha[i] = std::min(most_, std::sqrt(of_field(sums, i) / (of_smooth(sums, i) + floor_)));
     }
-    return Array::from_host(DType::float64, {samples, n}, alpha);
+    return Array::from_host(exec, DType::float64, {samples, n}, alpha);
   }
   /// Of sums [S, 2, F], those of sample and channel i.
   double of_field(std::vector<double> const& sums, std::size_t i) const { return sums[i + i / width() * width()]; }
@@ -329,7 +329,7 @@ private:
           dsums[i + (i / width() + 1) * width()] = -dalpha[i] * free / (2 * below);
         }
       }
-      Array const d = Array::from_host(DType::float64, {alpha.extent(0), 2, alpha.extent(1)}, dsums);
+      Array const d = Array::from_host(exec, DType::float64, {alpha.extent(0), 2, alpha.extent(1)}, dsums);
       blend_backward<T>(exec, b, g.view<T, 3>(), d.view<double, 3>(), dsmooth.view<T, 3>(), dy.view<T, 3>());
       Array const through = smoothed(exec, dsmooth);
       add_picked<T>(exec, through.view<T, 3>(), channels_.view(), dy.view<T, 3>());

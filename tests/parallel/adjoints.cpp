@@ -211,7 +211,7 @@ TEST_F(Adjoints, BlocksOfSharedParameters)
         // All of them together are one operator.
         double dots[2] = {0, 0}, size = 0;
         auto const add = [](double& sum, Array const& a, Array const& b) {
-          auto const u = a.to_host(), v = b.to_host();
+          auto const u = a.to_host(Exec()), v = b.to_host(Exec());
           sum = std::inner_product(u.begin(), u.end(), v.begin(), sum);
         };
         for (std::size_t k = 0; k < blocks.size(); ++k) {

@@ -53,17 +53,17 @@ TEST(Collectives, GatherPutsBlocksInRankOrder)
         auto const own = counts[static_cast<std::size_t>(world.rank())];
         std::vector<double> values(static_cast<std::size_t>(own));
         std::iota(values.begin(), values.end(), 100.0 * world.rank());
-        auto mine = Array::from_host(dtype, {own}, values);
+        auto mine = Array::from_host(Exec(), dtype, {own}, values);
         auto const whole = Array::zeros(Exec(), dtype, {total(counts)});
         if (started) {
           auto exchange = world.start_all_gather(Exec(), mine, whole, counts);
           mine = {}; // the exchange keeps it
-          auto const scribble = Array::from_host(dtype, {own}, std::vector<double>(values.size(), -1.0));
+          auto const scribble = Array::from_host(Exec(), dtype, {own}, std::vector<double>(values.size(), -1.0));
           exchange.wait();
         } else {
           world.all_gather(Exec(), mine, whole, counts);
         }
-        EXPECT_EQ(whole.to_host(), expected);
+        EXPECT_EQ(whole.to_host(Exec()), expected);
       }
 }
 
@@ -76,7 +76,7 @@ TEST(Collectives, ReduceScatterSumsEveryBlock)
       for (bool const started : {false, true}) {
         std::vector<double> values(static_cast<std::size_t>(total(counts)));
         std::iota(values.begin(), values.end(), 1000.0 * world.rank());
-        auto const whole = Array::from_host(dtype, {total(counts)}, values);
+        auto const whole = Array::from_host(Exec(), dtype, {total(counts)}, values);
         auto const own = counts[static_cast<std::size_t>(world.rank())];
         auto const mine = Array::zeros(Exec(), dtype, {own});
         if (started)
@@ -87,8 +87,8 @@ TEST(Collectives, ReduceScatterSumsEveryBlock)
         std::vector<double> expected;
         for (index_t i = begin; i < begin + own; ++i)
           expected.push_back(ranks * static_cast<double>(i) + 1000 * ranks * (ranks - 1) / 2);
-        EXPECT_EQ(mine.to_host(), expected);
-        EXPECT_EQ(whole.to_host(), values); // what is summed is left alone
+        EXPECT_EQ(mine.to_host(Exec()), expected);
+        EXPECT_EQ(whole.to_host(Exec()), values); // what is summed is left alone
       }
 }
 
@@ -101,9 +101,9 @@ TEST(Collectives, GatherAndReduceScatterAreAdjoint)
     auto const x = numbers(own, world.rank(), 0.3), y = numbers(total(counts), world.rank(), 2.1);
     auto const gathered = Array::zeros(Exec(), DType::float64, {total(counts)});
     auto const scattered = Array::zeros(Exec(), DType::float64, {own});
-    world.all_gather(Exec(), Array::from_host(DType::float64, {own}, x), gathered, counts);
-    world.reduce_scatter_sum(Exec(), Array::from_host(DType::float64, {total(counts)}, y), scattered, counts);
-    double sides[] = {dot(gathered.to_host(), y), dot(x, scattered.to_host())};
+    world.all_gather(Exec(), Array::from_host(Exec(), DType::float64, {own}, x), gathered, counts);
+    world.reduce_scatter_sum(Exec(), Array::from_host(Exec(), DType::float64, {total(counts)}, y), scattered, counts);
+    double sides[] = {dot(gathered.to_host(Exec()), y), dot(x, scattered.to_host(Exec()))};
     world.all_reduce_sum(sides, 2);
     EXPECT_NEAR(sides[0], sides[1], 1e-13 * std::max(1.0, std::abs(sides[0])));
   }
@@ -116,13 +116,14 @@ TEST(Collectives, StartedReductionsFinishInAnyOrderOfWaiting)
   std::vector<Array> arrays;
   std::vector<Communicator::Exchange> started;
   for (int i = 0; i < 4; ++i) {
-    arrays.push_back(Array::from_host(i % 2 ? DType::float32 : DType::float64, {i, 5},
+    arrays.push_back(Array::from_host(Exec(), i % 2 ? DType::float32 : DType::float64, {i, 5},
                                       std::vector<double>(static_cast<std::size_t>(5 * i), world.rank() + 10.0 * i)));
     started.push_back(world.start_all_reduce_sum(Exec(), arrays.back()));
   }
   for (std::size_t i = 4; i-- > 0;) {
     started[i].wait();
-    EXPECT_EQ(arrays[i].to_host(), std::vector<double>(5 * i, n * (n - 1) / 2 + 10.0 * n * static_cast<double>(i)));
+    EXPECT_EQ(arrays[i].to_host(Exec()),
+              std::vector<double>(5 * i, n * (n - 1) / 2 + 10.0 * n * static_cast<double>(i)));
   }
 }
 
@@ -133,11 +134,11 @@ TEST(Collectives, RepeatsGiveTheSameBits)
   auto const values = numbers(n, world.rank(), 0.77);
   std::vector<double> first;
   for (int repeat = 0; repeat < 3; ++repeat) {
-    auto const a = Array::from_host(DType::float64, {n}, values);
+    auto const a = Array::from_host(Exec(), DType::float64, {n}, values);
     world.all_reduce_sum(Exec(), a);
     if (repeat == 0)
-      first = a.to_host();
-    EXPECT_EQ(a.to_host(), first);
+      first = a.to_host(Exec());
+    EXPECT_EQ(a.to_host(Exec()), first);
   }
 }
 

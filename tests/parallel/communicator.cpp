@@ -78,10 +78,10 @@ TEST(Communicator, DeviceReduction)
 {
   auto const world = Communicator::world();
   for (auto const dtype : {DType::float64, DType::float32}) {
-    auto const a = Array::from_host(dtype, {2, 3}, {0, 1, 2, 3, 4, 1.0 * world.rank()});
+    auto const a = Array::from_host(Exec(), dtype, {2, 3}, {0, 1, 2, 3, 4, 1.0 * world.rank()});
     world.all_reduce_sum(Exec(), a);
     double const n = world.size();
-    EXPECT_EQ(a.to_host(), (std::vector<double>{0, n, 2 * n, 3 * n, 4 * n, n * (n - 1) / 2}));
+    EXPECT_EQ(a.to_host(Exec()), (std::vector<double>{0, n, 2 * n, 3 * n, 4 * n, n * (n - 1) / 2}));
   }
 }
 
@@ -95,7 +95,7 @@ TEST(Communicator, ExchangeWithAllIncludingMyself)
     for (int twice = 0; twice < 2; ++twice) { // two messages to one peer keep their order
       std::vector<double> values(static_cast<std::size_t>(n));
       std::iota(values.begin(), values.end(), 1e6 * world.rank() + 1e4 * peer + 1e8 * twice);
-      out.push_back(Array::from_host(DType::float64, {n}, values));
+      out.push_back(Array::from_host(Exec(), DType::float64, {n}, values));
       in.push_back(Array::zeros(Exec(), DType::float64, {n}));
       sends.push_back({peer, out.back().data(), out.back().bytes()});
       receives.push_back({peer, in.back().data(), in.back().bytes()});
@@ -105,7 +105,7 @@ TEST(Communicator, ExchangeWithAllIncludingMyself)
   exchange.wait(); // a second wait is harmless
   for (int peer = 0; peer < world.size(); ++peer)
     for (int twice = 0; twice < 2; ++twice) {
-      auto const got = in[2 * static_cast<std::size_t>(peer) + static_cast<std::size_t>(twice)].to_host();
+      auto const got = in[2 * static_cast<std::size_t>(peer) + static_cast<std::size_t>(twice)].to_host(Exec());
       EXPECT_EQ(got.front(), 1e6 * peer + 1e4 * world.rank() + 1e8 * twice);
       EXPECT_EQ(got.back(), got.front() + n - 1);
     }
@@ -121,12 +121,12 @@ TEST(Communicator, EmptyMessagesAndSelf)
 {
   Communicator const self;
   EXPECT_EQ(self.size(), 1);
-  auto const a = Array::from_host(DType::float32, {3}, {1, 2, 3});
+  auto const a = Array::from_host(Exec(), DType::float32, {3}, {1, 2, 3});
   auto const b = Array::zeros(Exec(), DType::float32, {3});
   auto exchange =
       self.start(Exec(), {{0, a.data(), a.bytes()}, {0, nullptr, 0}}, {{0, b.data(), b.bytes()}, {0, nullptr, 0}});
   exchange.wait();
-  EXPECT_EQ(b.to_host(), a.to_host());
+  EXPECT_EQ(b.to_host(Exec()), a.to_host(Exec()));
 }
 
 } // namespace

@@ -86,7 +86,7 @@ TEST(Counters, IndexMapsSendWhatTheySay)
     for (index_t r = mine.row0 - 2; r < mine.row1 + 2; ++r)
       for (index_t c = mine.col0 - 2; c < mine.col1 + 2; ++c)
         wanted.push_back(r < 0 || r >= height ? IndexMap::nothing : r * width + (c + width) % width);
-    IndexMap const map(ranks, tiling, wanted);
+    IndexMap const map(Exec(), ranks, tiling, wanted);
     for (auto const dtype : {DType::float64, DType::float32}) {
       auto const x = Array::zeros(Exec(), dtype, {batch, map.sources(), channels});
       auto const y = Array::zeros(Exec(), dtype, {batch, map.targets(), channels});

@@ -163,22 +163,22 @@ TEST(DeviceTransport, CollectivesLikeThoseOfMpi)
   for (auto const dtype : {DType::float64, DType::float32})
     for (auto const& counts : block_sizes(world.size())) {
       auto const own = counts[static_cast<std::size_t>(world.rank())];
-      auto const mine = Array::from_host(dtype, {own}, numbers(own, 100.0 * world.rank()));
+      auto const mine = Array::from_host(Exec(), dtype, {own}, numbers(own, 100.0 * world.rank()));
       auto const a = Array::zeros(Exec(), dtype, {total(counts)}), b = a.clone(Exec());
       world.all_gather(Exec(), mine, a, counts);
       ranks.start_all_gather(Exec(), mine, b, counts).wait();
-      EXPECT_EQ(a.to_host(), b.to_host());
+      EXPECT_EQ(a.to_host(Exec()), b.to_host(Exec()));
 
-      auto const whole = Array::from_host(dtype, {total(counts)}, numbers(total(counts), 10.0 * world.rank()));
+      auto const whole = Array::from_host(Exec(), dtype, {total(counts)}, numbers(total(counts), 10.0 * world.rank()));
       auto const c = Array::zeros(Exec(), dtype, {own}), d = c.clone(Exec());
       world.reduce_scatter_sum(Exec(), whole, c, counts);
       ranks.reduce_scatter_sum(Exec(), whole, d, counts);
-      EXPECT_EQ(c.to_host(), d.to_host());
+      EXPECT_EQ(c.to_host(Exec()), d.to_host(Exec()));
 
       auto const e = whole.clone(Exec()), f = whole.clone(Exec());
       world.all_reduce_sum(Exec(), e);
       ranks.all_reduce_sum(Exec(), f);
-      EXPECT_EQ(e.to_host(), f.to_host());
+      EXPECT_EQ(e.to_host(Exec()), f.to_host(Exec()));
     }
   EXPECT_EQ(stand.log.transports, world.size() == 1 ? 0 : 1); // one for the group, none for a group of one
   EXPECT_EQ(stand.log.groups, world.size() == 1 ? 0 : 2 * 4 * 3);
@@ -215,15 +215,15 @@ TEST(DeviceTransport, IndexMapsMoveTheSameBitsAndCountTheSame)
     for (index_t r = tile.row0 - 3; r < tile.row1 + 3; ++r)
       for (index_t c = tile.col0 - 3; c < tile.col1 + 3; ++c)
         wanted.push_back(r < 0 || r >= height ? IndexMap::nothing : r * width + (c + width) % width);
-    IndexMap const by_mpi(world, tiling, wanted), by_stand(ranks, tiling, wanted);
-    auto const x = Array::from_host(DType::float64, {batch, by_mpi.sources(), channels},
+    IndexMap const by_mpi(Exec(), world, tiling, wanted), by_stand(Exec(), ranks, tiling, wanted);
+    auto const x = Array::from_host(Exec(), DType::float64, {batch, by_mpi.sources(), channels},
                                     numbers(batch * by_mpi.sources() * channels, 1000.0 * world.rank()));
     auto const y = Array::zeros(Exec(), DType::float64, {batch, by_mpi.targets(), channels}), z = y.clone(Exec());
     by_mpi.apply(Exec(), x, y);
     auto const before = comm_costs(world);
     by_stand.apply(Exec(), x, z);
     auto const costs = difference(comm_costs(world), before);
-    EXPECT_EQ(y.to_host(), z.to_host());
+    EXPECT_EQ(y.to_host(Exec()), z.to_host(Exec()));
     auto const counted = costs.find({"spatial", "exchange"});
     auto const bytes = counted == costs.end() ? 0 : counted->second.bytes;
     EXPECT_EQ(bytes,
@@ -231,7 +231,7 @@ TEST(DeviceTransport, IndexMapsMoveTheSameBitsAndCountTheSame)
     auto const dx = Array::zeros(Exec(), DType::float64, x.shape()), dz = dx.clone(Exec());
     by_mpi.adjoint(Exec(), y, dx);
     by_stand.adjoint(Exec(), y, dz);
-    EXPECT_EQ(dx.to_host(), dz.to_host());
+    EXPECT_EQ(dx.to_host(Exec()), dz.to_host(Exec()));
   }
   EXPECT_EQ(stand.log.unwaited, 0);
 }
@@ -241,15 +241,15 @@ TEST(DeviceTransport, MessagesToOneselfAndEmptyOnes)
   StandIn stand;
   auto const ranks = stand.group("stand");
   auto const next = (ranks.rank() + 1) % ranks.size(), previous = (ranks.rank() + ranks.size() - 1) % ranks.size();
-  auto const out = Array::from_host(DType::float64, {2}, {1.0 * ranks.rank(), -1});
+  auto const out = Array::from_host(Exec(), DType::float64, {2}, {1.0 * ranks.rank(), -1});
   auto const from_previous = Array::zeros(Exec(), DType::float64, {1}), from_self = from_previous.clone(Exec());
   auto const second = out.slice(1, {1});
   ranks
       .start(Exec(), {{next, out.data(), 8}, {next, nullptr, 0}, {ranks.rank(), second.data(), 8}},
              {{previous, from_previous.data(), 8}, {previous, nullptr, 0}, {ranks.rank(), from_self.data(), 8}})
       .wait();
-  EXPECT_EQ(from_previous.to_host(), std::vector<double>{1.0 * previous});
-  EXPECT_EQ(from_self.to_host(), std::vector<double>{-1});
+  EXPECT_EQ(from_previous.to_host(Exec()), std::vector<double>{1.0 * previous});
+  EXPECT_EQ(from_self.to_host(Exec()), std::vector<double>{-1});
 }
 
 } // namespace

@@ -40,9 +40,10 @@ public:
     }
     for (int s = 0; s < 4; ++s) {
       index_t const kernel = m.kernels[at(s)].back(), w = m.local_window[at(s)], g = m.global_window[at(s)];
-      Reach const reach{2, kernel, (kernel - 2) / 2};
+      Footprint const footprint{2, kernel, (kernel - 2) / 2};
       GridId const here = stage_[at(s)];
-      embed_[at(s)] = s == 0 ? book_.padded_halo(image_, p, here, reach) : book_.halo(stage_[at(s - 1)], here, reach);
+      embed_[at(s)] =
+          s == 0 ? book_.padded_halo(image_, p, here, footprint) : book_.halo(stage_[at(s - 1)], here, footprint);
       if ((rows >> (s + 1)) % w != 0) // a height that only the crop is tested with
         continue;
       short_[at(s)] = book_.windows(here, {WindowLayout::Tokens::near, w, w}, s);
@@ -53,7 +54,7 @@ public:
     tokens_ = book_.outside(stage_[3], margins);
     margins_ = book_.with_margins(stage_[3], tokens_, margins);
     patches_ = book_.patches(image_, p, stage_[3], 16, 16);
-    book_.build(group, ranks);
+    book_.build(Exec(), group, ranks);
   }
   static constexpr Margins margins{1, 2, 0, 3};
   WindowLayout const shifted_layout{WindowLayout::Tokens::near, 3, 3, 1, 2};
@@ -92,7 +93,7 @@ Array numbered(Tiling const& t, int rank)
   for (index_t i = b.row0; i < b.row1; ++i)
     for (index_t j = b.col0; j < b.col1; ++j)
       v.push_back(static_cast<double>(1 + i * t.width() + j));
-  return Array::from_host(DType::float64, {1, b.cells(), 1}, v);
+  return Array::from_host(Exec(), DType::float64, {1, b.cells(), 1}, v);
 }
 
 /// The numbers that a map brings; 0 for nothing.
@@ -100,7 +101,7 @@ Values brought(IndexMap const& map, Tiling const& t, int rank)
 {
   Array const y = unwritten(DType::float64, {1, map.targets(), 1});
   map.apply(Exec(), numbered(t, rank), y);
-  return y.to_host();
+  return y.to_host(Exec());
 }
 
 std::vector<index_t> seams_of(WindowMap const& map)

@@ -48,9 +48,9 @@ TEST(HostCommunicators, SomeRanksOfAHost)
     int const size = host.size == 1 ? 1 : host.size - 1;
     EXPECT_EQ(ranks.size(), size);
     EXPECT_EQ(ranks.name(), "models");
-    auto const a = Array::from_host(DType::float64, {2}, {1, 2.0 * ranks.rank()});
+    auto const a = Array::from_host(Exec(), DType::float64, {2}, {1, 2.0 * ranks.rank()});
     ranks.all_reduce_sum(Exec(), a);
-    EXPECT_EQ(a.to_host(), (std::vector<double>{1.0 * size, 1.0 * size * (size - 1)}));
+    EXPECT_EQ(a.to_host(Exec()), (std::vector<double>{1.0 * size, 1.0 * size * (size - 1)}));
     auto const grid = Communicator::cartesian(ranks, {1, size}, {false, true});
     EXPECT_EQ(grid.coordinates(), (std::vector<int>{0, ranks.rank()}));
     EXPECT_EQ(grid.sub({true, false}).size(), 1);
@@ -67,10 +67,10 @@ TEST(HostCommunicators, MessagesOfHostAndGuestDontMeet)
   int received = -1;
   MPI_Request request = MPI_REQUEST_NULL;
   MPI_Irecv(&received, 1, MPI_INT, MPI_ANY_SOURCE, MPI_ANY_TAG, host.comm, &request); // would take anything
-  auto const out = Array::from_host(DType::float64, {1}, {10.0 + host.rank}),
+  auto const out = Array::from_host(Exec(), DType::float64, {1}, {10.0 + host.rank}),
              in = Array::zeros(Exec(), DType::float64, {1});
   ranks.start(Exec(), {{next, out.data(), 8}}, {{before, in.data(), 8}}).wait();
-  EXPECT_EQ(in.to_host(), std::vector<double>{10.0 + before});
+  EXPECT_EQ(in.to_host(Exec()), std::vector<double>{10.0 + before});
   MPI_Send(&host.rank, 1, MPI_INT, next, 5, host.comm);
   MPI_Wait(&request, MPI_STATUS_IGNORE);
   EXPECT_EQ(received, before);
@@ -121,7 +121,7 @@ TEST(HostCommunicators, AnExchangeThatNobodyWaitsForHasEnded)
     auto const dropped = world.start_all_reduce_sum(Exec(), a);
     throw std::runtime_error("all ranks fail here");
   } catch (std::runtime_error const&) {
-    auto const values = a.to_host();
+    auto const values = a.to_host(Exec());
     EXPECT_EQ(values.front(), world.size());
     EXPECT_EQ(values.back(), world.size());
   }
@@ -129,11 +129,11 @@ TEST(HostCommunicators, AnExchangeThatNobodyWaitsForHasEnded)
   {
     auto const dropped = world.start_all_reduce_sum(Exec(), a);
   }
-  EXPECT_EQ(a.to_host().back(), world.size());
+  EXPECT_EQ(a.to_host(Exec()).back(), world.size());
   a.fill(Exec(), 1.0);
   auto exchange = world.start_all_reduce_sum(Exec(), a);
   exchange = {};
-  EXPECT_EQ(a.to_host().back(), world.size());
+  EXPECT_EQ(a.to_host(Exec()).back(), world.size());
 }
 
 template <class Thrown> void expect_heard(Thrown const& thrown, std::string const& text)

@@ -105,7 +105,7 @@ void check(Communicator const& world, Tiling const& tiling, Wanted const& wanted
   int const me = world.rank();
   Box const tile = tiling.box(me);
   auto const& mine = wanted.of[at(me)];
-  IndexMap const map(world, tiling, mine);
+  IndexMap const map(Exec(), world, tiling, mine);
   auto const targets = static_cast<index_t>(mine.size());
   ASSERT_EQ(map.sources(), tile.cells());
   ASSERT_EQ(map.targets(), targets);
@@ -149,17 +149,17 @@ void check(Communicator const& world, Tiling const& tiling, Wanted const& wanted
 
   Exec const exec;
   Shape const at_source{batch, tile.cells(), channels}, at_target{batch, targets, channels};
-  Array const field = Array::from_host(DType::float64, at_source, x), y = unwritten(DType::float64, at_target);
+  Array const field = Array::from_host(Exec(), DType::float64, at_source, x), y = unwritten(DType::float64, at_target);
   map.apply(exec, field, y);
-  EXPECT_EQ(y.to_host(), y_wanted); // cells are moved, not computed
-  Array const up = Array::from_host(DType::float64, at_target, dy), dx = unwritten(DType::float64, at_source);
+  EXPECT_EQ(y.to_host(Exec()), y_wanted); // cells are moved, not computed
+  Array const up = Array::from_host(Exec(), DType::float64, at_target, dy), dx = unwritten(DType::float64, at_source);
   map.adjoint(exec, up, dx);
   expect_close(dx, dx_wanted);
   EXPECT_LT(adjoint_defect(world, field, up, y, dx), 1e-13);
 
   Array const again = unwritten(DType::float64, at_source);
   map.adjoint(exec, up, again);
-  EXPECT_EQ(again.to_host(), dx.to_host()); // a fixed order of summation
+  EXPECT_EQ(again.to_host(Exec()), dx.to_host(Exec())); // a fixed order of summation
 
   // In two steps: the source may change between them, and what stays here may come between them.
   Array const fleeting = field.clone(exec), moved = unwritten(DType::float64, at_target);
@@ -167,23 +167,23 @@ void check(Communicator const& world, Tiling const& tiling, Wanted const& wanted
   fleeting.fill(exec, 7);
   forth.progress();
   forth.finish();
-  EXPECT_EQ(moved.to_host(), y_wanted);
+  EXPECT_EQ(moved.to_host(Exec()), y_wanted);
   Values only_others = dy;
   for (index_t b = 0; b < batch; ++b)
     for (index_t t = 0; t < targets; ++t)
       if (mine[at(t)] == IndexMap::nothing || tiling.owner(mine[at(t)] / width, mine[at(t)] % width) == me)
         std::fill_n(only_others.begin() + (b * targets + t) * channels, channels, 7);
-  Array const growing = Array::from_host(DType::float64, at_target, only_others),
+  Array const growing = Array::from_host(Exec(), DType::float64, at_target, only_others),
               in_steps = unwritten(DType::float64, at_source);
   auto back = map.start_adjoint(exec, growing);
   growing.copy_from_host(exec, dy);
   back.progress();
   back.finish(in_steps);
-  EXPECT_EQ(in_steps.to_host(), dx.to_host());
+  EXPECT_EQ(in_steps.to_host(Exec()), dx.to_host(Exec()));
 
   Array const narrow = field.cast(exec, DType::float32), narrow_y = unwritten(DType::float32, at_target);
   map.apply(exec, narrow, narrow_y);
-  EXPECT_EQ(narrow_y.to_host(), y.cast(exec, DType::float32).to_host());
+  EXPECT_EQ(narrow_y.to_host(Exec()), y.cast(exec, DType::float32).to_host(Exec()));
 }
 
 TEST(IndexMap, IsWhatOneRankWouldDo)
@@ -211,7 +211,7 @@ TEST(IndexMap, IdentityAndGather)
   auto const tiling = grid_tiling(draw, height, width, world.size(), 1);
   auto const same = redistribution(tiling);
   check(world, tiling, same);
-  EXPECT_EQ(IndexMap(world, tiling, same.of[at(world.rank())]).bytes_sent(1, DType::float32), 0u);
+  EXPECT_EQ(IndexMap(Exec(), world, tiling, same.of[at(world.rank())]).bytes_sent(1, DType::float32), 0u);
   std::vector<Box> alone(at(world.size()));
   alone.back() = {0, height, 0, width};
   check(world, tiling, redistribution(Tiling(height, width, alone)));
@@ -222,13 +222,13 @@ TEST(IndexMap, TakesFieldsOfRowsAndColumns)
 {
   Communicator const self;
   auto const tiling = Tiling::whole(2, 3);
-  IndexMap const map(self, tiling, {5, IndexMap::nothing, 0, 5});
-  Array const x = Array::from_host(DType::float64, {1, 2, 3, 1}, {0, 1, 2, 3, 4, 5}),
+  IndexMap const map(Exec(), self, tiling, {5, IndexMap::nothing, 0, 5});
+  Array const x = Array::from_host(Exec(), DType::float64, {1, 2, 3, 1}, {0, 1, 2, 3, 4, 5}),
               y = unwritten(DType::float64, {1, 2, 2, 1}), dx = unwritten(DType::float64, {1, 2, 3, 1});
   map.apply(Exec(), x, y);
-  EXPECT_EQ(y.to_host(), (Values{5, 0, 0, 5}));
-  map.adjoint(Exec(), Array::from_host(DType::float64, {1, 2, 2, 1}, {1, 10, 100, 1000}), dx);
-  EXPECT_EQ(dx.to_host(), (Values{100, 0, 0, 0, 0, 1001}));
+  EXPECT_EQ(y.to_host(Exec()), (Values{5, 0, 0, 5}));
+  map.adjoint(Exec(), Array::from_host(Exec(), DType::float64, {1, 2, 2, 1}, {1, 10, 100, 1000}), dx);
+  EXPECT_EQ(dx.to_host(Exec()), (Values{100, 0, 0, 0, 0, 1001}));
 }
 
 } // namespace

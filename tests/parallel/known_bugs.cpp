@@ -70,15 +70,15 @@ Pass run(Experiment const& setup, Communicator const& ranks, ParallelismConfig c
   });
   Box const tile = manager.input().box(mesh.spatial.rank());
   index_t const channels = setup.model.fields.input_channels();
-  auto input = tile_of_field(DType::float64, manager.input(), mesh.spatial.rank(), 1, channels, 1).to_host();
+  auto input = tile_of_field(DType::float64, manager.input(), mesh.spatial.rank(), 1, channels, 1).to_host(Exec());
   for (std::size_t i = 0; i < input.size(); ++i) {
     index_t const cell = static_cast<index_t>(i) / channels;
     input[i] += setup.bump(tile.row0 + cell / tile.cols(), tile.col0 + cell % tile.cols());
   }
   Tape tape;
   Context ctx{exec, &tape, true};
-  Var const y =
-      model->forward(ctx, Var(Array::from_host(DType::float64, {1, tile.rows(), tile.cols(), channels}, input)));
+  Var const y = model->forward(
+      ctx, Var(Array::from_host(Exec(), DType::float64, {1, tile.rows(), tile.cols(), channels}, input)));
   pass.stages["output"] = gather_spatial(exec, y.value(), manager, manager.output()).to_host(exec);
   tape.backward(exec, y, y.value().clone(exec));
   sync_domain_gradients(exec, *model);

@@ -91,7 +91,7 @@ Array field(Tiling const& tiling, int rank, index_t channels, std::uint64_t stre
       for (index_t c = 0; c < channels; ++c)
         v.push_back(whole_number(stream, cell, b * channels + c));
   Box const tile = tiling.box(rank);
-  return Array::from_host(DType::float64, {batch, tile.rows(), tile.cols(), channels}, v);
+  return Array::from_host(Exec(), DType::float64, {batch, tile.rows(), tile.cols(), channels}, v);
 }
 
 Array numbers(Shape shape, std::uint64_t stream)
@@ -99,7 +99,7 @@ Array numbers(Shape shape, std::uint64_t stream)
   Values v(at(product(shape)));
   for (std::size_t i = 0; i < v.size(); ++i)
     v[i] = whole_number(stream, 0, static_cast<index_t>(i));
-  return Array::from_host(DType::float64, std::move(shape), v);
+  return Array::from_host(Exec(), DType::float64, std::move(shape), v);
 }
 
 struct Result {
@@ -116,7 +116,7 @@ Result run(Communicator const& group, Tiling const& fine, Tiling const& coarse, 
              (tile.col1 - 1) * s - before + widest};
   if (tile.empty())
     needed = {};
-  auto const border = box_map(group, fine, needed, [&](index_t row, index_t col) {
+  auto const border = box_map(Exec(), group, fine, needed, [&](index_t row, index_t col) {
     if (!c.sphere)
       return row < 0 || row >= h || col < 0 || col >= w ? IndexMap::nothing : row * w + col;
     bool const over = row < 0 || row >= h;
@@ -146,7 +146,7 @@ Result run(Communicator const& group, Tiling const& fine, Tiling const& coarse, 
 Values cut(Array const& whole, Box const& tile)
 {
   Values v;
-  auto const all = whole.to_host();
+  auto const all = whole.to_host(Exec());
   index_t const channels = whole.extent(3), cells = whole.extent(1) * whole.extent(2);
   for (index_t b = 0; b < batch; ++b)
     for (index_t const cell : cells_of(tile, whole.extent(2)))
@@ -179,12 +179,12 @@ TEST(MapConvolution, IsWhatOneRankWouldDo)
                                         << tile.col0 << " to " << tile.col1);
       auto const fine = scaled(coarse, c.stride);
       auto const part = run(world, fine, coarse, c);
-      EXPECT_EQ(part.y.to_host(), cut(whole.y, tile));
-      EXPECT_EQ(part.dx.to_host(), cut(whole.dx, fine.box(world.rank())));
+      EXPECT_EQ(part.y.to_host(Exec()), cut(whole.y, tile));
+      EXPECT_EQ(part.dx.to_host(Exec()), cut(whole.dx, fine.box(world.rank())));
       for (auto const sums : {&Result::dw, &Result::db})
         for (std::size_t j = 0; j < c.kernels.size(); ++j) {
           world.all_reduce_sum(Exec(), (part.*sums)[j]);
-          EXPECT_EQ((part.*sums)[j].to_host(), (whole.*sums)[j].to_host());
+          EXPECT_EQ((part.*sums)[j].to_host(Exec()), (whole.*sums)[j].to_host(Exec()));
         }
     }
   }

@@ -89,7 +89,7 @@ Result train(Trial const& trial, ParallelismConfig const& parallelism, Communica
     result.losses.push_back(loss);
     Gradients::Overlap overlap(gradients, parameters);
     // Once the sums follow the backward pass, from then on they go beside it.
-    tape.backward(exec, y, Array::from_host(dtype, y.value().shape(), seed), step > 0 ? &overlap : nullptr);
+    tape.backward(exec, y, Array::from_host(Exec(), dtype, y.value().shape(), seed), step > 0 ? &overlap : nullptr);
     gradients.collect(exec, parameters);
     if (step == 0) {
       auto const mine = gather_spatial(exec, y.value(), manager, manager.output()).to_host(exec);

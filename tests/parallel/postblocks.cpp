@@ -65,7 +65,7 @@ TEST(GlobalSum, DoesNotShowHowTheGridIsCut)
       for (auto const cell : cells_of(tile, 24))
         for (index_t k = 0; k < 3; ++k)
           values.push_back(term(s, cell, k));
-    return Array::from_host(DType::float64, {2, tile.cells(), 3}, values);
+    return Array::from_host(Exec(), DType::float64, {2, tile.cells(), 3}, values);
   };
   auto const alone = global_sum(Exec(), Communicator(), terms({0, 30, 0, 24}));
   for (auto const& tiling : test::random_tilings(draw, 30, 24, ranks.size(), 4))

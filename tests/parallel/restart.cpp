@@ -97,7 +97,7 @@ public:
       }
       mesh_.world.all_reduce_sum(&loss, 1);
       losses.push_back(loss);
-      tape.backward(exec_, y, Array::from_host(DType::float64, y.value().shape(), seed));
+      tape.backward(exec_, y, Array::from_host(Exec(), DType::float64, y.value().shape(), seed));
       gradients.collect(exec_, parameters);
       optimizer_.step(exec_, parameters, gradients, 1e-3, 1);
       averages_.update(exec_, parameters);
@@ -309,7 +309,7 @@ TEST_F(Restart, DamageInAnyPartIsSeenByAllRanks)
     }
     ranks.barrier();
     run.steps(1, losses);
-    auto const before = run.parameters()[0].value().to_host();
+    auto const before = run.parameters()[0].value().to_host(Exec());
     try {
       run.load(file("good"));
       ADD_FAILURE() << "a damaged file was taken";
@@ -318,7 +318,7 @@ TEST_F(Restart, DamageInAnyPartIsSeenByAllRanks)
     }
     // The part with the damage and all others are what they were.
     auto const& first = run.parameters()[0].value();
-    EXPECT_EQ(first.to_host(), before);
+    EXPECT_EQ(first.to_host(Exec()), before);
   });
 }
 

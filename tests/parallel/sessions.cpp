@@ -27,9 +27,10 @@ double answer(Session& session)
         values.push_back(std::sin(0.3 * static_cast<double>(i) + 0.2 * static_cast<double>(j * (c + 1))));
   DType const dtype = model.parameters().dtype();
   Context context;
-  Var const y = model.forward(context, Var(Array::from_host(dtype, {1, tile.rows(), tile.cols(), channels}, values)));
+  Var const y =
+      model.forward(context, Var(Array::from_host(Exec(), dtype, {1, tile.rows(), tile.cols(), channels}, values)));
   double sum = 0;
-  for (double const v : y.value().to_host())
+  for (double const v : y.value().to_host(Exec()))
     sum += v * v;
   session.mesh().spatial.all_reduce_sum(&sum, 1);
   return sum;

@@ -13,7 +13,7 @@ TEST(Nccl, GroupOfOneMakesAllItsCalls)
   Exec const exec;
   for (auto const dtype : {DType::float64, DType::float32}) {
     auto const values = test::random_values(1000, 3);
-    auto const mine = Array::from_host(dtype, {1000}, values);
+    auto const mine = Array::from_host(Exec(), dtype, {1000}, values);
     auto const check = [&](char const* what, auto&& call) {
       auto const result = Array::zeros(exec, dtype, {1000});
       call(result)->wait(exec);

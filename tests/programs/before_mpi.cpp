@@ -13,7 +13,7 @@ int main(int argc, char** argv)
   auto const grid = Communicator::cartesian(alone, {1, 1, 1}, {false, false, true});
   auto const part = grid.sub({true, false, true}).split(3, 1).named("part");
   Environment const environment(argc, argv);
-  auto const a = Array::from_host(DType::float64, {2}, {3, 4}), b = Array::zeros(Exec(), DType::float64, {2});
+  auto const a = Array::from_host(Exec(), DType::float64, {2}, {3, 4}), b = Array::zeros(Exec(), DType::float64, {2});
   alone.all_reduce_sum(Exec(), a);
   grid.all_gather(Exec(), a, b, {2});
   part.start(Exec(), {{0, a.data(), 8}}, {{0, b.data(), 8}}).wait();
@@ -23,7 +23,7 @@ int main(int argc, char** argv)
   std::string text = "same";
   grid.broadcast(text, 0);
   collectively(part, [] {});
-  bool const good = a.to_host() == std::vector<double>{3, 4} && b.to_host() == std::vector<double>{3, 4} &&
+  bool const good = a.to_host(Exec()) == std::vector<double>{3, 4} && b.to_host(Exec()) == std::vector<double>{3, 4} &&
                     value == 5 && text == "same" && part.all_gather(text).size() == 1 && grid.rank() == 0 &&
                     grid.coordinates().size() == 3 && grid.periodic()[2] && !part.native_handle();
   std::puts(good ? "right" : "wrong");

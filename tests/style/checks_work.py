@@ -21,6 +21,12 @@ BAD_CODE = {
     ("src/ops/a.cpp", 'Kokkos::parallel_for("scale", Range(exec, 0, n), f);\n'): "label",
     ("src/ops/a.cpp", 'fixed_order_sum("rossby::nn::sum", exec, n, f, sum);\n'): "a label of layer nn",
     ("src/weather/a.cpp", ""): "is no layer",
+    ("src/nn/a.cpp", "exec.fence();\n"): "waits without being counted",
+    ("src/core/a.cpp", "Kokkos::fence();\n"): "waits without being counted",
+    ("src/core/a.cpp", "Kokkos::deep_copy(to, from);\n"): "a copy on no instance",
+    ("src/ops/a.cpp", 'Kokkos::parallel_for("rossby::ops::scale", Range(0, n), f);\n'): "a kernel on no instance",
+    ("src/nn/a.cpp", "x = Array::from_host(Exec(), dtype, shape, values);\n"): "makes an execution instance",
+    ("src/optim/a.cpp", "Exec const exec;\n"): "makes an execution instance",
 }
 GOOD_CODE = {
     "src/train/a.cpp": "#include <rossby/core/array.hpp>\n#include <rossby/data/config.hpp>\n",

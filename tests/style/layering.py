@@ -20,6 +20,9 @@ PRIVATE_HEADERS = {
 STANDARD = re.compile(r"[a-z_0-9]+")
 MOST_FACE = 14
 COMPAT = "include/rossby/core/kokkos_compat.hpp"
+# Below the layers that begin a run nothing makes an instance of its own; a Context holds the one of a pass.
+ON_GIVEN_INSTANCES = {"ops", "io", "dist", "autograd", "params", "nn", "models", "parallel", "optim"}
+TAPE = "include/rossby/autograd/tape.hpp"
 
 
 def allowed_layers():
@@ -68,6 +71,16 @@ def check(path, text, allowed):
     if path != COMPAT:
         for macro in sorted(set(re.findall(r"\bKOKKOS_(?:VERSION|ENABLE_)\w*", text))):
             yield f"{path}: {macro} is read only in {COMPAT}"
+    if path != COMPAT and re.search(r"(?:\bKokkos::|\.)fence\s*\(", text):
+        yield f"{path}: waits without being counted; use wait_for (core/host_waits.hpp)"
+    for first in re.findall(r"Kokkos::deep_copy\s*\(\s*(\w+)", text):
+        if first not in ("exec", "exec_"):
+            yield f"{path}: a copy on no instance: deep_copy({first}, ...)"
+    for first in re.findall(r"\b(?:Range|Team)\s*\(\s*(\w+)", text):
+        if first not in ("exec", "exec_"):
+            yield f"{path}: a kernel on no instance: ({first}, ...)"
+    if layer in ON_GIVEN_INSTANCES and re.search(r"\bExec\s*\(\s*\)|\bExec(?: const)? \w*[^\W_]\s*(?:;|\{\s*\})", text) and path != TAPE:
+        yield f"{path}: makes an execution instance; layer {layer} runs on those that it is given"
     if public and not text.startswith("#pragma once"):
         yield f"{path}: begins without #pragma once"
     for found in re.findall(r'"rossby::(\w+)::', text):

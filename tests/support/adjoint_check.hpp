@@ -14,7 +14,7 @@ inline double adjoint_defect(Communicator const& group, Array const& x, Array co
                              Array const& Ay)
 {
   auto const dot = [](Array const& a, Array const& b) {
-    auto const u = a.to_host(), v = b.to_host();
+    auto const u = a.to_host(Exec()), v = b.to_host(Exec());
     double sum = 0;
     for (std::size_t i = 0; i < u.size(); ++i)
       sum += u[i] * v[i];

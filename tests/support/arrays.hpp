@@ -29,7 +29,7 @@ inline Values random_values(index_t n, std::uint64_t seed)
 inline Array random_array(DType dtype, Shape shape, std::uint64_t seed)
 {
   auto const n = product(shape);
-  return Array::from_host(dtype, std::move(shape), random_values(n, seed));
+  return Array::from_host(Exec(), dtype, std::move(shape), random_values(n, seed));
 }
 
 /// An output that a kernel must write wholly: every element is not a number.
@@ -49,10 +49,10 @@ inline Array sum_begun(Array const& like)
 }
 inline Array added(Array const& sum)
 {
-  auto v = sum.to_host();
+  auto v = sum.to_host(Exec());
   for (auto& e : v)
     e -= 0.25;
-  return Array::from_host(sum.dtype(), sum.shape(), v);
+  return Array::from_host(Exec(), sum.dtype(), sum.shape(), v);
 }
 
 /// What round-off may do to well-scaled results of short sums.
@@ -74,7 +74,7 @@ inline void expect_close(Values const& got, Values const& wanted, double toleran
 }
 inline void expect_close(Array const& got, Values const& wanted, double tolerance)
 {
-  expect_close(got.to_host(), wanted, tolerance);
+  expect_close(got.to_host(Exec()), wanted, tolerance);
 }
 inline void expect_close(Array const& got, Values const& wanted) { expect_close(got, wanted, round_off(got.dtype())); }
 

@@ -143,7 +143,7 @@ public:
     Var const local = loss.sums(ctx, output_, target_, share_);
     auto sums = local.value().to_host(exec_);
     mesh_->world.all_reduce_sum(sums.data(), sums.size());
-    tape.backward(exec_, local, loss.seed(batch_));
+    tape.backward(exec_, local, loss.seed(exec_, batch_));
     gradients_->collect(exec_, model_->parameters());
     return loss.value(sums, batch_).total;
   }
@@ -183,7 +183,7 @@ private:
     Box const b = tiling.box(mesh_->spatial.rank());
     Shape const part{share_, s[1], s[2], b.rows(), b.cols()};
     auto const values = file_.read(name, {{share_ * mesh_->data.rank(), 0, 0, b.row0, b.col0}, part});
-    return Array::from_host(dtype_, {share_, b.rows(), b.cols(), s[1] * s[2]}, channels_last(values, part));
+    return Array::from_host(Exec(), dtype_, {share_, b.rows(), b.cols(), s[1] * s[2]}, channels_last(values, part));
   }
   /// "lr=0.001 betas=(0.9,0.95) eps=1e-08 weight_decay=0.01 clip_grad_norm=0.5"
   double setting(std::string const& name) const

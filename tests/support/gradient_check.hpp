@@ -22,17 +22,17 @@ inline void check_gradients(Arrays const& inputs, std::function<Array(Arrays con
   auto const weights = random_values(y.size(), 4711);
   auto const objective = [&](std::size_t moved, Values const& values) {
     Arrays at_point = inputs;
-    at_point[moved] = Array::from_host(DType::float64, inputs[moved].shape(), values);
-    auto const out = forward(at_point).to_host();
+    at_point[moved] = Array::from_host(Exec(), DType::float64, inputs[moved].shape(), values);
+    auto const out = forward(at_point).to_host(Exec());
     double sum = 0;
     for (std::size_t i = 0; i < out.size(); ++i)
       sum += weights[i] * out[i];
     return sum;
   };
-  auto const gradients = backward(inputs, Array::from_host(DType::float64, y.shape(), weights));
+  auto const gradients = backward(inputs, Array::from_host(Exec(), DType::float64, y.shape(), weights));
   ASSERT_EQ(gradients.size(), inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) {
-    auto const x = inputs[k].to_host(), g = gradients[k] ? gradients[k].to_host() : Values(x.size(), 0.0);
+    auto const x = inputs[k].to_host(Exec()), g = gradients[k] ? gradients[k].to_host(Exec()) : Values(x.size(), 0.0);
     ASSERT_EQ(g.size(), x.size());
     for (std::uint64_t attempt = 0; attempt < 3; ++attempt) {
       auto const d = random_values(inputs[k].size(), 100 * k + attempt);

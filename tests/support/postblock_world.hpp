@@ -202,14 +202,14 @@ struct PostblockWorld {
     Context context;
     Tape tape;
     context.tape = &tape;
-    Var const raw(Array::from_host(type, shape, y_), true);
-    Array const input = Array::from_host(type, {samples, tile.cells(), input_channels}, x(tile));
+    Var const raw(Array::from_host(Exec(), type, shape, y_), true);
+    Array const input = Array::from_host(Exec(), type, {samples, tile.cells(), input_channels}, x(tile));
     Var const result = postblocks.apply(context, raw, input);
-    Result out{result.value().to_host(), {}};
+    Result out{result.value().to_host(Exec()), {}};
     Shape whole = shape;
     whole.back() = channels + room;
-    tape.backward(Exec(), result, Array::from_host(type, whole, seed(tile)));
-    out.dy = raw.grad().to_host();
+    tape.backward(Exec(), result, Array::from_host(Exec(), type, whole, seed(tile)));
+    out.dy = raw.grad().to_host(Exec());
     return out;
   }
 };

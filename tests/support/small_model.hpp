@@ -92,7 +92,7 @@ inline Array tile_of_field(DType dtype, Tiling const& tiling, int rank, index_t 
         for (index_t k = 0; k < channels; ++k)
           values.push_back(Philox::normal(
               7, stream, static_cast<std::uint64_t>(((s * tiling.height() + r) * tiling.width() + c) * channels + k)));
-  return Array::from_host(dtype, {batch, b.rows(), b.cols(), channels}, values);
+  return Array::from_host(Exec(), dtype, {batch, b.rows(), b.cols(), channels}, values);
 }
 
 } // namespace rossby::test

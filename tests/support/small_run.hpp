@@ -217,8 +217,8 @@ struct SmallRun {
   Box tile() const { return model.input_tiling().box(mesh.spatial.rank()); }
   std::vector<double> weights() const
   {
-    auto all = model.parameters()[0].value().to_host();
-    auto const bias = model.parameters()[1].value().to_host();
+    auto all = model.parameters()[0].value().to_host(Exec());
+    auto const bias = model.parameters()[1].value().to_host(Exec());
     all.insert(all.end(), bias.begin(), bias.end());
     return all;
   }

@@ -72,8 +72,6 @@ Var cosine_attention(Context&, ops::CosineAttention const&, Var const& qkv, Var 
 Var map_cells(Context&, IndexMap const& map, Var const& x, Shape const& cells);
 /// The adjoint of `map` as a forward operator: brings back what map_cells took away, if every cell was taken once.
 Var map_cells_back(Context&, IndexMap const& map, Var const& x, Shape const& cells);
-/// y[i] = x[rows[i]], x: [n, 1]; the result has `shape`.
-Var gather_rows(Context&, Var const& x, std::vector<index_t> const& rows, Shape shape);
 Var apply_stencil(Context&, ops::Stencil const&, Var const& x, Shape const& cells);
 
 /// Coordinates of a layer's random numbers in this forward pass.

@@ -39,10 +39,11 @@ class Array {
 public:
   Array() = default;
 
+  /// Memory of the pool that is current; no kernel runs, so that no instance is needed.
   static Array empty(DType, Shape);
   static Array zeros(Exec const&, DType, Shape);
-  /// Host values, row-major, converted to `dtype`.
-  static Array from_host(DType, Shape, std::vector<double> const&);
+  /// Host values, row-major, converted to `dtype`. The host waits until they are there.
+  static Array from_host(Exec const&, DType, Shape, std::vector<double> const&);
 
   explicit operator bool() const { return static_cast<bool>(block_); }
   DType dtype() const { return dtype_; }
@@ -75,8 +76,9 @@ public:
   bool shared() const { return block_.use_count() > 1; }
 
   /// A copy on the host, converted to float64. Waits for the kernels that produce it.
-  std::vector<double> to_host(Exec const& = Exec()) const;
+  std::vector<double> to_host(Exec const&) const;
   void copy_from(Exec const&, Array const& other) const;
+  /// The host waits until the values are there.
   void copy_from_host(Exec const&, std::vector<double> const&) const;
   Array clone(Exec const&) const;
   Array cast(Exec const&, DType) const;
@@ -95,11 +97,18 @@ private:
   index_t size_ = 0;
 };
 
-/// A device list of indices, made once on the host (plans).
+/// An array that an operation writes or adds into: in a signature it tells results from what they are made of, which
+/// come as `Array const&`. A caller passes the array itself.
+class Out : public Array {
+public:
+  Out(Array const& array) : Array(array) {} // implicit: ops::add(exec, a, b, c)
+};
+
+/// A device list of indices, made once on the host (plans). The host waits until they are there.
 class IndexList {
 public:
   IndexList() = default;
-  explicit IndexList(std::vector<index_t> const&);
+  IndexList(Exec const&, std::vector<index_t> const&);
   index_t size() const { return size_; }
   View<index_t const, 1> view() const
   {

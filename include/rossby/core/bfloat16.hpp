@@ -16,26 +16,17 @@ struct bfloat16 {
   /// Rounded to nearest, ties to even; NaN stays NaN, and what is beyond the largest number becomes infinite.
   KOKKOS_INLINE_FUNCTION explicit bfloat16(float value)
   {
-    union {
-      float number;
-      std::uint32_t bits;
-    } u;
-    u.number = value;
-    std::uint32_t const rounded = (u.bits + 0x7fffu + ((u.bits >> 16) & 1u)) >> 16;
-    std::uint32_t const quiet_nan = (u.bits >> 16) | 0x40u;
-    bits = static_cast<std::uint16_t>((u.bits & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded);
+    auto const wide = math::bit_cast<std::uint32_t>(value);
+    std::uint32_t const rounded = (wide + 0x7fffu + ((wide >> 16) & 1u)) >> 16;
+    std::uint32_t const quiet_nan = (wide >> 16) | 0x40u;
+    bits = static_cast<std::uint16_t>((wide & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded);
   }
   KOKKOS_INLINE_FUNCTION explicit bfloat16(double value) : bfloat16(static_cast<float>(value)) {}
   KOKKOS_INLINE_FUNCTION explicit bfloat16(int value) : bfloat16(static_cast<float>(value)) {}
 
   KOKKOS_INLINE_FUNCTION operator float() const
   {
-    union {
-      std::uint32_t bits;
-      float number;
-    } u;
-    u.bits = static_cast<std::uint32_t>(bits) << 16;
-    return u.number;
+    return math::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
   }
 };
 

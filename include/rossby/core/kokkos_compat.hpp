@@ -5,6 +5,7 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstddef>
+#include <cstring>
 
 namespace rossby {
 
@@ -20,6 +21,16 @@ using TeamMember = Team::member_type;
 
 /// True where the host can dereference device memory (Serial, OpenMP).
 constexpr bool host_accessible = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
+
+/// Waits for an instance; newer tools see the label. For `wait_for` alone (core/host_waits.hpp).
+inline void fence(Exec const& exec, [[maybe_unused]] char const* label)
+{
+#if KOKKOS_VERSION >= 30500
+  exec.fence(label);
+#else
+  exec.fence();
+#endif
+}
 
 namespace math {
 #if KOKKOS_VERSION >= 30700
@@ -47,6 +58,14 @@ using Kokkos::Experimental::sin;
 using Kokkos::Experimental::sqrt;
 using Kokkos::Experimental::tanh;
 #endif
+/// The same bits as another type of that size (std::bit_cast is C++20).
+template <class To, class From> KOKKOS_INLINE_FUNCTION To bit_cast(From const& from)
+{
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
 template <class T> KOKKOS_INLINE_FUNCTION constexpr T max(T a, T b) { return a < b ? b : a; }
 template <class T> KOKKOS_INLINE_FUNCTION constexpr T min(T a, T b) { return b < a ? b : a; }
 } // namespace math

@@ -17,7 +17,7 @@ struct BoxMap {
 
 /// The cells of `box`, row by row. `number` gives for (row, column) of the target grid the number of the source cell,
 /// or IndexMap::nothing. Collective over `group`, whose ranks may want different boxes.
-BoxMap box_map(Communicator const& group, Tiling const& source, Box const& box,
+BoxMap box_map(Exec const&, Communicator const& group, Tiling const& source, Box const& box,
                std::function<index_t(index_t, index_t)> const& number);
 
 } // namespace rossby

@@ -21,24 +21,24 @@ public:
   IndexMap() = default;
   /// `wanted[t]` is the global number (row * width + column) of the source of this rank's target cell t, or `nothing`.
   /// Collective over `group`, whose ranks own the tiles of `source`.
-  IndexMap(Communicator const& group, Tiling const& source, std::vector<index_t> const& wanted);
+  IndexMap(Exec const&, Communicator const& group, Tiling const& source, std::vector<index_t> const& wanted);
 
   index_t sources() const { return sources_; } ///< cells of this rank's tile
   index_t targets() const { return targets_; }
 
   /// y[b, t, :] = x[b, source of t, :] or 0. x: [B, sources, C], y: [B, targets, C].
-  void apply(Exec const&, Array const& x, Array const& y) const;
+  void apply(Exec const&, Array const& x, Out y) const;
   /// dx[b, s, :] = sum over the targets of s, on all ranks, of dy[b, t, :], in a fixed order.
-  void adjoint(Exec const&, Array const& dy, Array const& dx) const;
+  void adjoint(Exec const&, Array const& dy, Out dx) const;
 
-  class [[nodiscard]] Coming;
-  class [[nodiscard]] Returning;
+  class [[nodiscard]] PendingApply;
+  class [[nodiscard]] PendingAdjoint;
   /// apply() in two steps: after this one, kernels on the same Exec see the targets that this rank has the sources of,
   /// and those that are zero. The others are under way until finish(). `x` may change in between.
-  Coming start(Exec const&, Array const& x, Array const& y) const;
+  PendingApply start(Exec const&, Array const& x, Out y) const;
   /// adjoint() in two steps: this one sends what the targets of other ranks' sources got, which must be complete. The
   /// other elements of `dy` have until finish(dx).
-  Returning start_adjoint(Exec const&, Array const& dy) const;
+  PendingAdjoint start_adjoint(Exec const&, Array const& dy) const;
 
   /// Bytes this rank sends in `apply` for one sample, and receives in `adjoint`.
   std::size_t bytes_sent(index_t channels, DType) const;
@@ -52,7 +52,7 @@ private:
   struct Lists {
     IndexList start, position;
   };
-  static Lists lists_of(index_t rows, std::vector<std::vector<index_t>> const&);
+  static Lists lists_of(Exec const&, index_t rows, std::vector<std::vector<index_t>> const&);
   std::vector<Communicator::Message> messages(std::vector<Neighbour> const&, Array const& buffer, index_t batch,
                                               index_t channels) const;
 
@@ -66,7 +66,7 @@ private:
 };
 
 /// What start() began. The map must outlive it; finish() must be called, once.
-class [[nodiscard]] IndexMap::Coming {
+class [[nodiscard]] IndexMap::PendingApply {
 public:
   /// Lets messages move on: for the host to call now and then while it has other work.
   void progress() { exchange_.progress(); }
@@ -81,10 +81,10 @@ private:
 };
 
 /// What start_adjoint() began, likewise.
-class [[nodiscard]] IndexMap::Returning {
+class [[nodiscard]] IndexMap::PendingAdjoint {
 public:
   void progress() { exchange_.progress(); }
-  void finish(Array const& dx);
+  void finish(Out dx);
 
 private:
   friend class IndexMap;

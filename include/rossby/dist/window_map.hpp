@@ -36,9 +36,9 @@ struct WindowMap {
 
 /// Near windows go to the rank that owns their first cell, far ones evenly to all. `shared`: each goes to all the ranks
 /// that share the layers on a domain tile. Collective over `group`.
-WindowMap window_map(Communicator const& group, ProcessGrid const&, Tiling const& grid, WindowLayout const&,
-                     bool shared);
+WindowMap window_map(Exec const&, Communicator const& group, ProcessGrid const&, Tiling const& grid,
+                     WindowLayout const&, bool shared);
 /// Windows of one cell: the tile's, which need no map, or where layers are shared those of the domain tile.
-WindowMap cell_map(Communicator const& group, ProcessGrid const&, Tiling const& grid, bool shared);
+WindowMap cell_map(Exec const&, Communicator const& group, ProcessGrid const&, Tiling const& grid, bool shared);
 
 } // namespace rossby

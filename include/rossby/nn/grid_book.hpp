@@ -44,9 +44,9 @@ struct Margins {
 };
 
 /// Cells that a strided convolution to the cells of a grid reads.
-struct Reach {
+struct Footprint {
   index_t stride = 1, kernel = 3, before = 1; ///< row i reads rows i stride - before and kernel - 1 more
-  bool operator==(Reach const& o) const { return stride == o.stride && kernel == o.kernel && before == o.before; }
+  bool operator==(Footprint const& o) const { return stride == o.stride && kernel == o.kernel && before == o.before; }
 };
 
 /// Tiles are cut on the cells of the coarsest grid and scaled up, so that no stride straddles a cut; rows and columns
@@ -66,9 +66,9 @@ public:
   GridId output(UnpadId) const;
 
   /// The cells of `from` that a convolution to the cells of `to` reads; zero outside of it.
-  HaloId halo(GridId from, GridId to, Reach const&);
+  HaloId halo(GridId from, GridId to, Footprint const&);
   /// The same from an image that is padded over poles and date line; zero outside of the padded image.
-  HaloId padded_halo(GridId image, SpherePadding const&, GridId to, Reach const&);
+  HaloId padded_halo(GridId image, SpherePadding const&, GridId to, Footprint const&);
   /// A grid in one with margins, which are zero: the adjoint crops them.
   HaloId with_margins(GridId from, GridId to, Margins const&);
   /// Windows of a grid, for layers of a stage of the model that tensor groups may share.
@@ -88,7 +88,7 @@ public:
   /// process grid that fits.
   std::vector<Tiling> cut(ProcessGrid const&) const;
   /// Collective over `group`.
-  void build(Communicator const& group, ProcessGrid const&);
+  void build(Exec const&, Communicator const& group, ProcessGrid const&);
 
   Communicator const& group() const { return group_; }
   Tiling const& operator[](GridId g) const { return at(tilings_, g.number); }
@@ -124,7 +124,7 @@ private:
   static constexpr int no_stage = -1;
   struct Halo {
     int from, to;
-    Reach reach;
+    Footprint footprint;
     index_t before_columns;
     bool padded;
     SpherePadding padding;
@@ -148,9 +148,9 @@ private:
     int coarse, fine;
   };
   GridId add(Grid);
-  BoxMap build(Halo const&) const;
-  IndexMap build(Patches const&) const;
-  ops::Stencil build(Doubling const&) const;
+  BoxMap build(Exec const&, Halo const&) const;
+  IndexMap build(Exec const&, Patches const&) const;
+  ops::Stencil build(Exec const&, Doubling const&) const;
   Box tile(int grid) const { return at(tilings_, grid).box(group_.rank()); }
 
   std::vector<Grid> grids_;

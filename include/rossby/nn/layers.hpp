@@ -3,7 +3,7 @@
 /// What modules are made of: declarations of common layers with PyTorch's initial distributions, and small modules.
 
 #include <rossby/nn/grid_book.hpp>
-#include <rossby/nn/weights.hpp>
+#include <rossby/nn/weight_book.hpp>
 
 #include <memory>
 #include <optional>
@@ -67,7 +67,7 @@ public:
       : targets_(targets), sources_(sources), entries_(std::move(entries))
   {
   }
-  ops::Stencil const& get() const;
+  ops::Stencil const& get(Exec const&) const;
 
 private:
   index_t targets_ = 0, sources_ = 0;

@@ -25,9 +25,10 @@ public:
   Var forward(Context&, PreparedWeights const&) const;
 
 private:
-  DType dtype() const { return parameters_->dtype(); }
   Parameters const* parameters_;
   index_t window_;
+  ModuleStencil from_table_; ///< which of the offsets' biases each pair of tokens has
+  mutable Array offsets_;    ///< [offsets, 2], made when first needed
   int linear_[4], gain_[3], bias_[3];
 };
 

@@ -13,7 +13,7 @@ class Unpad {
 public:
   /// `padded` is the decoder's output grid. CREDIT crops it by the widths of the *input's* padding, then resizes what
   /// is left to `image_h` x `image_w` (bilinear, corners not aligned) if it has another size. Collective over `group`.
-  Unpad(Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
+  Unpad(Exec const&, Communicator const& group, Tiling const& padded, SpherePadding const& padding, index_t image_h,
         index_t image_w);
   Unpad() = default;
   /// How the image is cut: a cell belongs to the tile of its upper left source cell.

@@ -20,11 +20,10 @@ struct WindowAttention {
 
 /// qkv: [batch * windows, tokens, 3 heads dim_head], thirds q, k, v, head-major inside each; bias: [tokens, tokens],
 /// one table for all heads; out: [batch * windows, tokens, heads dim_head].
-void window_attention_forward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias,
-                              Array const& out);
+void window_attention_forward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias, Out out);
 
 /// Writes dqkv and adds into dbias. The probabilities are computed again from qkv: no map of them is ever stored.
 void window_attention_backward(Exec const&, WindowAttention const&, Array const& qkv, Array const& bias,
-                               Array const& dout, Array const& dqkv, Array const& dbias);
+                               Array const& dout, Out dqkv, Out dbias);
 
 } // namespace rossby::ops

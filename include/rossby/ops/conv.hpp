@@ -10,9 +10,9 @@
 
 namespace rossby::ops {
 
-/// The cells of an operation that are its turn. Parts that don't overlap may be computed one after another, in any
+/// The cells of an operation that are its turn. Turns that don't overlap may be taken one after another, in any
 /// order, each as soon as its inputs are there.
-struct Part {
+struct Turn {
   Box cells;
   std::function<void()> meanwhile{}; ///< called between blocks of the work, by the host: for messages under way
 };
@@ -24,24 +24,24 @@ struct ConvShape {
 };
 
 /// All cells of y [B, H', W', ...].
-inline Part all_of(Array const& y) { return {{0, y.extent(1), 0, y.extent(2)}}; }
+inline Turn all_of(Array const& y) { return {{0, y.extent(1), 0, y.extent(2)}}; }
 /// The cells of a result of rows x cols that need nothing but the cells `input` of x, for all of these kernels.
-Box reach(std::vector<ConvShape> const&, Box const& input, index_t rows, index_t cols);
+Box cells_needing_only(std::vector<ConvShape> const&, Box const& input, index_t rows, index_t cols);
 
 /// y[b, i, j, channel0 + o] = bias[o] + scale sum_{p,q,c} w[o,p,q,c] x[b, offset + i stride + p, offset + j stride + q,
 /// c] for the part's cells (i, j). x: [B, H, W, in], w: [out, kernel, kernel, in], y: [B, H', W', channel0 + out or
 /// more]. `bias` may be empty.
 /// With x in bfloat16, weights and bias are float32 and y is bfloat16 or, not rounded, float32; products take weights
 /// rounded to x's type and add up in float32.
-void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias,
-                  Array const& y, index_t channel0, Part const&);
+void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias, Out y,
+                  index_t channel0, Turn const&);
 
 /// Adds into dx (shape of x, of the wide type) what the part's cells of dy give.
 void conv_input_backward(Exec const&, ConvShape, Array const& w, double scale, Array const& dy, index_t channel0,
-                         Array const& dx, Part const&);
+                         Out dx, Turn const&);
 
 /// Adds into dw (the gradient of the scaled weight) and dbias, of the wide type, each unless empty. dy is of x's type.
-void conv_weight_backward(Exec const&, ConvShape, Array const& x, Array const& dy, index_t channel0, Array const& dw,
-                          Array const& dbias, std::function<void()> const& meanwhile = {});
+void conv_weight_backward(Exec const&, ConvShape, Array const& x, Array const& dy, index_t channel0, Out dw, Out dbias,
+                          std::function<void()> const& meanwhile = {});
 
 } // namespace rossby::ops

@@ -29,11 +29,10 @@ struct CosineAttention {
 /// qkv: [batch * windows, tokens, 3 heads dim_head], thirds q, k, v, head-major inside each; logit_scale: [heads];
 /// bias: [heads, tokens, tokens]; out: [batch * windows, tokens, heads dim_head].
 void cosine_attention_forward(Exec const&, CosineAttention const&, Array const& qkv, Array const& logit_scale,
-                              Array const& bias, Array const& out);
+                              Array const& bias, Out out);
 
 /// Writes dqkv and adds into dlogit_scale and dbias. The probabilities are computed again from qkv.
 void cosine_attention_backward(Exec const&, CosineAttention const&, Array const& qkv, Array const& logit_scale,
-                               Array const& bias, Array const& dout, Array const& dqkv, Array const& dlogit_scale,
-                               Array const& dbias);
+                               Array const& bias, Array const& dout, Out dqkv, Out dlogit_scale, Out dbias);
 
 } // namespace rossby::ops

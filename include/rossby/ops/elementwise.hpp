@@ -16,21 +16,21 @@ enum class Activation {
   sigmoid ///< 1 / (1 + exp(-x))
 };
 
-void activation_forward(Exec const&, Activation, Array const& x, Array const& y);
+void activation_forward(Exec const&, Activation, Array const& x, Out y);
 /// dx = dy f'(x).
-void activation_backward(Exec const&, Activation, Array const& x, Array const& dy, Array const& dx);
+void activation_backward(Exec const&, Activation, Array const& x, Array const& dy, Out dx);
 
 /// c = a + b.
-void add(Exec const&, Array const& a, Array const& b, Array const& c);
+void add(Exec const&, Array const& a, Array const& b, Out c);
 /// c[i, :] = a[i, :] + bias + b[i, :].
-void add_with_bias(Exec const&, Array const& a, Array const& bias, Array const& b, Array const& c);
+void add_with_bias(Exec const&, Array const& a, Array const& bias, Array const& b, Out c);
 /// c[i, :] = a[i, :] + bias.
-void add_bias(Exec const&, Array const& a, Array const& bias, Array const& c);
+void add_bias(Exec const&, Array const& a, Array const& bias, Out c);
 /// a += factor b.
-void add_scaled(Exec const&, double factor, Array const& b, Array const& a);
+void add_scaled(Exec const&, double factor, Array const& b, Out a);
 
 /// to[i, to0 + c] = from[i, from0 + c] for c in [0, channels): one channel range of every cell.
-void copy_channels(Exec const&, Array const& from, index_t from0, Array const& to, index_t to0, index_t channels);
+void copy_channels(Exec const&, Array const& from, index_t from0, Out to, index_t to0, index_t channels);
 
 /// Global numbers of local items (cells, windows), so that random numbers do not depend on the mesh: local item i of
 /// local sample b has number (first_sample + b) * total + numbers[i].
@@ -79,7 +79,6 @@ struct ChannelShare {
 
 /// y = x mask / (1 - p) for x [B, n, C]; a cell's row of the mask, over all channels, is its global number. Its own
 /// adjoint.
-void dropout(Exec const&, DropoutKey, double p, GlobalNumbers const& cells, ChannelShare, Array const& x,
-             Array const& y);
+void dropout(Exec const&, DropoutKey, double p, GlobalNumbers const& cells, ChannelShare, Array const& x, Out y);
 
 } // namespace rossby::ops

@@ -26,8 +26,8 @@ bool embed_suits(std::vector<ConvShape> const&);
 /// part. A part counts in strides: row i and column j stand for the input's rows and columns from i stride and j stride
 /// on, before the next ones. x: [B, rows * stride, cols * stride, in]. Because y grows term by term, it is of the wide
 /// type of x.
-void embed_biases(Exec const&, std::vector<EmbedBranch> const&, Array const& y);
-void embed_terms(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Array const& y, Part const&);
+void embed_biases(Exec const&, std::vector<EmbedBranch> const&, Out y);
+void embed_terms(Exec const&, Array const& x, std::vector<EmbedBranch> const&, Out y, Turn const&);
 /// All cells of x, and those of them that lie in `input`.
 Box embed_cells(Array const& x, std::vector<EmbedBranch> const&);
 Box embed_cells(Box const& input, std::vector<EmbedBranch> const&);

@@ -27,12 +27,7 @@ KOKKOS_INLINE_FUNCTION float fast_exp(float x)
   p = p * r + 2.402264689e-1f;
   p = p * r + 6.931472057e-1f;
   p = p * r + 1.0f;
-  union {
-    std::int32_t bits;
-    float value;
-  } power;
-  power.bits = (static_cast<std::int32_t>(n) + 127) << 23;
-  return p * power.value;
+  return p * math::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
 }
 
 /// Absolute and relative error below 4e-7: x P(x^2) / Q(x^2), fitted on [-3.92, 3.92], where erf rounds to 1.

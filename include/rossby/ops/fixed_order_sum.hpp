@@ -27,8 +27,7 @@ void block_sums(char const* label, Exec const& exec, index_t n, Term const& term
 
 /// sum [1] (float64) = term(0) + ... + term(n - 1), where `term` is a KOKKOS_LAMBDA(index_t) that gives a double.
 /// Nobody waits: the sum stays on the device.
-template <class Term>
-void fixed_order_sum(char const* label, Exec const& exec, index_t n, Term const& term, Array const& sum)
+template <class Term> void fixed_order_sum(char const* label, Exec const& exec, index_t n, Term const& term, Out sum)
 {
   index_t count = sum_blocks(n);
   Array part = count == 1 ? sum : Array::empty(DType::float64, {count});

@@ -9,14 +9,14 @@ namespace rossby::ops {
 /// y[n, out] = scale x[n, in] w[out, in]^T + bias[out]. `bias` may be empty. `scale` is 1/sigma of spectral norm, so
 /// that the normalised weight is never stored. With x and y in bfloat16, weights and bias are float32; products take
 /// weights rounded to bfloat16 and add up in float32.
-void linear_forward(Exec const&, Array const& x, Array const& w, double scale, Array const& bias, Array const& y);
+void linear_forward(Exec const&, Array const& x, Array const& w, double scale, Array const& bias, Out y);
 
 /// Writes `dx` and adds into `dw` and `dbias`, each unless empty. `dw` is the gradient of the scaled weight. dx is
 /// of dy's type, what is added into of the wide type.
-void linear_backward(Exec const&, Array const& x, Array const& w, double scale, Array const& dy, Array const& dx,
-                     Array const& dw, Array const& dbias);
+void linear_backward(Exec const&, Array const& x, Array const& w, double scale, Array const& dy, Out dx, Out dw,
+                     Out dbias);
 
 /// dbias += sum of dy over tokens, where nothing else of the layer has a gradient to compute.
-void bias_backward(Exec const&, Array const& dy, Array const& dbias);
+void bias_backward(Exec const&, Array const& dy, Out dbias);
 
 } // namespace rossby::ops

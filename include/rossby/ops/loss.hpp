@@ -19,10 +19,10 @@ struct ErrorTerms {
 
 /// sums[c] (float64 [C]): over samples and cells, in a fixed order.
 void error_sums(Exec const&, ErrorTerms const&, Array const& prediction, Array const& target, index_t samples,
-                Array const& sums);
+                Out sums);
 /// gradient = dsums[c] * d sums[c] / d prediction; zero for padding.
 void error_sums_backward(Exec const&, ErrorTerms const&, Array const& prediction, Array const& target, index_t samples,
-                         Array const& dsums, Array const& gradient);
+                         Array const& dsums, Out gradient);
 
 /// Sums that pair_sums makes of each channel.
 enum PairSum : int { sum_p, sum_t, sum_pp, sum_tt, sum_pt, sum_difference, sum_square, sum_absolute, pair_sum_count };
@@ -30,6 +30,6 @@ enum PairSum : int { sum_p, sum_t, sum_pp, sum_tt, sum_pt, sum_difference, sum_s
 /// sums (float64 [C, pair_sum_count]): over samples and cells, of cell_weight times p, t, p^2, t^2, p t, p - t, (p -
 /// t)^2 and |p - t|. With `origin` (float64 [cells, C]) p and t are deviations from it.
 void pair_sums(Exec const&, Array const& cell_weight, Array const& prediction, Array const& target, index_t samples,
-               Array const& sums, Array const& origin = {});
+               Out sums, Array const& origin = {});
 
 } // namespace rossby::ops

@@ -72,7 +72,7 @@ private:
   std::vector<Bucket> buckets_;
   std::vector<Array> slice_;
   std::vector<double> reached_; ///< 1 for parameters that this rank's backward passes reached
-  std::vector<char> spread_;    ///< parameters of which other ranks hold other parts
+  std::vector<char> in_parts_;  ///< parameters of which other ranks hold other parts
   std::vector<char> present_;
 };
 

@@ -21,7 +21,7 @@ struct ParameterPlacement {
   Communicator tensor;   ///< ranks that share the cut parameters of one copy
   bool sharded = false;  ///< each of the ranks with copies stores only a share of the rows (fsdp2)
   /// Ranks over which the parts of what is not stored whole are spread.
-  Communicator const& spread() const { return sharded ? world : tensor; }
+  Communicator const& part_ranks() const { return sharded ? world : tensor; }
 };
 
 /// A parameter and its storage. `value` and, once a backward pass has run, `var.grad()` are in memory order.
@@ -60,7 +60,10 @@ public:
   ParameterPlacement const& placement() const { return placement_; }
   /// Ranks that compute with the same block as this one: the gradient is the sum over them.
   Communicator const& copies(int i) const;
-  /// Ranks over which the distinct stored parts are spread: a sum over all elements is a sum over them.
+  /// Who holds the distinct parts of a parameter: this rank alone, its tensor group, or all ranks (fsdp2).
+  enum class Holders { alone, tensor, world };
+  Holders holders(int i) const;
+  /// Those ranks: a sum over all elements is a sum over them.
   Communicator const& parts(int i) const;
   std::vector<ParameterUnit> const& units() const { return units_; }
   int unit_of(int i) const;

@@ -59,7 +59,7 @@ public:
   /// How many numbers that are: one for each channel, and those that compare spectra.
   index_t terms() const;
   /// d loss / d sums, times `factor`: what the backward pass starts from on every rank.
-  Array seed(index_t global_samples, double factor = 1) const;
+  Array seed(Exec const&, index_t global_samples, double factor = 1) const;
 
   struct Value {
     double total = 0;

@@ -62,8 +62,8 @@ Var OffsetBias::forward(Context& ctx, PreparedWeights const& weights, index_t he
               (p / columns_ - q / columns_ + rows_ - 1) * side + p % columns_ - q % columns_ + columns_ - 1;
           entries.push_back({(h * tokens + p) * tokens + q, offset * heads + h, 16});
         }
-    plans_ = std::make_shared<Plans const>(
-        Plans{Array::from_host(dtype(), {offsets, 2}, logs), {heads * tokens * tokens, offsets * heads, entries}});
+    plans_ = std::make_shared<Plans const>(Plans{Array::from_host(ctx.exec, dtype(), {offsets, 2}, logs),
+                                                 {ctx.exec, heads * tokens * tokens, offsets * heads, entries}});
   }
   Var x = linear(ctx, Var(plans_->offsets), weights[first_]);
   x = linear(ctx, activation(ctx, ops::Activation::relu, x), weights[second_]);

@@ -116,7 +116,7 @@ Var Fuxi::embed(Context& ctx, PreparedWeights const& weights, Var const& input) 
   if (frames != kept) {
     Shape shape = x.value().shape();
     shape.back() = shape.back() / frames * kept;
-    x = apply_stencil(ctx, first_frames_.get(), reshape(ctx, x, {product(shape) / kept, frames, 1}), {kept});
+    x = apply_stencil(ctx, first_frames_.get(ctx.exec), reshape(ctx, x, {product(shape) / kept, frames, 1}), {kept});
     x = reshape(ctx, x, shape);
   }
   Shape const grid = grids_.extents(patch_grid_);

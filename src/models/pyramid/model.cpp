@@ -113,7 +113,7 @@ void Pyramid::declare_encoder()
     auto const channels = config_->branch_channels(static_cast<int>(s));
     std::sort(kernels.begin(), kernels.end());
     index_t const stride = config_->strides[s], dim = config_->dim[s], widest = kernels.back();
-    Reach const reach{stride, widest, (widest - stride) / 2};
+    Footprint const reach{stride, widest, (widest - stride) / 2};
     stage.input = s > 0              ? grids_.halo(stages_[s - 1].grid, stage.grid, reach)
                   : embeds_patches() ? grids_.halo(patch_grid_, stage.grid, reach)
                                      : grids_.padded_halo(image_, config_->padding, stage.grid, reach);
@@ -201,7 +201,7 @@ Var Pyramid::mean_of_frames(Context& ctx, Var const& x) const
     return x;
   Shape shape = x.value().shape();
   shape.back() /= frames;
-  Var const mean = apply_stencil(ctx, frame_mean_.get(), reshape(ctx, x, {product(shape), frames, 1}), {1});
+  Var const mean = apply_stencil(ctx, frame_mean_.get(ctx.exec), reshape(ctx, x, {product(shape), frames, 1}), {1});
   return reshape(ctx, mean, shape);
 }
 

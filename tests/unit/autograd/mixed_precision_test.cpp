@@ -22,7 +22,7 @@ constexpr double half_unit = 1.0 / 256 * 1.02; ///< of the smallest significand,
 /// Random numbers of bfloat16.
 Values exact_values(index_t n, std::uint64_t seed)
 {
-  return Array::from_host(DType::bfloat16, {n}, random_values(n, seed)).to_host();
+  return Array::from_host(Exec(), DType::bfloat16, {n}, random_values(n, seed)).to_host(Exec());
 }
 
 struct Results {
@@ -37,11 +37,13 @@ Results run(Function const& f, std::vector<Input> const& inputs, bool mixed)
   Vars vars;
   for (auto const& in : inputs) {
     DType const dtype = !mixed ? DType::float64 : in.field ? DType::bfloat16 : DType::float32;
-    vars.emplace_back(Array::from_host(dtype, in.shape, exact_values(product(in.shape), vars.size() + 1)), true);
+    vars.emplace_back(Array::from_host(Exec(), dtype, in.shape, exact_values(product(in.shape), vars.size() + 1)),
+                      true);
   }
   Var const y = f(ctx, vars);
   Results r{y.value(), {}};
-  tape.backward(Exec(), y, Array::from_host(y.value().dtype(), y.value().shape(), exact_values(y.value().size(), 99)));
+  tape.backward(Exec(), y,
+                Array::from_host(Exec(), y.value().dtype(), y.value().shape(), exact_values(y.value().size(), 99)));
   for (auto const& v : vars)
     r.gradients.push_back(v.grad());
   return r;
@@ -50,7 +52,7 @@ Results run(Function const& f, std::vector<Input> const& inputs, bool mixed)
 /// `rounded_terms`: what was added up had been rounded, which counts against the sum's typical size.
 void expect_rounded(Array const& got, Array const& wanted, bool rounded_terms)
 {
-  auto const g = got.to_host(), w = wanted.to_host();
+  auto const g = got.to_host(Exec()), w = wanted.to_host(Exec());
   ASSERT_EQ(g.size(), w.size());
   double square = 0;
   for (double const x : w)
@@ -132,7 +134,7 @@ TEST(MixedPrecision, Norms)
 
 TEST(MixedPrecision, AttentionAndDropout)
 {
-  ops::GlobalNumbers const windows{IndexList({3, 1}), 4, 0}, cells{IndexList({4, 0, 2}), 6, 0};
+  ops::GlobalNumbers const windows{IndexList(Exec(), {3, 1}), 4, 0}, cells{IndexList(Exec(), {4, 0, 2}), 6, 0};
   check("window attention", {field({4, 25, 96}), parameter({25, 25})}, [&](Context& ctx, Vars const& v) {
     return window_attention(ctx, {25, 2, 16, 0.25, dropout_key(ctx, "attention"), windows}, v[0], v[1]);
   });
@@ -163,13 +165,13 @@ TEST(MixedPrecision, CellsThatManyTake)
     wanted[at(t)] = t % 5 == 4 ? IndexMap::nothing : t % 7;
     entries.push_back({t % 7, t, 0.25});
   }
-  IndexMap const map(Communicator(), Tiling::whole(2, 4), wanted);
+  IndexMap const map(Exec(), Communicator(), Tiling::whole(2, 4), wanted);
   check("index map", {field({2, 2, 4, 40})},
         [&](Context& ctx, Vars const& v) { return map_cells(ctx, map, v[0], {300}); });
   check("index map backwards", {field({2, 300, 40})}, [&](Context& ctx, Vars const& v) {
     return map_cells_back(ctx, map, v[0], {2, 4});
   });
-  ops::Stencil const stencil(8, 300, entries);
+  ops::Stencil const stencil(Exec(), 8, 300, entries);
   check("stencil", {field({2, 300, 40})},
         [&](Context& ctx, Vars const& v) { return apply_stencil(ctx, stencil, v[0], {8}); });
   check(

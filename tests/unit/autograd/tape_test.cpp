@@ -10,7 +10,7 @@ using namespace test;
 
 Var variable(Values const& v, bool needs_grad = true)
 {
-  return Var(Array::from_host(DType::float64, {static_cast<index_t>(v.size())}, v), needs_grad);
+  return Var(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(v.size())}, v), needs_grad);
 }
 Array numbers(Values const& v) { return variable(v).value(); }
 
@@ -39,7 +39,7 @@ TEST(Tape, ReplaysBackwardsOnceAndFreesAsItGoes)
   EXPECT_EQ(order, (std::vector<int>{2, 1}));
   EXPECT_EQ(tape.nodes(), 0u);
   EXPECT_TRUE(first.expired() && second.expired());
-  EXPECT_EQ(a.grad().to_host(), (Values{3}));
+  EXPECT_EQ(a.grad().to_host(Exec()), (Values{3}));
   EXPECT_FALSE(b.grad() || c.grad()); // of intermediate values nothing stays
 }
 
@@ -50,7 +50,7 @@ TEST(Tape, SkipsWhatNoGradientReaches)
   tape.record("side", side, [](Exec const&) { FAIL() << "nobody reads this result"; });
   tape.record("main", c, [a, c](Exec const& e) { a.accumulate(e, c.grad()); });
   tape.backward(Exec(), c, numbers({2}));
-  EXPECT_EQ(a.grad().to_host(), (Values{2}));
+  EXPECT_EQ(a.grad().to_host(Exec()), (Values{2}));
   EXPECT_FALSE(side.grad());
 }
 
@@ -101,9 +101,9 @@ TEST(Var, AGradientHandedToTwoIsTwoGradients)
   b.accumulate(exec, g);
   a.accumulate(exec, numbers({10, 10}));
   b.grad_to_add_to(exec).fill(exec, 7);
-  EXPECT_EQ(a.grad().to_host(), (Values{11, 12}));
-  EXPECT_EQ(b.grad().to_host(), (Values{7, 7}));
-  EXPECT_EQ(g.to_host(), (Values{1, 2}));
+  EXPECT_EQ(a.grad().to_host(Exec()), (Values{11, 12}));
+  EXPECT_EQ(b.grad().to_host(Exec()), (Values{7, 7}));
+  EXPECT_EQ(g.to_host(Exec()), (Values{1, 2}));
 }
 
 TEST(Var, AGradientThatIsPartOfAnArrayIsNotAddedToInPlace)
@@ -111,23 +111,23 @@ TEST(Var, AGradientThatIsPartOfAnArrayIsNotAddedToInPlace)
   Exec const exec;
   Var const a = variable({1, 1}), b = variable({1, 1});
   {
-    Array const both = Array::from_host(DType::float64, {2, 2}, {1, 2, 3, 4});
+    Array const both = Array::from_host(Exec(), DType::float64, {2, 2}, {1, 2, 3, 4});
     a.accumulate(exec, both.rows(0, 1));
     b.accumulate(exec, both.rows(1, 1));
   }
   a.accumulate(exec, numbers({1, 1}));
-  EXPECT_EQ(a.grad().to_host(), (Values{2, 3}));
-  EXPECT_EQ(b.grad().to_host(), (Values{3, 4}));
+  EXPECT_EQ(a.grad().to_host(Exec()), (Values{2, 3}));
+  EXPECT_EQ(b.grad().to_host(Exec()), (Values{3, 4}));
 }
 
 TEST(Var, ArraysToAddToBeginAtZeroAndKeepWhatCame)
 {
   Exec const exec;
   Var const a = variable({1, 1});
-  EXPECT_EQ(a.grad_to_add_to(exec).to_host(), (Values{0, 0}));
+  EXPECT_EQ(a.grad_to_add_to(exec).to_host(Exec()), (Values{0, 0}));
   ops::add_scaled(exec, 1, numbers({1, 2}), a.grad_to_add_to(exec));
   a.accumulate(exec, numbers({1, 1}));
-  EXPECT_EQ(a.grad_to_add_to(exec).to_host(), (Values{2, 3}));
+  EXPECT_EQ(a.grad_to_add_to(exec).to_host(Exec()), (Values{2, 3}));
 }
 
 TEST(Tape, SumsOverAllPaths)
@@ -139,7 +139,7 @@ TEST(Tape, SumsOverAllPaths)
     Context ctx{exec, &tape};
     Var const x = variable({1, 2});
     tape.backward(exec, add(ctx, x, x), seed);
-    EXPECT_EQ(x.grad().to_host(), (Values{2, 20}));
+    EXPECT_EQ(x.grad().to_host(Exec()), (Values{2, 20}));
   }
   {
     // A diamond whose arms have different lengths, with an arm's middle used again.
@@ -148,10 +148,10 @@ TEST(Tape, SumsOverAllPaths)
     Var const x = variable({1, 2}), other = variable({1, 1});
     Var const p = add(ctx, x, other), q = add(ctx, p, x), y = add(ctx, add(ctx, q, p), x);
     tape.backward(exec, y, seed);
-    EXPECT_EQ(x.grad().to_host(), (Values{4, 40}));
-    EXPECT_EQ(other.grad().to_host(), (Values{2, 20}));
+    EXPECT_EQ(x.grad().to_host(Exec()), (Values{4, 40}));
+    EXPECT_EQ(other.grad().to_host(Exec()), (Values{2, 20}));
   }
-  EXPECT_EQ(seed.to_host(), (Values{1, 10}));
+  EXPECT_EQ(seed.to_host(Exec()), (Values{1, 10}));
 }
 
 TEST(Tape, GradientsOfTwoPassesAddUp)
@@ -163,7 +163,7 @@ TEST(Tape, GradientsOfTwoPassesAddUp)
     Context ctx{exec, &tape};
     tape.backward(exec, add(ctx, x, x), numbers({1, 1}));
   }
-  EXPECT_EQ(x.grad().to_host(), (Values{4, 4}));
+  EXPECT_EQ(x.grad().to_host(Exec()), (Values{4, 4}));
 }
 
 } // namespace

@@ -59,19 +59,19 @@ TEST(Bfloat16, ArraysConvert)
 {
   Exec const exec;
   std::vector<double> const values{1, -2.5, 0.1, 1e30, 3.140625};
-  auto const narrow = Array::from_host(DType::bfloat16, {5}, values);
+  auto const narrow = Array::from_host(Exec(), DType::bfloat16, {5}, values);
   EXPECT_EQ(narrow.bytes(), 10u);
-  auto const kept = narrow.to_host();
+  auto const kept = narrow.to_host(Exec());
   EXPECT_EQ(kept[0], 1);
   EXPECT_EQ(kept[4], 3.140625);
   for (std::size_t i = 0; i < values.size(); ++i)
     EXPECT_LE(std::abs(kept[i] / values[i] - 1), 1.0 / 256);
   for (DType const dtype : {DType::float32, DType::float64}) {
-    EXPECT_EQ(narrow.cast(exec, dtype).to_host(), kept);
-    EXPECT_EQ(Array::from_host(dtype, {5}, values).cast(exec, DType::bfloat16).to_host(), kept);
+    EXPECT_EQ(narrow.cast(exec, dtype).to_host(Exec()), kept);
+    EXPECT_EQ(Array::from_host(Exec(), dtype, {5}, values).cast(exec, DType::bfloat16).to_host(Exec()), kept);
   }
   narrow.fill(exec, 0.5);
-  EXPECT_EQ(narrow.to_host(), std::vector<double>(5, 0.5));
+  EXPECT_EQ(narrow.to_host(Exec()), std::vector<double>(5, 0.5));
 }
 
 } // namespace

@@ -27,17 +27,17 @@ Pass pass(Spec const& config, Precision const& precision, bool checkpoint = fals
   Var const y =
       model->forward(ctx, Var(tile_of_field(dtype, model->input_tiling(), 0, 1, config.fields.input_channels(), 1)));
   EXPECT_EQ(y.value().dtype(), dtype);
-  Pass result{y.value().to_host(), {}, {}};
+  Pass result{y.value().to_host(Exec()), {}, {}};
   tape.backward(exec, y, tile_of_field(dtype, model->output_tiling(), 0, 1, config.fields.output_channels(), 2));
   for (auto const& p : model->parameters().all()) {
     EXPECT_EQ(p.value().dtype(), dtype) << p.spec.name;
     auto& list = p.spec.trainable ? result.gradient : result.sigma_vectors;
     if (is_optimized(p.spec)) {
       EXPECT_EQ(p.var.grad().dtype(), dtype) << p.spec.name;
-      for (double const v : p.var.grad().to_host())
+      for (double const v : p.var.grad().to_host(Exec()))
         list.push_back(v);
     } else if (!p.spec.trainable) {
-      for (double const v : p.value().to_host())
+      for (double const v : p.value().to_host(Exec()))
         list.push_back(v);
     }
   }

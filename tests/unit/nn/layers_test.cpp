@@ -23,7 +23,7 @@ struct Bench {
 
   void allocate()
   {
-    grids.build(Communicator(), {});
+    grids.build(Exec(), Communicator(), {});
     parameters.allocate(Exec(), DType::float64, 1);
     std::uint64_t seed = 1000;
     for (auto& p : parameters.all()) // also what starts as zero or one
@@ -103,7 +103,7 @@ TEST(FinalBlock, IsPyTorchsTransposedConvolution)
   auto const weights = b.book.prepare(ctx);
   auto const y = block.forward(ctx, *weights, Var(x)).value();
   EXPECT_EQ(y.shape(), (Shape{1, 2 * rows, 2 * cols, out}));
-  auto const hx = x.to_host(), bias = b.parameters.find("up.bias")->value().to_host();
+  auto const hx = x.to_host(Exec()), bias = b.parameters.find("up.bias")->value().to_host(Exec());
   auto const& p = *b.parameters.find("up.weight");
   auto const w = to_file_order(Exec(), p.spec, p.value()); // [in, out, 4, 4]
   Values wanted(at(y.size()));
@@ -126,7 +126,7 @@ TEST(FinalBlock, IsPyTorchsTransposedConvolution)
 /// One linear layer, its norm and a rectifier (but for the last layer), for one vector.
 Values dense(Bench& b, std::string const& name, int layer, Values const& x)
 {
-  auto const values = [&](std::string const& what) { return b.parameters.find(name + what)->value().to_host(); };
+  auto const values = [&](std::string const& what) { return b.parameters.find(name + what)->value().to_host(Exec()); };
   std::string const linear = ".layers." + std::to_string(3 * layer), norm = ".layers." + std::to_string(3 * layer + 1);
   auto const w = values(linear + ".weight"), bias = values(linear + ".bias");
   Values y = bias;

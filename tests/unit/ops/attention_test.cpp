@@ -12,13 +12,13 @@ using ops::WindowAttention;
 /// Windows 4, 0 and 2 of the five of each sample; the first sample here is the fourth of the batch.
 WindowAttention make_attention(index_t tokens, index_t heads, index_t width, double dropout)
 {
-  return {tokens, heads, width, dropout, {7, 11}, {IndexList({4, 0, 2}), 5, 3}};
+  return {tokens, heads, width, dropout, {7, 11}, {IndexList(Exec(), {4, 0, 2}), 5, 3}};
 }
 index_t global_window(index_t local) { return (3 + local / 3) * 5 + std::vector<index_t>{4, 0, 2}[at(local % 3)]; }
 
 Values reference(WindowAttention const& a, Array const& qkv, Array const& bias)
 {
-  auto const x = qkv.to_host(), table = bias.to_host();
+  auto const x = qkv.to_host(Exec()), table = bias.to_host(Exec());
   index_t const n = a.tokens, inner = a.heads * a.dim_head, windows = qkv.extent(0);
   Values out(at(windows * n * inner), 0.0);
   auto const entry = [&](index_t w, index_t t, index_t third, index_t h, index_t e) {
@@ -93,7 +93,7 @@ TEST(WindowAttention, Gradients)
 TEST(WindowAttention, LargeScoresDoNotOverflow)
 {
   WindowAttention const a{2, 1, 1};
-  Array const qkv = Array::from_host(DType::float32, {1, 2, 3}, {40, 40, 1, 40, -40, 2}),
+  Array const qkv = Array::from_host(Exec(), DType::float32, {1, 2, 3}, {40, 40, 1, 40, -40, 2}),
               out = unwritten(DType::float32, {1, 2, 1});
   ops::window_attention_forward(Exec(), a, qkv, Array::zeros(Exec(), DType::float32, {2, 2}), out);
   expect_close(out, {1, 1}, 1e-6);
@@ -110,13 +110,13 @@ TEST(WindowAttention, BiasGradientSumsOverAllWindows)
   Array const dqkv = unwritten(DType::float64, qkv.shape()), dbias = sum_begun(bias);
   ops::window_attention_backward(Exec(), a, qkv, bias, dout, dqkv, dbias);
   Array const sum = sum_begun(bias), part = unwritten(DType::float64, {1, tokens, 3 * heads});
-  auto const together = dqkv.to_host();
+  auto const together = dqkv.to_host(Exec());
   for (index_t w = 0; w < windows; ++w) {
     ops::window_attention_backward(Exec(), a, qkv.rows(w, 1), bias, dout.rows(w, 1), part, sum);
-    auto const alone = part.to_host();
+    auto const alone = part.to_host(Exec());
     EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + w * part.size())) << "window " << w;
   }
-  expect_close(dbias, sum.to_host(), 1e-12);
+  expect_close(dbias, sum.to_host(Exec()), 1e-12);
 }
 
 TEST(WindowAttention, NoWindows)
@@ -127,7 +127,7 @@ TEST(WindowAttention, NoWindows)
               bias = random_array(DType::float32, {4, 4}, 1), dbias = Array::zeros(Exec(), DType::float32, {4, 4});
   ops::window_attention_forward(Exec(), a, none, bias, nothing);
   ops::window_attention_backward(Exec(), a, none, bias, nothing, none, dbias);
-  EXPECT_EQ(dbias.to_host(), Values(16, 0.0));
+  EXPECT_EQ(dbias.to_host(Exec()), Values(16, 0.0));
 }
 
 } // namespace

@@ -31,7 +31,7 @@ Case const cases[] = {
 
 Values reference(Case const& c, Array const& x, Array const& w, double scale, Array const& bias, Values y)
 {
-  auto const hx = x.to_host(), hw = w.to_host(), hb = bias ? bias.to_host() : Values(at(c.out), 0.0);
+  auto const hx = x.to_host(Exec()), hw = w.to_host(Exec()), hb = bias ? bias.to_host(Exec()) : Values(at(c.out), 0.0);
   index_t const k = c.shape.kernel, total = c.y()[3];
   for (index_t b = 0; b < c.batch; ++b)
     for (index_t i = 0; i < c.out_rows; ++i)
@@ -56,7 +56,7 @@ void check_forward(Case const& c, DType type, bool with_bias)
   SCOPED_TRACE(c.what);
   Array const x = random_array(type, c.x(), 1), w = random_array(type, c.w(), 2),
               bias = with_bias ? random_array(type, {c.out}, 3) : Array(), y = random_array(type, c.y(), 4);
-  auto const wanted = reference(c, x, w, 0.3, bias, y.to_host());
+  auto const wanted = reference(c, x, w, 0.3, bias, y.to_host(Exec()));
   ops::conv_forward(Exec(), c.shape, x, w, 0.3, bias, y, c.channel0, ops::all_of(y));
   expect_close(y, wanted);
 }
@@ -87,10 +87,10 @@ TEST(Conv, Gradients)
           Array const dx = sum_begun(in[0]), dw = sum_begun(in[1]), db = sum_begun(in[2]);
           ops::conv_input_backward(Exec(), c.shape, in[1], scale, dy, c.channel0, dx, ops::all_of(dy));
           ops::conv_weight_backward(Exec(), c.shape, in[0], dy, c.channel0, dw, db);
-          auto dw_scaled = added(dw).to_host(); // of the scaled weight
+          auto dw_scaled = added(dw).to_host(Exec()); // of the scaled weight
           for (double& e : dw_scaled)
             e *= scale;
-          return Arrays{added(dx), Array::from_host(DType::float64, c.w(), dw_scaled), added(db)};
+          return Arrays{added(dx), Array::from_host(Exec(), DType::float64, c.w(), dw_scaled), added(db)};
         });
   }
 }
@@ -115,12 +115,12 @@ TEST(Conv, BlocksThatSpanSamples)
       sum += a[at(i)] * b[at(i)];
     return sum;
   };
-  auto const hx = x.to_host(), hdx = dx.to_host(), hy = y.to_host(), hdy = dy.to_host();
+  auto const hx = x.to_host(Exec()), hdx = dx.to_host(Exec()), hy = y.to_host(Exec()), hdy = dy.to_host(Exec());
   for (index_t b = 0; b < c.batch; ++b) {
     index_t const nx = x.size() / c.batch, ny = y.size() / c.batch;
     EXPECT_NEAR(dot(hx, hdx, b * nx, nx), dot(hy, hdy, b * ny, ny), 1e-9);
   }
-  EXPECT_NEAR(dot(w.to_host(), dw.to_host(), 0, w.size()), dot(hy, hdy, 0, y.size()), 1e-9);
+  EXPECT_NEAR(dot(w.to_host(Exec()), dw.to_host(Exec()), 0, w.size()), dot(hy, hdy, 0, y.size()), 1e-9);
 }
 
 TEST(Conv, EmptyTilesAndShortBorders)
@@ -131,7 +131,7 @@ TEST(Conv, EmptyTilesAndShortBorders)
   ops::conv_forward(Exec(), {3, 1, 0}, x, w, 1, Array(), none, 0, ops::all_of(none));
   ops::conv_input_backward(Exec(), {3, 1, 0}, w, 1, none, 0, x, ops::all_of(none));
   ops::conv_weight_backward(Exec(), {3, 1, 0}, x, none, 0, dw, Array());
-  EXPECT_EQ(dw.to_host(), Values(at(dw.size()), 0.0));
+  EXPECT_EQ(dw.to_host(Exec()), Values(at(dw.size()), 0.0));
   Array const short_x = random_array(DType::float32, {1, 4, 5, 3}, 2), y = unwritten(DType::float32, {1, 3, 3, 4});
   EXPECT_THROW(ops::conv_forward(Exec(), {3, 1, 0}, short_x, w, 1, Array(), y, 0, ops::all_of(y)), std::logic_error);
 }
@@ -140,14 +140,14 @@ TEST(Conv, EmptyTilesAndShortBorders)
 Array whole_numbers(DType type, Shape shape, std::uint64_t seed)
 {
   auto v = random_array(type, std::move(shape), seed);
-  auto numbers = v.to_host();
+  auto numbers = v.to_host(Exec());
   for (double& n : numbers)
     n = std::clamp(std::round(2 * n), -4.0, 4.0);
   v.copy_from_host(Exec(), numbers);
   return v;
 }
 
-// Part by part, the border before the interior or after it, is the same as all at once.
+// Turn by part, the border before the interior or after it, is the same as all at once.
 TEST(Conv, PartsMakeTheWhole)
 {
   Case const several_blocks{"several blocks", 3, 7, 32, 19, 2, {8, 3, 1}, 1, 2, 3};
@@ -171,19 +171,19 @@ TEST(Conv, PartsMakeTheWhole)
         Array const y_parts = begun.clone(Exec()), dx_parts = Array::zeros(Exec(), type, c.x());
         int turns = 0;
         for (auto const& cells : parts) {
-          ops::Part const part{cells, [&] { ++turns; }};
+          ops::Turn const part{cells, [&] { ++turns; }};
           ops::conv_forward(Exec(), c.shape, x, w, 0.5, bias, y_parts, c.channel0, part);
           ops::conv_input_backward(Exec(), c.shape, w, 0.5, dy, c.channel0, dx_parts, part);
         }
-        EXPECT_EQ(y_parts.to_host(), y.to_host());
-        EXPECT_EQ(dx_parts.to_host(), dx.to_host());
+        EXPECT_EQ(y_parts.to_host(Exec()), y.to_host(Exec()));
+        EXPECT_EQ(dx_parts.to_host(Exec()), dx.to_host(Exec()));
         EXPECT_GE(turns, 1);
       }
     }
 }
 
 // The cells in reach are those whose windows lie in the box, and no row or column more would do.
-TEST(Conv, Reach)
+TEST(Conv, Footprint)
 {
   for (std::vector<ops::ConvShape> const& shapes :
        {std::vector<ops::ConvShape>{{3, 1, 0}}, {{4, 2, 3}}, {{2, 3, 1}}, {{2, 2, 3}, {8, 2, 0}}}) {
@@ -200,7 +200,7 @@ TEST(Conv, Reach)
           }
           local.push_back(inside);
         }
-      EXPECT_EQ(ops::reach(shapes, input, rows, cols), largest_box(local, cols));
+      EXPECT_EQ(ops::cells_needing_only(shapes, input, rows, cols), largest_box(local, cols));
     }
   }
 }

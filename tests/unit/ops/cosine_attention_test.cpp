@@ -17,11 +17,11 @@ CosineAttention make_attention(index_t rows, index_t columns, index_t heads, ind
   if (shifted) {
     a.shift_rows = rows / 2;
     a.shift_columns = columns / 2;
-    a.seams = IndexList({0, 2, 3});
+    a.seams = IndexList(Exec(), {0, 2, 3});
   }
   a.dropout = dropout;
   a.key = {7, 11};
-  a.windows = {IndexList({4, 0, 2}), 5, 3};
+  a.windows = {IndexList(Exec(), {4, 0, 2}), 5, 3};
   a.first_head = 1;
   a.all_heads = heads + 1;
   return a;
@@ -29,7 +29,7 @@ CosineAttention make_attention(index_t rows, index_t columns, index_t heads, ind
 
 Values reference(CosineAttention const& a, Array const& qkv, Array const& logit, Array const& bias)
 {
-  auto const x = qkv.to_host(), table = bias.to_host(), scale = logit.to_host();
+  auto const x = qkv.to_host(Exec()), table = bias.to_host(Exec()), scale = logit.to_host(Exec());
   index_t const n = a.tokens(), inner = a.heads * a.dim_head, windows = qkv.extent(0);
   index_t const number[] = {4, 0, 2}, seam[] = {0, 2, 3};
   Values out(at(windows * n * inner), 0.0);
@@ -124,23 +124,23 @@ TEST(CosineAttention, TheScaleIsBounded)
 {
   auto const a = make_attention(2, 2, 2, 3, false);
   Array const qkv = random_array(DType::float64, {3, 4, 18}, 1), bias = random_array(DType::float64, {2, 4, 4}, 2);
-  auto const logits = [](double l) { return Array::from_host(DType::float64, {2}, {l, 1.0}); };
+  auto const logits = [](double l) { return Array::from_host(Exec(), DType::float64, {2}, {l, 1.0}); };
   Array const at = unwritten(DType::float64, {3, 4, 6}), above = unwritten(DType::float64, {3, 4, 6});
   ops::cosine_attention_forward(Exec(), a, qkv, logits(std::log(100.0)), bias, at);
   ops::cosine_attention_forward(Exec(), a, qkv, logits(9), bias, above);
-  expect_close(above, at.to_host(), 1e-12);
+  expect_close(above, at.to_host(Exec()), 1e-12);
   Array const dqkv = unwritten(DType::float64, qkv.shape()), dlogit = Array::zeros(Exec(), DType::float64, {2}),
               dbias = Array::zeros(Exec(), DType::float64, bias.shape());
   ops::cosine_attention_backward(Exec(), a, qkv, logits(9), bias, at, dqkv, dlogit, dbias);
-  EXPECT_EQ(dlogit.to_host()[0], 0);
-  EXPECT_NE(dlogit.to_host()[1], 0);
+  EXPECT_EQ(dlogit.to_host(Exec())[0], 0);
+  EXPECT_NE(dlogit.to_host(Exec())[1], 0);
 }
 
 // Tokens of padding begin as zeros: their direction is zero, and the bound of the length makes its slope.
 TEST(CosineAttention, VectorsOfNoLength)
 {
   auto const a = make_attention(1, 2, 1, 2, false);
-  Array const qkv = Array::from_host(DType::float64, {3, 2, 6}, [] {
+  Array const qkv = Array::from_host(Exec(), DType::float64, {3, 2, 6}, [] {
     Values v(36, 0.0);
     for (std::size_t i = 0; i < 36; i += 12) // the first token of each window has values alone
       v[i + 4] = 1, v[i + 5] = 2, v[i + 10] = 3, v[i + 11] = 5;
@@ -152,7 +152,7 @@ TEST(CosineAttention, VectorsOfNoLength)
   expect_close(out, {2, 3.5, 2, 3.5, 2, 3.5, 2, 3.5, 2, 3.5, 2, 3.5});
   Array const dqkv = unwritten(DType::float64, qkv.shape());
   ops::cosine_attention_backward(Exec(), a, qkv, logit, bias, out, dqkv, sum_begun(logit), sum_begun(bias));
-  for (double const d : dqkv.to_host())
+  for (double const d : dqkv.to_host(Exec()))
     EXPECT_TRUE(std::isfinite(d));
 }
 
@@ -166,7 +166,7 @@ TEST(CosineAttention, NoWindows)
               dlogit = Array::zeros(Exec(), DType::float32, {2});
   ops::cosine_attention_forward(Exec(), a, none, logit, bias, nothing);
   ops::cosine_attention_backward(Exec(), a, none, logit, bias, nothing, none, dlogit, dbias);
-  EXPECT_EQ(dbias.to_host(), Values(32, 0.0));
+  EXPECT_EQ(dbias.to_host(Exec()), Values(32, 0.0));
 }
 
 } // namespace

@@ -30,9 +30,9 @@ TEST(Activation, PlainReference)
   points.insert(points.end(), {0, -0.0, 1e-9, -1e-9, 6, -6, 30, -30, 200, -200});
   for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu, Activation::sigmoid})
     for (DType const type : {DType::float64, DType::float32}) {
-      Array const x = Array::from_host(type, {10, 5}, points), y = unwritten(type, {10, 5});
+      Array const x = Array::from_host(Exec(), type, {10, 5}, points), y = unwritten(type, {10, 5});
       ops::activation_forward(Exec(), kind, x, y);
-      auto const hx = x.to_host(), hy = y.to_host();
+      auto const hx = x.to_host(Exec()), hy = y.to_host(Exec());
       for (std::size_t i = 0; i < hx.size(); ++i) {
         double const wanted = value_of(kind, hx[i]);
         EXPECT_NEAR(hy[i], wanted, round_off(type) * std::max(1.0, std::abs(wanted))) << "at " << hx[i];
@@ -60,7 +60,7 @@ TEST(Activation, Gradients)
 TEST(Activation, SlopesStayFiniteFarOut)
 {
   for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu, Activation::sigmoid}) {
-    Array const x = Array::from_host(DType::float32, {4}, {-500, -90, 90, 500}),
+    Array const x = Array::from_host(Exec(), DType::float32, {4}, {-500, -90, 90, 500}),
                 one = Array::zeros(Exec(), DType::float32, {4}), dx = unwritten(DType::float32, {4});
     one.fill(Exec(), 1);
     ops::activation_backward(Exec(), kind, x, one, dx);
@@ -72,14 +72,14 @@ TEST(Activation, SlopesStayFiniteFarOut)
 TEST(Elementwise, Sums)
 {
   for (DType const type : {DType::float64, DType::float32}) {
-    Array const a = Array::from_host(type, {3}, {1, 2, 3}), b = Array::from_host(type, {3}, {10, 20, 30}),
-                c = unwritten(type, {3});
+    Array const a = Array::from_host(Exec(), type, {3}, {1, 2, 3}),
+                b = Array::from_host(Exec(), type, {3}, {10, 20, 30}), c = unwritten(type, {3});
     ops::add(Exec(), a, b, c);
-    EXPECT_EQ(c.to_host(), (Values{11, 22, 33}));
+    EXPECT_EQ(c.to_host(Exec()), (Values{11, 22, 33}));
     ops::add(Exec(), c, b, c);
-    EXPECT_EQ(c.to_host(), (Values{21, 42, 63}));
+    EXPECT_EQ(c.to_host(Exec()), (Values{21, 42, 63}));
     ops::add_scaled(Exec(), -0.5, b, a);
-    EXPECT_EQ(a.to_host(), (Values{-4, -8, -12}));
+    EXPECT_EQ(a.to_host(Exec()), (Values{-4, -8, -12}));
   }
   EXPECT_THROW(
       ops::add_scaled(Exec(), 1, Array::zeros(Exec(), DType::float64, {2}), Array::zeros(Exec(), DType::float64, {3})),
@@ -88,10 +88,10 @@ TEST(Elementwise, Sums)
 
 TEST(Elementwise, CopyChannels)
 {
-  Array const from = Array::from_host(DType::float32, {2, 3}, {1, 2, 3, 4, 5, 6}),
+  Array const from = Array::from_host(Exec(), DType::float32, {2, 3}, {1, 2, 3, 4, 5, 6}),
               to = Array::zeros(Exec(), DType::float32, {2, 4});
   ops::copy_channels(Exec(), from, 1, to, 2, 2);
-  EXPECT_EQ(to.to_host(), (Values{0, 0, 2, 3, 0, 0, 5, 6}));
+  EXPECT_EQ(to.to_host(Exec()), (Values{0, 0, 2, 3, 0, 0, 5, 6}));
   EXPECT_THROW(ops::copy_channels(Exec(), from, 2, to, 0, 2), std::logic_error);
   EXPECT_THROW(ops::copy_channels(Exec(), from, 0, to, 3, 2), std::logic_error);
 }
@@ -104,8 +104,8 @@ TEST(Dropout, DrawsAtGlobalNumbers)
   index_t const total = 9, first = 2, channels = 5;
   for (DType const type : {DType::float64, DType::float32}) {
     Array const x = random_array(type, {2, 4, channels}, 1), y = unwritten(type, {2, 4, channels});
-    ops::dropout(Exec(), key, p, {IndexList(numbers), total, first}, {0, x.extent(2)}, x, y);
-    auto const hx = x.to_host();
+    ops::dropout(Exec(), key, p, {IndexList(Exec(), numbers), total, first}, {0, x.extent(2)}, x, y);
+    auto const hx = x.to_host(Exec());
     Values wanted;
     for (index_t b = 0; b < 2; ++b)
       for (index_t i = 0; i < 4; ++i)
@@ -129,12 +129,12 @@ TEST(Dropout, IsTheSameOnAnyMeshAndKeepsTheMean)
   Array const ones = Array::zeros(Exec(), DType::float64, {1, cells, channels}),
               y = unwritten(DType::float64, {1, cells, channels});
   ones.fill(Exec(), 1);
-  ops::dropout(Exec(), key, 0.2, {IndexList(all), cells, 0}, {0, ones.extent(2)}, ones, y);
-  auto const whole = y.to_host();
+  ops::dropout(Exec(), key, 0.2, {IndexList(Exec(), all), cells, 0}, {0, ones.extent(2)}, ones, y);
+  auto const whole = y.to_host(Exec());
   for (auto const& part : {even, odd}) {
     Array const x = ones.slice(0, {1, cells / 2, channels}), z = unwritten(DType::float64, {1, cells / 2, channels});
-    ops::dropout(Exec(), key, 0.2, {IndexList(part), cells, 0}, {0, x.extent(2)}, x, z);
-    auto const h = z.to_host();
+    ops::dropout(Exec(), key, 0.2, {IndexList(Exec(), part), cells, 0}, {0, x.extent(2)}, x, z);
+    auto const h = z.to_host(Exec());
     for (std::size_t i = 0; i < part.size(); ++i)
       for (index_t c = 0; c < channels; ++c)
         EXPECT_EQ(h[i * at(channels) + at(c)], whole[at(part[i] * channels + c)]);
@@ -144,20 +144,20 @@ TEST(Dropout, IsTheSameOnAnyMeshAndKeepsTheMean)
     mean += v / static_cast<double>(whole.size());
   EXPECT_NEAR(mean, 1, 4 * std::sqrt(0.2 / 0.8 / static_cast<double>(whole.size())));
   // Another layer or step drops others.
-  ops::dropout(Exec(), {1, 3}, 0.2, {IndexList(all), cells, 0}, {0, ones.extent(2)}, ones, y);
-  EXPECT_NE(y.to_host(), whole);
+  ops::dropout(Exec(), {1, 3}, 0.2, {IndexList(Exec(), all), cells, 0}, {0, ones.extent(2)}, ones, y);
+  EXPECT_NE(y.to_host(Exec()), whole);
 }
 
 TEST(Dropout, IsItsOwnAdjoint)
 {
-  ops::GlobalNumbers const cells{IndexList({0, 1, 2}), 3, 0};
+  ops::GlobalNumbers const cells{IndexList(Exec(), {0, 1, 2}), 3, 0};
   Array const x = random_array(DType::float64, {2, 3, 7}, 1), y = random_array(DType::float64, {2, 3, 7}, 2),
               fx = unwritten(DType::float64, {2, 3, 7}), fy = unwritten(DType::float64, {2, 3, 7});
   ops::dropout(Exec(), {5, 6}, 0.5, cells, {0, x.extent(2)}, x, fx);
   ops::dropout(Exec(), {5, 6}, 0.5, cells, {0, y.extent(2)}, y, fy);
   EXPECT_LT(adjoint_defect(Communicator(), x, y, fx, fy), 1e-14);
   ops::dropout(Exec(), {5, 6}, 0, cells, {0, x.extent(2)}, x, fx);
-  EXPECT_EQ(fx.to_host(), x.to_host());
+  EXPECT_EQ(fx.to_host(Exec()), x.to_host(Exec()));
   Array const none = Array::empty(DType::float64, {2, 0, 7}); // an empty tile
   ops::dropout(Exec(), {5, 6}, 0.5, {IndexList(), 3, 0}, {0, none.extent(2)}, none, none);
 }

@@ -68,7 +68,7 @@ TEST(Embed, SameAsConvolutions)
       ops::embed_terms(Exec(), x, wide, y, {ops::embed_cells(x, wide)});
       for (auto const& b : plain)
         ops::conv_forward(Exec(), b.shape, x, b.weight, b.scale, b.bias, reference, b.channel0, ops::all_of(y));
-      expect_close(y, reference.to_host(), 30 * round_off(type));
+      expect_close(y, reference.to_host(Exec()), 30 * round_off(type));
 
       // The terms of some of the input first, then those of the rest.
       Box const whole = ops::embed_cells(x, wide);
@@ -81,7 +81,7 @@ TEST(Embed, SameAsConvolutions)
         ops::embed_biases(Exec(), wide, y);
         for (auto const& cells : parts)
           ops::embed_terms(Exec(), x, wide, y, {cells, [&] { ++turns; }});
-        expect_close(y, reference.to_host(), 30 * round_off(type));
+        expect_close(y, reference.to_host(Exec()), 30 * round_off(type));
         EXPECT_GE(turns, g.stride);
       }
 
@@ -90,8 +90,8 @@ TEST(Embed, SameAsConvolutions)
       for (std::size_t j = 0; j < wide.size(); ++j) {
         auto const& b = plain[j];
         ops::conv_weight_backward(Exec(), b.shape, x, dy, b.channel0, b.dweight, b.dbias);
-        expect_close(wide[j].dweight, b.dweight.to_host(), 30 * round_off(type));
-        expect_close(wide[j].dbias, b.dbias.to_host(), 30 * round_off(type));
+        expect_close(wide[j].dweight, b.dweight.to_host(Exec()), 30 * round_off(type));
+        expect_close(wide[j].dbias, b.dbias.to_host(Exec()), 30 * round_off(type));
       }
     }
 }

@@ -11,7 +11,7 @@ double device_sum(Array const& x)
   auto const values = x.flat<double>();
   ops::fixed_order_sum(
       "rossby::test::sum", Exec(), x.size(), KOKKOS_LAMBDA(index_t i) { return values(i); }, sum);
-  return sum.to_host()[0];
+  return sum.to_host(Exec())[0];
 }
 
 /// The documented order: blocks of 256, then blocks of their sums.
@@ -33,7 +33,7 @@ TEST(FixedOrderSum, SameBitsAsAPlainLoop)
 {
   for (index_t const n : {0, 1, 255, 256, 257, 65536, 65537, 70001}) {
     auto const x = random_array(DType::float64, {n}, static_cast<std::uint64_t>(n));
-    EXPECT_EQ(device_sum(x), plain_sum(x.to_host())) << n << " terms";
+    EXPECT_EQ(device_sum(x), plain_sum(x.to_host(Exec()))) << n << " terms";
   }
 }
 
@@ -41,7 +41,7 @@ TEST(FixedOrderSum, OneBadTermShows)
 {
   auto values = random_values(1000, 1);
   values[777] = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_TRUE(std::isnan(device_sum(Array::from_host(DType::float64, {1000}, values))));
+  EXPECT_TRUE(std::isnan(device_sum(Array::from_host(Exec(), DType::float64, {1000}, values))));
 }
 
 } // namespace

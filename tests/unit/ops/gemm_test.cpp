@@ -33,8 +33,8 @@ template <class T> void check_gemm(char ta, char tb, index_t m, index_t n, index
   auto const type = dtype_of<T>();
   Shape const sa = ta == 'N' ? Shape{m, k} : Shape{k, m}, sb = tb == 'N' ? Shape{k, n} : Shape{n, k};
   Array const a = random_array(type, sa, 1), b = random_array(type, sb, 2), c = random_array(type, {m, n}, 3);
-  auto const wanted =
-      product_of(ta, tb, alpha, {sa[0], sa[1], a.to_host()}, {sb[0], sb[1], b.to_host()}, beta, {m, n, c.to_host()});
+  auto const wanted = product_of(ta, tb, alpha, {sa[0], sa[1], a.to_host(Exec())}, {sb[0], sb[1], b.to_host(Exec())},
+                                 beta, {m, n, c.to_host(Exec())});
   ops::gemm<T>(Exec(), ta, tb, alpha, a.view<T, 2>(), b.view<T, 2>(), beta, c.view<T, 2>());
   expect_close(c, wanted);
 }
@@ -54,18 +54,18 @@ TEST(Gemm, BetaZeroIgnoresWhatWasThere)
   Array const a = random_array(DType::float64, {3, 2}, 1), b = random_array(DType::float64, {2, 4}, 2);
   Array const c = unwritten(DType::float64, {3, 4});
   ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), b.view<double, 2>(), 0, c.view<double, 2>());
-  expect_close(c, product_of('N', 'N', 1, {3, 2, a.to_host()}, {2, 4, b.to_host()}, 0, {3, 4, Values(12)}));
+  expect_close(c, product_of('N', 'N', 1, {3, 2, a.to_host(Exec())}, {2, 4, b.to_host(Exec())}, 0, {3, 4, Values(12)}));
 }
 
 TEST(Gemm, EmptyProducts)
 {
   Array const a = Array::empty(DType::float64, {3, 0}), b = Array::empty(DType::float64, {0, 2});
-  Array const c = Array::from_host(DType::float64, {3, 2}, {1, 2, 3, 4, 5, 6});
+  Array const c = Array::from_host(Exec(), DType::float64, {3, 2}, {1, 2, 3, 4, 5, 6});
   ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), b.view<double, 2>(), 2, c.view<double, 2>());
-  EXPECT_EQ(c.to_host(), (Values{2, 4, 6, 8, 10, 12}));
+  EXPECT_EQ(c.to_host(Exec()), (Values{2, 4, 6, 8, 10, 12}));
   Array const d = unwritten(DType::float64, {3, 2});
   ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), b.view<double, 2>(), 0, d.view<double, 2>());
-  EXPECT_EQ(d.to_host(), Values(6, 0.0));
+  EXPECT_EQ(d.to_host(Exec()), Values(6, 0.0));
   EXPECT_THROW(ops::gemm<double>(Exec(), 'N', 'N', 1, a.view<double, 2>(), c.view<double, 2>(), 0, d.view<double, 2>()),
                std::logic_error);
 }
@@ -77,8 +77,8 @@ TEST(Gemm, BlocksOfLargerMatrices)
   auto const range = [](index_t begin, index_t end) { return Kokkos::make_pair(begin, end); };
   View<double, 2> const part_a = Kokkos::subview(a.view<double, 2>(), range(1, 4), range(2, 6)),
                         part_c = Kokkos::subview(c.view<double, 2>(), range(3, 6), range(1, 6));
-  auto wanted = c.to_host();
-  auto const ha = a.to_host(), hb = b.to_host();
+  auto wanted = c.to_host(Exec());
+  auto const ha = a.to_host(Exec()), hb = b.to_host(Exec());
   for (index_t i = 0; i < 3; ++i)
     for (index_t j = 0; j < 5; ++j) {
       double sum = 0;
@@ -107,7 +107,7 @@ struct Block {
   Matrix values() const
   {
     Matrix m{rows, cols, {}};
-    auto const all = whole.to_host();
+    auto const all = whole.to_host(Exec());
     for (index_t i = 0; i < rows; ++i)
       for (index_t j = 0; j < cols; ++j)
         m.v.push_back(all[place(i, j)]);
@@ -123,7 +123,7 @@ template <class T> void check_columns(char ta, char tb, Shape const& s, int with
   Block const a(type, ta == 'N' ? m : k, ta == 'N' ? k : m, within & 1, 1),
       b(type, tb == 'N' ? k : n, tb == 'N' ? n : k, within & 2, 2), c(type, m, n, within & 4, 3);
   auto const product = product_of(ta, tb, 1.5, a.values(), b.values(), beta, c.values());
-  auto wanted = c.whole.to_host(); // what lies around the block stays
+  auto wanted = c.whole.to_host(Exec()); // what lies around the block stays
   for (index_t i = 0; i < m; ++i)
     for (index_t j = 0; j < n; ++j)
       wanted[c.place(i, j)] = product[at(i * n + j)];
@@ -158,8 +158,8 @@ TEST(Gemm, ColumnSumsAndBias)
 {
   for (index_t const rows : {1, 5, 300}) {
     Array const x = random_array(DType::float64, {rows, 6}, 1), sum = random_array(DType::float64, {6}, 2);
-    auto wanted = sum.to_host();
-    auto const h = x.to_host();
+    auto wanted = sum.to_host(Exec());
+    auto const h = x.to_host(Exec());
     for (index_t c = 0; c < 6; ++c) {
       wanted[at(c)] *= 0.5;
       for (index_t i = 0; i < rows; ++i)
@@ -168,9 +168,9 @@ TEST(Gemm, ColumnSumsAndBias)
     ops::column_sums<double>(Exec(), x.view<double, 2>(), 0.5, sum.flat<double>());
     expect_close(sum, wanted);
   }
-  Array const y = unwritten(DType::float32, {2, 3}), bias = Array::from_host(DType::float32, {3}, {1, 2, 3});
+  Array const y = unwritten(DType::float32, {2, 3}), bias = Array::from_host(Exec(), DType::float32, {3}, {1, 2, 3});
   ops::spread_bias<float>(Exec(), bias.flat<float>(), y.view<float, 2>());
-  EXPECT_EQ(y.to_host(), (Values{1, 2, 3, 1, 2, 3}));
+  EXPECT_EQ(y.to_host(Exec()), (Values{1, 2, 3, 1, 2, 3}));
 }
 
 TEST(Linear, PlainReference)
@@ -179,7 +179,7 @@ TEST(Linear, PlainReference)
     for (bool const with_bias : {true, false}) {
       Array const x = random_array(type, {2, 5, 7}, 1), w = random_array(type, {4, 7}, 2),
                   bias = with_bias ? random_array(type, {4}, 3) : Array(), y = unwritten(type, {2, 5, 4});
-      auto const hx = x.to_host(), hw = w.to_host(), hb = with_bias ? bias.to_host() : Values(4, 0.0);
+      auto const hx = x.to_host(Exec()), hw = w.to_host(Exec()), hb = with_bias ? bias.to_host(Exec()) : Values(4, 0.0);
       Values wanted;
       for (index_t n = 0; n < 10; ++n)
         for (index_t o = 0; o < 4; ++o) {
@@ -207,10 +207,10 @@ TEST(Linear, Gradients)
       [&](Arrays const& in, Array const& dy) {
         Array const dx = unwritten(DType::float64, {6, 5}), dw = sum_begun(in[1]), db = sum_begun(in[2]);
         ops::linear_backward(Exec(), in[0], in[1], scale, dy, dx, dw, db);
-        auto dw_scaled = added(dw).to_host(); // of the scaled weight
+        auto dw_scaled = added(dw).to_host(Exec()); // of the scaled weight
         for (double& e : dw_scaled)
           e *= scale;
-        return Arrays{dx, Array::from_host(DType::float64, {3, 5}, dw_scaled), added(db)};
+        return Arrays{dx, Array::from_host(Exec(), DType::float64, {3, 5}, dw_scaled), added(db)};
       });
 }
 
@@ -221,7 +221,7 @@ TEST(Linear, EmptyGradientsAreSkipped)
               alone = Array::zeros(Exec(), DType::float64, {3, 5});
   ops::linear_backward(Exec(), x, w, 1, dy, unwritten(DType::float64, {6, 5}), dw, Array());
   ops::linear_backward(Exec(), x, w, 1, dy, Array(), alone, Array());
-  EXPECT_EQ(dw.to_host(), alone.to_host());
+  EXPECT_EQ(dw.to_host(Exec()), alone.to_host(Exec()));
   ops::linear_backward(Exec(), Array(), w, 1, dy, unwritten(DType::float64, {6, 5}), Array(), Array());
 }
 

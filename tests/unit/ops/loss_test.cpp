@@ -51,12 +51,12 @@ struct Case {
     std::vector<index_t> numbers;
     for (auto const kind : kinds)
       numbers.push_back(static_cast<index_t>(kind));
-    terms = {Array::from_host(DType::float64, {cells}, cell), IndexList(numbers),
-             Array::from_host(DType::float64, {channels}, delta)};
+    terms = {Array::from_host(Exec(), DType::float64, {cells}, cell), IndexList(Exec(), numbers),
+             Array::from_host(Exec(), DType::float64, {channels}, delta)};
   }
   Array field(DType type, std::vector<double> const& v) const
   {
-    return Array::from_host(type, {samples, 7, 10, channels}, v);
+    return Array::from_host(Exec(), type, {samples, 7, 10, channels}, v);
   }
   std::vector<double> reference() const
   {
@@ -72,7 +72,7 @@ struct Case {
   {
     Array const sums = Array::empty(DType::float64, {channels});
     ops::error_sums(Exec(), terms, field(type, p), field(type, t), counted, sums);
-    return sums.to_host();
+    return sums.to_host(Exec());
   }
 };
 
@@ -90,11 +90,11 @@ TEST(ErrorSums, GradientMatchesFiniteDifferences)
 {
   Case k;
   std::vector<double> const seed{1, -0.5, 2, 1.5, -1, 0.7, 3};
-  Array const dsums = Array::from_host(DType::float64, {k.channels}, seed);
+  Array const dsums = Array::from_host(Exec(), DType::float64, {k.channels}, seed);
   Array const g = Array::empty(DType::float64, {k.samples, 7, 10, k.channels});
   ops::error_sums_backward(Exec(), k.terms, k.field(DType::float64, k.p), k.field(DType::float64, k.t), k.counted,
                            dsums, g);
-  auto const gradient = g.to_host();
+  auto const gradient = g.to_host(Exec());
   auto const value = [&] {
     auto const s = k.device(DType::float64);
     return std::inner_product(seed.begin(), seed.end(), s.begin(), 0.0);
@@ -113,12 +113,12 @@ TEST(ErrorSums, GradientMatchesFiniteDifferences)
 
 TEST(ErrorSums, LargeAndSmallDifferencesKeepTheirDigits)
 {
-  Array const one = Array::from_host(DType::float64, {1}, {1.0});
+  Array const one = Array::from_host(Exec(), DType::float64, {1}, {1.0});
   auto const value = [&](ErrorKind kind, DType type, double d) {
-    Array const p = Array::from_host(type, {1, 1}, {0.0}), t = Array::from_host(type, {1, 1}, {d});
+    Array const p = Array::from_host(Exec(), type, {1, 1}, {0.0}), t = Array::from_host(Exec(), type, {1, 1}, {d});
     Array const sum = Array::empty(DType::float64, {1});
-    ops::error_sums(Exec(), {one, IndexList({static_cast<index_t>(kind)}), one}, p, t, 1, sum);
-    return sum.to_host()[0];
+    ops::error_sums(Exec(), {one, IndexList(Exec(), {static_cast<index_t>(kind)}), one}, p, t, 1, sum);
+    return sum.to_host(Exec())[0];
   };
   EXPECT_NEAR(value(ErrorKind::logcosh, DType::float32, 500), 500 - std::log(2.0), 1e-4); // cosh(500) overflows
   EXPECT_NEAR(value(ErrorKind::xsigmoid, DType::float32, -500), 500, 1e-4);
@@ -132,7 +132,7 @@ TEST(PairSums, MatchAPlainLoop)
   Array const sums = Array::empty(DType::float64, {k.channels, ops::pair_sum_count});
   ops::pair_sums(Exec(), k.terms.cell_weight, k.field(DType::float64, k.p), k.field(DType::float64, k.t), k.counted,
                  sums);
-  auto const s = sums.to_host();
+  auto const s = sums.to_host(Exec());
   for (std::size_t c = 0; c < kinds.size(); ++c) {
     double r[ops::pair_sum_count] = {};
     for (index_t row = 0; row < k.counted * k.cells; ++row) {

@@ -44,7 +44,7 @@ TEST(ChannelNorm, PlainReference)
       Array const x = random_array(type, {2, 3, channels}, 1), gain = random_array(type, {channels}, 2),
                   bias = random_array(type, {channels}, 3), y = unwritten(type, {2, 3, channels});
       ops::channel_norm_forward(Exec(), x, gain, bias, eps, y);
-      expect_close(y, channel_reference(x.to_host(), gain.to_host(), bias.to_host()));
+      expect_close(y, channel_reference(x.to_host(Exec()), gain.to_host(Exec()), bias.to_host(Exec())));
     }
 }
 
@@ -53,11 +53,12 @@ TEST(ChannelNorm, LargeMeansDoNotCancel)
   auto values = random_values(4 * 64, 1);
   for (double& v : values)
     v += 3000;
-  Array const x = Array::from_host(DType::float32, {4, 64}, values), gain = Array::zeros(Exec(), DType::float32, {64}),
-              bias = Array::zeros(Exec(), DType::float32, {64}), y = unwritten(DType::float32, {4, 64});
+  Array const x = Array::from_host(Exec(), DType::float32, {4, 64}, values),
+              gain = Array::zeros(Exec(), DType::float32, {64}), bias = Array::zeros(Exec(), DType::float32, {64}),
+              y = unwritten(DType::float32, {4, 64});
   gain.fill(Exec(), 1);
   ops::channel_norm_forward(Exec(), x, gain, bias, eps, y);
-  expect_close(y, channel_reference(x.to_host(), Values(64, 1.0), Values(64, 0.0)), 5e-4);
+  expect_close(y, channel_reference(x.to_host(Exec()), Values(64, 1.0), Values(64, 0.0)), 5e-4);
 }
 
 TEST(ChannelNorm, Gradients)
@@ -89,12 +90,12 @@ TEST(ChannelNorm, EmptyGradientsAndTiles)
   ops::channel_norm_backward(Exec(), x, gain, eps, dy, dx, dgain, Array());
   ops::channel_norm_backward(Exec(), x, gain, eps, dy, alone, Array(), Array());
   ops::channel_norm_backward(Exec(), x, gain, eps, dy, Array(), gain_alone, Array());
-  EXPECT_EQ(dx.to_host(), alone.to_host());
-  EXPECT_EQ(dgain.to_host(), gain_alone.to_host());
+  EXPECT_EQ(dx.to_host(Exec()), alone.to_host(Exec()));
+  EXPECT_EQ(dgain.to_host(Exec()), gain_alone.to_host(Exec()));
   Array const none = Array::empty(DType::float64, {0, 4});
   ops::channel_norm_forward(Exec(), none, gain, gain, eps, none);
   ops::channel_norm_backward(Exec(), none, gain, eps, none, none, gain_alone, Array());
-  EXPECT_EQ(dgain.to_host(), gain_alone.to_host());
+  EXPECT_EQ(dgain.to_host(Exec()), gain_alone.to_host(Exec()));
 }
 
 TEST(Moments, MergeIsTheWhole)
@@ -122,7 +123,7 @@ TEST(GroupNorm, LocalMoments)
       Array const x = random_array(type, {2, cells, channels}, 1);
       auto const moments = ops::group_moments(Exec(), x, groups);
       ASSERT_EQ(moments.size(), at(2 * groups));
-      auto const h = x.to_host();
+      auto const h = x.to_host(Exec());
       for (index_t b = 0; b < 2; ++b)
         for (index_t g = 0; g < groups; ++g) {
           auto const s = statistics(h, b * cells * channels + g * width, cells, channels, width);
@@ -151,8 +152,8 @@ TEST(GroupNorm, PiecesAgainstPlainSums)
     ops::group_norm_apply(Exec(), x, mean, rstd, gain, bias, y);
     ops::group_norm_sums(Exec(), x, mean, rstd, dy, sum, sum_xhat);
     ops::group_norm_input_gradient(Exec(), x, mean, rstd, gain, dy, m1, m2, dx);
-    auto const hx = x.to_host(), hdy = dy.to_host(), hm = mean.to_host(), hr = rstd.to_host(), hg = gain.to_host(),
-               hb = bias.to_host(), h1 = m1.to_host(), h2 = m2.to_host();
+    auto const hx = x.to_host(Exec()), hdy = dy.to_host(Exec()), hm = mean.to_host(Exec()), hr = rstd.to_host(Exec()),
+               hg = gain.to_host(Exec()), hb = bias.to_host(Exec()), h1 = m1.to_host(Exec()), h2 = m2.to_host(Exec());
     Values y_wanted, dx_wanted, s1(at(batch * channels), 0.0), s2 = s1;
     for (index_t b = 0; b < batch; ++b)
       for (index_t i = 0; i < cells; ++i)

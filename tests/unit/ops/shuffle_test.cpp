@@ -13,7 +13,7 @@ TEST(PixelShuffle, IsPyTorchsPermutation)
     Array const x = random_array(type, {batch, rows, cols, 4 * channels}, 1),
                 y = unwritten(type, {batch, 2 * rows, 2 * cols, channels});
     ops::pixel_shuffle_forward(Exec(), x, y);
-    auto const hx = x.to_host(), hy = y.to_host();
+    auto const hx = x.to_host(Exec()), hy = y.to_host(Exec());
     for (index_t b = 0; b < batch; ++b)
       for (index_t i = 0; i < 2 * rows; ++i)
         for (index_t j = 0; j < 2 * cols; ++j)
@@ -22,7 +22,7 @@ TEST(PixelShuffle, IsPyTorchsPermutation)
                       hx[at(((b * rows + i / 2) * cols + j / 2) * 4 * channels + 4 * c + 2 * (i % 2) + j % 2)]);
     Array const back = unwritten(type, x.shape());
     ops::pixel_shuffle_backward(Exec(), y, back); // a permutation's adjoint is its inverse
-    EXPECT_EQ(back.to_host(), hx);
+    EXPECT_EQ(back.to_host(Exec()), hx);
   }
   EXPECT_THROW(ops::pixel_shuffle_forward(Exec(), Array::empty(DType::float32, {1, 2, 2, 8}),
                                           Array::empty(DType::float32, {1, 4, 4, 4})),
@@ -34,14 +34,14 @@ TEST(Stencil, IsTheSparseMatrix)
   // Unsorted; target 3 has no entry, entry (1, 2) comes twice, source 1 goes nowhere.
   std::vector<ops::Stencil::Entry> const entries{{2, 0, 0.5}, {0, 2, -1}, {1, 2, 0.25},
                                                  {4, 3, 2},   {1, 2, 1},  {1, 0, 3}};
-  ops::Stencil const stencil(5, 4, entries);
+  ops::Stencil const stencil(Exec(), 5, 4, entries);
   EXPECT_EQ(stencil.targets(), 5);
   EXPECT_EQ(stencil.sources(), 4);
   index_t const batch = 2, channels = 3;
   for (DType const type : {DType::float64, DType::float32}) {
     Array const x = random_array(type, {batch, 4, channels}, 1), dy = random_array(type, {batch, 5, channels}, 2),
                 y = unwritten(type, dy.shape()), dx = unwritten(type, x.shape());
-    auto const hx = x.to_host(), hdy = dy.to_host();
+    auto const hx = x.to_host(Exec()), hdy = dy.to_host(Exec());
     Values y_wanted(at(y.size()), 0.0), dx_wanted(at(x.size()), 0.0);
     for (auto const& e : entries)
       for (index_t b = 0; b < batch; ++b)
@@ -62,12 +62,12 @@ TEST(Stencil, IsTheSparseMatrix)
 
 TEST(Stencil, NothingToNothing)
 {
-  ops::Stencil const stencil(0, 3, {});
+  ops::Stencil const stencil(Exec(), 0, 3, {});
   Array const x = random_array(DType::float64, {1, 3, 2}, 1), y = Array::empty(DType::float64, {1, 0, 2}),
               dx = unwritten(DType::float64, {1, 3, 2});
   stencil.apply(Exec(), x, y);
   stencil.adjoint(Exec(), y, dx);
-  EXPECT_EQ(dx.to_host(), Values(6, 0.0));
+  EXPECT_EQ(dx.to_host(Exec()), Values(6, 0.0));
 }
 
 } // namespace

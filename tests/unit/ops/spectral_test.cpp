@@ -52,12 +52,12 @@ TEST(SpectralNorm, OnePowerStep)
     for (auto const& s : {Shape{6, 4}, Shape{3, 11}, Shape{1, 5}}) {
       Array const m = random_array(type, s, 1), u = random_array(type, {s[0]}, 2), v = random_array(type, {s[1]}, 3),
                   sigma = unwritten(type, {1});
-      auto const hm = m.to_host(), hu = u.to_host(), hv = v.to_host();
+      auto const hm = m.to_host(Exec()), hu = u.to_host(Exec()), hv = v.to_host(Exec());
       // Without a step the vectors stay, whatever their length.
       power_step(m, false, u, v, sigma);
       expect_close(sigma, {dot(hu, times(hm, s[0], s[1], hv, false))});
-      EXPECT_EQ(u.to_host(), hu);
-      EXPECT_EQ(v.to_host(), hv);
+      EXPECT_EQ(u.to_host(Exec()), hu);
+      EXPECT_EQ(v.to_host(Exec()), hv);
 
       power_step(m, true, u, v, sigma);
       auto const v_wanted = normalised(times(hm, s[0], s[1], hu, true)), image = times(hm, s[0], s[1], v_wanted, false);
@@ -70,12 +70,12 @@ TEST(SpectralNorm, OnePowerStep)
 TEST(SpectralNorm, ConvergesToTheLargestSingularValue)
 {
   // Orthogonal rows of lengths 3, 2 and 1.
-  Array const m = Array::from_host(DType::float64, {3, 4}, {0, 3, 0, 0, 0, 0, 0, -2, 1, 0, 0, 0});
+  Array const m = Array::from_host(Exec(), DType::float64, {3, 4}, {0, 3, 0, 0, 0, 0, 0, -2, 1, 0, 0, 0});
   Array const u = random_array(DType::float64, {3}, 1), v = random_array(DType::float64, {4}, 2),
               sigma = unwritten(DType::float64, {1});
   for (int i = 0; i < 60; ++i)
     power_step(m, true, u, v, sigma);
-  EXPECT_NEAR(sigma.to_host()[0], 3, 1e-13);
+  EXPECT_NEAR(sigma.to_host(Exec())[0], 3, 1e-13);
 }
 
 TEST(SpectralNorm, ZeroWeightStaysFinite)
@@ -83,30 +83,30 @@ TEST(SpectralNorm, ZeroWeightStaysFinite)
   Array const m = Array::zeros(Exec(), DType::float32, {3, 4}), u = random_array(DType::float32, {3}, 1),
               v = random_array(DType::float32, {4}, 2), sigma = unwritten(DType::float32, {1});
   power_step(m, true, u, v, sigma);
-  EXPECT_EQ(sigma.to_host()[0], 0);
-  EXPECT_EQ(u.to_host(), Values(3, 0.0));
+  EXPECT_EQ(sigma.to_host(Exec())[0], 0);
+  EXPECT_EQ(u.to_host(Exec()), Values(3, 0.0));
 }
 
 TEST(SpectralNorm, GradientOfTheNormalisedWeight)
 {
-  Array const u = Array::from_host(DType::float64, {5}, normalised(random_values(5, 2))),
-              v = Array::from_host(DType::float64, {4}, normalised(random_values(4, 3))),
+  Array const u = Array::from_host(Exec(), DType::float64, {5}, normalised(random_values(5, 2))),
+              v = Array::from_host(Exec(), DType::float64, {4}, normalised(random_values(4, 3))),
               sigma = unwritten(DType::float64, {1});
   // u and v are constants, as in PyTorch; they need not be the singular vectors.
   check_gradients(
       {random_array(DType::float64, {5, 4}, 1)},
       [&](Arrays const& in) {
         power_step(in[0], false, u, v, sigma);
-        auto w = in[0].to_host();
+        auto w = in[0].to_host(Exec());
         for (double& e : w)
-          e /= sigma.to_host()[0];
-        return Array::from_host(DType::float64, {5, 4}, w);
+          e /= sigma.to_host(Exec())[0];
+        return Array::from_host(Exec(), DType::float64, {5, 4}, w);
       },
       [&](Arrays const& in, Array const& g) {
         power_step(in[0], false, u, v, sigma);
         Array const dm = sum_begun(in[0]), product = unwritten(DType::float64, {1});
         ops::spectral_inner_product(Exec(), in[0], g, product);
-        ops::spectral_backward(Exec(), u, v, sigma.to_host()[0], product, g, dm);
+        ops::spectral_backward(Exec(), u, v, sigma.to_host(Exec())[0], product, g, dm);
         return Arrays{added(dm)};
       });
 }

@@ -29,7 +29,7 @@ std::vector<double> gradient_of(int parameter, int step, std::size_t n)
 
 void put_gradient(Parameters& p, int i, std::vector<double> const& g)
 {
-  p[i].var.accumulate(Exec(), Array::from_host(p.dtype(), p[i].value().shape(), g));
+  p[i].var.accumulate(Exec(), Array::from_host(Exec(), p.dtype(), p[i].value().shape(), g));
 }
 
 TEST(AdamW, FollowsTheTextbookInBothTypes)
@@ -41,8 +41,9 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
     AdamW adam(p, c);
     Gradients gradients(p);
     double const rate = 0.01, tolerance = dtype == DType::float64 ? 1e-15 : 1e-6;
-    auto const unused = p[2].value().to_host(), u = p[1].value().to_host(), bias = p[3].value().to_host();
-    auto w = p[0].value().to_host();
+    auto const unused = p[2].value().to_host(Exec()), u = p[1].value().to_host(Exec()),
+               bias = p[3].value().to_host(Exec());
+    auto w = p[0].value().to_host(Exec());
     std::vector<double> m(6, 0), v(6, 0);
     for (int t = 1; t <= 4; ++t) {
       auto const g = gradient_of(0, t, 6);
@@ -59,15 +60,15 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
         w[i] -= rate / (1 - std::pow(c.beta1, t)) * m[i] /
                 (std::sqrt(v[i]) / std::sqrt(1 - std::pow(c.beta2, t)) + c.epsilon);
       }
-      auto const now = p[0].value().to_host();
+      auto const now = p[0].value().to_host(Exec());
       for (std::size_t i = 0; i < 6; ++i)
         EXPECT_NEAR(now[i], w[i], tolerance);
     }
     EXPECT_EQ(adam.moments(0).step, 4);
     // Without a gradient, no decay and no state.
-    EXPECT_EQ(p[1].value().to_host(), u);
-    EXPECT_EQ(p[2].value().to_host(), unused);
-    EXPECT_EQ(p[3].value().to_host(), bias);
+    EXPECT_EQ(p[1].value().to_host(Exec()), u);
+    EXPECT_EQ(p[2].value().to_host(Exec()), unused);
+    EXPECT_EQ(p[3].value().to_host(Exec()), bias);
     EXPECT_FALSE(adam.moments(3).first);
     // A parameter that comes later starts its own count.
     put_gradient(p, 3, gradient_of(3, 0, 5));
@@ -75,7 +76,7 @@ TEST(AdamW, FollowsTheTextbookInBothTypes)
     adam.step(exec, p, gradients, rate, 1);
     EXPECT_EQ(adam.moments(3).step, 1);
     EXPECT_EQ(adam.moments(0).step, 4);
-    EXPECT_NEAR(p[3].value().to_host()[0],
+    EXPECT_NEAR(p[3].value().to_host(Exec())[0],
                 0.5 * (1 - rate * c.weight_decay) - rate * (gradient_of(3, 0, 1)[0] > 0 ? 1 : -1), 1e-6);
   }
 }
@@ -89,7 +90,7 @@ TEST(Gradients, NormsClipsAndFindsBadValuesAcrossBuckets)
   put_gradient(p, 3, {3, 0, 0, 0, 0});
   gradients.collect(exec, p);
   EXPECT_FALSE(p[0].var.grad());
-  EXPECT_EQ(gradients.of(0).to_host(), (std::vector<double>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(gradients.of(0).to_host(Exec()), (std::vector<double>{1, 2, 3, 4, 5, 6}));
   EXPECT_NEAR(gradients.norm(exec), 10, 1e-12);
   EXPECT_EQ(gradients.first_non_finite(exec), -1);
   EXPECT_EQ(ClipConfig{}.coefficient(10), 1);
@@ -113,18 +114,18 @@ TEST(Ema, StartsFastLeavesSpectralVectorsAloneAndSwapsBack)
   EXPECT_DOUBLE_EQ(ema.effective_decay(1), 2.0 / 11);
   EXPECT_DOUBLE_EQ(ema.effective_decay(2), 3.0 / 12);
   EXPECT_DOUBLE_EQ(ema.effective_decay(5), 0.3);
-  double const start = p[3].value().to_host()[0];
+  double const start = p[3].value().to_host(Exec())[0];
   p[3].value().fill(exec, 2);
   ema.update(exec, p);
   double const mean = 2.0 / 11 * start + 9.0 / 11 * 2;
-  EXPECT_NEAR(ema.shadow(3).to_host()[0], mean, 1e-15);
+  EXPECT_NEAR(ema.shadow(3).to_host(Exec())[0], mean, 1e-15);
   EXPECT_FALSE(ema.shadow(1));
   EXPECT_TRUE(ema.shadow(2)) << "of a parameter that the model does not use: CREDIT's files have it";
-  auto const u = p[1].value().to_host();
+  auto const u = p[1].value().to_host(Exec());
   ema.swap(exec, p);
-  EXPECT_NEAR(p[3].value().to_host()[0], mean, 1e-15);
-  EXPECT_EQ(p[1].value().to_host(), u);
+  EXPECT_NEAR(p[3].value().to_host(Exec())[0], mean, 1e-15);
+  EXPECT_EQ(p[1].value().to_host(Exec()), u);
   ema.swap(exec, p);
-  EXPECT_EQ(p[3].value().to_host()[0], 2);
+  EXPECT_EQ(p[3].value().to_host(Exec())[0], 2);
 }
 } // namespace

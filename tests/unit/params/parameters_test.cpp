@@ -41,7 +41,7 @@ TEST(Parameters, LayoutsAreThePermutationsTheyName)
     EXPECT_EQ(memory_shape(s), (Shape{out, kh, kw, in}));
     Array const memory = unwritten(DType::float64, memory_shape(s));
     from_file_order(exec, s, file, memory);
-    auto const m = memory.to_host();
+    auto const m = memory.to_host(Exec());
     for (index_t o = 0; o < out; ++o)
       for (index_t i = 0; i < in; ++i)
         for (index_t y = 0; y < kh; ++y)
@@ -54,7 +54,7 @@ TEST(Parameters, LayoutsAreThePermutationsTheyName)
   auto const plain = spec("b", {4, 12}, {});
   Array const memory = Array::zeros(exec, DType::float32, {4, 12});
   from_file_order(exec, plain, file, memory);
-  EXPECT_EQ(memory.to_host(), file);
+  EXPECT_EQ(memory.to_host(Exec()), file);
   EXPECT_EQ(to_file_order(exec, plain, memory), file);
   EXPECT_THROW(from_file_order(exec, plain, {1, 2}, memory), std::logic_error);
 }
@@ -116,9 +116,9 @@ TEST(Parameters, PatchVectorsMatchConvolutionRows)
     return std::inner_product(x.begin(), x.end(), y.begin(), 0.0);
   };
   EXPECT_EQ(memory_shape(v), (Shape{n}));
-  EXPECT_NEAR(dot(p[0].value().to_host(), p[1].value().to_host()),
+  EXPECT_NEAR(dot(p[0].value().to_host(Exec()), p[1].value().to_host(Exec())),
               dot(to_file_order(Exec(), w, p[0].value()), to_file_order(Exec(), v, p[1].value())), 1e-14);
-  EXPECT_NE(p[1].value().to_host(), to_file_order(Exec(), v, p[1].value()));
+  EXPECT_NE(p[1].value().to_host(Exec()), to_file_order(Exec(), v, p[1].value()));
 }
 
 TEST(Parameters, InitialValuesDependOnNameSeedAndIndexOnly)
@@ -131,8 +131,8 @@ TEST(Parameters, InitialValuesDependOnNameSeedAndIndexOnly)
   backwards.declare(a);
   forwards.allocate(Exec(), DType::float64, 1);
   backwards.allocate(Exec(), DType::float64, 1);
-  EXPECT_EQ(forwards.find("a")->value().to_host(), backwards.find("a")->value().to_host());
-  EXPECT_EQ(forwards.find("b")->value().to_host(), backwards.find("b")->value().to_host());
+  EXPECT_EQ(forwards.find("a")->value().to_host(Exec()), backwards.find("a")->value().to_host(Exec()));
+  EXPECT_EQ(forwards.find("b")->value().to_host(Exec()), backwards.find("b")->value().to_host(Exec()));
   EXPECT_EQ(forwards.find("c"), nullptr);
   EXPECT_NE(initial_values(a), initial_values(b));
   EXPECT_NE(initial_values(a, 1), initial_values(a, 2));

@@ -96,9 +96,9 @@ TEST_F(Checkpoint, BringsEverythingBackBitForBit)
     a.step();
     b.step();
     for (int i = 0; i < a.parameters.size(); ++i) {
-      EXPECT_EQ(a.parameters[i].value().to_host(), b.parameters[i].value().to_host()) << i;
+      EXPECT_EQ(a.parameters[i].value().to_host(Exec()), b.parameters[i].value().to_host(Exec())) << i;
       if (a.ema->shadow(i)) {
-        EXPECT_EQ(a.ema->shadow(i).to_host(), b.ema->shadow(i).to_host()) << i;
+        EXPECT_EQ(a.ema->shadow(i).to_host(Exec()), b.ema->shadow(i).to_host(Exec())) << i;
       }
       EXPECT_EQ(a.adam->moments(i).step, b.adam->moments(i).step);
     }
@@ -120,7 +120,7 @@ TEST_F(Checkpoint, PartsCanBeLeftOut)
   b.load(file, {false, false});
   EXPECT_EQ(b.adam->moments(0).step, 0);
   EXPECT_EQ(b.ema->steps(), 0);
-  EXPECT_EQ(a.parameters[0].value().to_host(), b.parameters[0].value().to_host());
+  EXPECT_EQ(a.parameters[0].value().to_host(Exec()), b.parameters[0].value().to_host(Exec()));
 }
 
 TEST_F(Checkpoint, ForecastsCanTakeTheAverages)
@@ -130,21 +130,21 @@ TEST_F(Checkpoint, ForecastsCanTakeTheAverages)
   a.save(file);
   EXPECT_TRUE(has_averages(file));
   read_forecast_weights(file, b.exec, b.parameters, true);
-  EXPECT_EQ(b.parameters[0].value().to_host(), a.ema->shadow(0).to_host());
-  EXPECT_EQ(b.parameters[1].value().to_host(), a.parameters[1].value().to_host());
+  EXPECT_EQ(b.parameters[0].value().to_host(Exec()), a.ema->shadow(0).to_host(Exec()));
+  EXPECT_EQ(b.parameters[1].value().to_host(Exec()), a.parameters[1].value().to_host(Exec()));
   read_forecast_weights(file, b.exec, b.parameters, false);
-  EXPECT_EQ(b.parameters[0].value().to_host(), a.parameters[0].value().to_host());
+  EXPECT_EQ(b.parameters[0].value().to_host(Exec()), a.parameters[0].value().to_host(Exec()));
 }
 
 TEST_F(Checkpoint, RefusesAnotherModelByNamesAndShapes)
 {
   SmallRun a(1), other(2, DType::float32, true);
   a.save(file);
-  auto const before = other.parameters[0].value().to_host();
+  auto const before = other.parameters[0].value().to_host(Exec());
   auto const message = message_of([&] { load_model_weights(other.exec, other.parameters, file); });
   EXPECT_THAT(message, AllOf(HasSubstr("head.gain [7] is missing"), HasSubstr("head.bias [7] is no parameter"),
                              HasSubstr("weight_u is [4], but the model has [5]"), HasSubstr(file)));
-  EXPECT_EQ(other.parameters[0].value().to_host(), before) << "nothing is loaded by halves";
+  EXPECT_EQ(other.parameters[0].value().to_host(Exec()), before) << "nothing is loaded by halves";
 
   a.about.model_block = "dim: [8, 16]\ndepth: [1, 2]\n";
   EXPECT_THAT(message_of([&] { a.load(file); }), AllOf(HasSubstr("depth: [1, 1]"), HasSubstr("depth: [1, 2]")));
@@ -166,8 +166,8 @@ TEST_F(Checkpoint, UnderstandsOlderNamesAndFilesWithoutUnusedParameters)
     h5.close();
   }
   load_model_weights(b.exec, b.parameters, file);
-  EXPECT_EQ(b.parameters[0].value().to_host(), a.parameters[0].value().to_host());
-  EXPECT_EQ(b.parameters[4].value().to_host(), a.parameters[4].value().to_host());
+  EXPECT_EQ(b.parameters[0].value().to_host(Exec()), a.parameters[0].value().to_host(Exec()));
+  EXPECT_EQ(b.parameters[4].value().to_host(Exec()), a.parameters[4].value().to_host(Exec()));
 }
 
 TEST_F(Checkpoint, DamageIsNoticed)
@@ -213,7 +213,7 @@ std::vector<std::vector<double>> contents(SmallRun& run)
     auto const& m = run.adam->moments(i);
     all.push_back({static_cast<double>(m.step)});
     for (Array const& array : {run.parameters[i].value(), m.first, m.second, run.ema->shadow(i)})
-      all.push_back(array ? array.to_host() : std::vector<double>());
+      all.push_back(array ? array.to_host(Exec()) : std::vector<double>());
   }
   return all;
 }

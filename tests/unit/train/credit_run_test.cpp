@@ -243,7 +243,8 @@ TEST_F(CreditRuns, AnotherScheduleIsRefusedByName)
               AllOf(HasSubstr("its scheduler is cosine-annealing, the deck's is cosine-annealing-restarts"),
                     HasSubstr("model.yml")));
   CreditRun fresh("cf");
-  EXPECT_EQ(run.parameters()[0].value().to_host(), fresh.parameters()[0].value().to_host()) << "nothing is half read";
+  EXPECT_EQ(run.parameters()[0].value().to_host(Exec()), fresh.parameters()[0].value().to_host(Exec()))
+      << "nothing is half read";
   EXPECT_THAT(message_of([&] { find_credit_checkpoint(folder.string()); }), HasSubstr("holds no run of CREDIT"));
 }
 } // namespace

@@ -200,7 +200,7 @@ std::vector<double> values_of(Parameters const& parameters)
 {
   std::vector<double> values;
   for (auto const& p : parameters.all())
-    values.push_back(p.value().to_host().at(0));
+    values.push_back(p.value().to_host(Exec()).at(0));
   return values;
 }
 

@@ -72,8 +72,8 @@ TEST(DeviceChains, ComputeEveryStepForEveryCell)
   auto const x = values(2 * 6 * 6);
   for (DType const type : {DType::float64, DType::float32}) {
     Array const y = Array::empty(type, {2, 2, 3, 6});
-    chains.apply(Exec(), Array::from_host(type, {2, 2, 3, 6}, x), y);
-    auto const result = y.to_host();
+    chains.apply(Exec(), Array::from_host(Exec(), type, {2, 2, 3, 6}, x), y);
+    auto const result = y.to_host(Exec());
     for (std::size_t i = 0; i < x.size(); ++i) {
       index_t const cell = static_cast<index_t>(i / 6 % 6);
       double const expected = k.meaning[i % 6](x[i], (tile.row0 + cell / 3) * width + tile.col0 + cell % 3);
@@ -91,19 +91,19 @@ TEST(DeviceChains, GradientMatchesFiniteDifferences)
   Context context;
   Tape tape;
   context.tape = &tape;
-  Var const input(Array::from_host(DType::float64, {1, 2, 3, 6}, x), true);
+  Var const input(Array::from_host(Exec(), DType::float64, {1, 2, 3, 6}, x), true);
   Var const y = chains(context, input);
   std::vector<double> seed;
   for (int i = 0; i < 36; ++i)
     seed.push_back(std::cos(i));
-  tape.backward(Exec(), y, Array::from_host(DType::float64, {1, 2, 3, 6}, seed));
-  auto const gradient = input.grad().to_host();
+  tape.backward(Exec(), y, Array::from_host(Exec(), DType::float64, {1, 2, 3, 6}, seed));
+  auto const gradient = input.grad().to_host(Exec());
   auto const run = [&](std::size_t i, double at) {
     auto moved = x;
     moved[i] = at;
     Array const out = Array::empty(DType::float64, {1, 2, 3, 6});
-    chains.apply(Exec(), Array::from_host(DType::float64, {1, 2, 3, 6}, moved), out);
-    return out.to_host()[i];
+    chains.apply(Exec(), Array::from_host(Exec(), DType::float64, {1, 2, 3, 6}, moved), out);
+    return out.to_host(Exec())[i];
   };
   for (std::size_t i = 0; i < 36; ++i) {
     double const h = 1e-6, slope = (run(i, x[i] + h) - run(i, x[i] - h)) / (2 * h) * seed[i];

@@ -28,7 +28,10 @@ struct Fields {
       target_physical.push_back(2 * target.back() + 0.5);
     }
   }
-  Array device(std::vector<double> const& v) const { return Array::from_host(DType::float64, {samples, 5, 6, 3}, v); }
+  Array device(std::vector<double> const& v) const
+  {
+    return Array::from_host(Exec(), DType::float64, {samples, 5, 6, 3}, v);
+  }
   double latitude_weight(std::size_t cell) const
   {
     double const degree = std::acos(-1.0) / 180;
@@ -50,7 +53,7 @@ struct Fields {
     Context context;
     auto const& truth = loss.physical() ? target_physical : target;
     Var const prediction = loss.physical() ? to_physical(context, Var(device(output))) : Var(device(output));
-    return loss.value(loss.sums(context, prediction, device(truth), samples).value().to_host(), samples).total;
+    return loss.value(loss.sums(context, prediction, device(truth), samples).value().to_host(Exec()), samples).total;
   }
   void expect_gradient(Loss const& loss) const
   {
@@ -60,8 +63,8 @@ struct Fields {
     Var const output(device(y), true);
     Var const prediction = loss.physical() ? to_physical(context, output) : output;
     Var const sums = loss.sums(context, prediction, device(loss.physical() ? target_physical : target), samples);
-    tape.backward(Exec(), sums, loss.seed(samples));
-    auto const gradient = output.grad().to_host();
+    tape.backward(Exec(), sums, loss.seed(Exec(), samples));
+    auto const gradient = output.grad().to_host(Exec());
     for (std::size_t i = 0; i < y.size(); i += 7) {
       auto up = y, down = y;
       up[i] += 1e-6;

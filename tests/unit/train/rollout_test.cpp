@@ -49,9 +49,9 @@ TEST(Rollout, FramesMoveDownAndTheNewestIsMadeOfStateForcingAndStaticFields)
   for (DType const dtype : {DType::float32, DType::float64}) {
     Array const first = rollout.first_input(exec, dtype, step.batch());
     EXPECT_EQ(first.shape(), (Shape{2, 5, 6, 10}));
-    EXPECT_EQ(first.to_host(), std::vector<double>(step.input.begin(), step.input.end()));
+    EXPECT_EQ(first.to_host(Exec()), std::vector<double>(step.input.begin(), step.input.end()));
     auto const next =
-        rollout.next_input(exec, first, upload(exec, dtype, {2, 5, 6, 3}, step.output), step.batch()).to_host();
+        rollout.next_input(exec, first, upload(exec, dtype, {2, 5, 6, 3}, step.output), step.batch()).to_host(Exec());
     for (std::size_t i = 0; i < 60; ++i)
       for (std::size_t c = 0; c < 5; ++c) {
         double const newest = c == 1   ? 3 * static_cast<double>(step.output[i * 3 + 1]) - 1
@@ -72,10 +72,10 @@ TEST(Rollout, ValuesStayWithinTheDecksBounds)
   model.allocate(Exec(), DType::float64, 1);
   auto const rollout = step.rollout(model);
   Context context;
-  for (double const v : rollout.first_input(Exec(), DType::float64, step.batch()).to_host())
+  for (double const v : rollout.first_input(Exec(), DType::float64, step.batch()).to_host(Exec()))
     EXPECT_LE(std::fabs(v), 0.5);
   Var const output(upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output));
-  auto const clamped = rollout.clamp_output(context, output).value().to_host();
+  auto const clamped = rollout.clamp_output(context, output).value().to_host(Exec());
   for (std::size_t i = 0; i < clamped.size(); ++i)
     EXPECT_EQ(clamped[i], std::min(0.5, std::max(-0.5, static_cast<double>(step.output[i]))));
 }
@@ -87,7 +87,7 @@ TEST(Rollout, OutputsComeInPhysicalUnits)
   model.allocate(Exec(), DType::float64, 1);
   Context context;
   Var const output(upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output));
-  auto const physical = step.rollout(model).postblocks().apply(context, output, {}).value().to_host();
+  auto const physical = step.rollout(model).postblocks().apply(context, output, {}).value().to_host(Exec());
   for (std::size_t i = 0; i < physical.size(); ++i)
     EXPECT_NEAR(physical[i], 2 * static_cast<double>(step.output[i]) + 0.5, 1e-14);
 }

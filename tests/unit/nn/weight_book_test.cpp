@@ -1,4 +1,4 @@
-#include <rossby/nn/weights.hpp>
+#include <rossby/nn/weight_book.hpp>
 #include <support/gradient_check.hpp>
 
 namespace rossby {
@@ -143,7 +143,7 @@ TEST(WeightBook, BackwardUsesTheVectorsOfItsOwnForward)
     if (pass_in_between)
       b.book.prepare(silent);
     tape.backward(Exec(), y, random_array(DType::float64, {5, 3}, 2));
-    return b.parameters.find("w.weight_orig")->var.grad().to_host();
+    return b.parameters.find("w.weight_orig")->var.grad().to_host(Exec());
   };
   EXPECT_EQ(gradient(true), gradient(false));
 }

@@ -1,4 +1,4 @@
-#include <rossby/nn/weights.hpp>
+#include <rossby/nn/weight_book.hpp>
 
 #include <rossby/ops/spectral.hpp>
 #include <rossby/params/pass.hpp>
@@ -66,9 +66,9 @@ Array columns_of(Array const& vector, Part const& part)
 }
 
 /// Vectors of all layers one after the other; those whose sum is over other ranks come first, for one reduction.
-class Batch {
+class VectorBatch {
 public:
-  Batch(Exec const& exec, DType dtype) : exec_(exec), dtype_(dtype) {}
+  VectorBatch(Exec const& exec, DType dtype) : exec_(exec), dtype_(dtype) {}
   void add(index_t length, bool spread)
   {
     lengths_.push_back(length);
@@ -179,10 +179,10 @@ std::vector<double> WeightBook::sigmas(Context& ctx) const
   if (entries.empty())
     return sigma;
   // Those of the parts that other ranks hold too are summed over the ranks that share them: one group for all.
-  Communicator const& others = p.placement().spread();
+  Communicator const& others = p.placement().part_ranks();
   auto const spread = [&](Entry const& e) { return p.parts(e.weight).size() > 1; };
   if (ctx.training) {
-    Batch right(exec, p.dtype());
+    VectorBatch right(exec, p.dtype());
     for (auto const& e : entries)
       right.add(p[e.v].value().size(), spread(e));
     right.allocate();
@@ -196,7 +196,7 @@ std::vector<double> WeightBook::sigmas(Context& ctx) const
     for (std::size_t i = 0; i < entries.size(); ++i)
       ops::spectral_normalise(exec, right[i], p[entries[i].v].value());
   }
-  Batch left(exec, p.dtype());
+  VectorBatch left(exec, p.dtype());
   for (auto const& e : entries)
     left.add(p[e.u].value().size(), spread(e));
   left.allocate();

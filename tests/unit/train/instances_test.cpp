@@ -1,0 +1,157 @@
+// A training step of every model runs on the instance that it is given and on no other, every kernel and allocation
+// says whose it is, and the host waits only where it needs a value (docs/design.md lists where).
+
+#include <rossby/core/host_waits.hpp>
+#include <rossby/optim/adamw.hpp>
+#include <rossby/parallel.hpp>
+#include <support/small_model.hpp>
+#include <support/small_models.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace rossby {
+namespace {
+using namespace test;
+namespace tools = Kokkos::Tools::Experimental;
+
+/// What Kokkos tells its tools. (Its callbacks are plain functions.)
+struct Seen {
+  std::set<std::string> strangers; ///< kernels and allocations without a label of ours
+  std::set<std::string> elsewhere; ///< kernels on another instance
+  int kernels = 0, copies = 0;
+} seen;
+std::uint32_t expected_device = 0;
+
+/// Of a kernel of ours, or of those with which Kokkos itself fills, copies and multiplies.
+bool known(std::string const& label)
+{
+  static std::regex const ours("rossby::(core|comm|ops|dist|autograd|params|nn|models|parallel|optim|train)::\\w+");
+  for (char const* of_kokkos : {"Kokkos::ViewFill", "Kokkos::ViewCopy", "Kokkos::deep_copy", "KokkosBlas::"})
+    if (label.rfind(of_kokkos, 0) == 0)
+      return true;
+  return std::regex_match(label, ours);
+}
+
+void on_kernel(char const* name, std::uint32_t device, std::uint64_t*)
+{
+  ++seen.kernels;
+  if (!known(name))
+    seen.strangers.insert(name);
+  if (device != expected_device)
+    seen.elsewhere.insert(name);
+}
+void on_copy(Kokkos::Tools::SpaceHandle, char const*, void const*, Kokkos::Tools::SpaceHandle, char const*, void const*,
+             std::uint64_t)
+{
+  ++seen.copies;
+}
+void on_allocation(Kokkos::Tools::SpaceHandle, char const* name, void const*, std::uint64_t)
+{
+  if (!known(name) && std::string(name) != "Kokkos::Serial::scratch_mem")
+    seen.strangers.insert(std::string("memory of ") + name);
+}
+
+struct Watch {
+  explicit Watch(Exec const& exec)
+  {
+    seen = {};
+    expected_device = tools::device_id(exec);
+    tools::set_begin_parallel_for_callback(on_kernel);
+    tools::set_begin_parallel_reduce_callback(on_kernel);
+    tools::set_begin_parallel_scan_callback(on_kernel);
+    tools::set_begin_deep_copy_callback(on_copy);
+    tools::set_allocate_data_callback(on_allocation);
+  }
+  ~Watch()
+  {
+    tools::set_begin_parallel_for_callback(nullptr);
+    tools::set_begin_parallel_reduce_callback(nullptr);
+    tools::set_begin_parallel_scan_callback(nullptr);
+    tools::set_begin_deep_copy_callback(nullptr);
+    tools::set_allocate_data_callback(nullptr);
+  }
+};
+
+std::uint64_t waits(std::map<std::string, std::uint64_t> const& before, std::string const& label)
+{
+  auto const now = host_waits();
+  auto const count = [&](auto const& list) { return list.count(label) ? list.at(label) : 0; };
+  return count(now) - count(before);
+}
+
+/// How often an operation is on a tape.
+std::uint64_t count_on(Tape const& tape, std::string const& operation)
+{
+  std::istringstream rows(tape.memory_table());
+  for (std::string row; std::getline(rows, row);) {
+    std::istringstream words(row);
+    std::string op;
+    std::uint64_t count = 0;
+    if (words >> op >> count && op == operation)
+      return count;
+  }
+  return 0;
+}
+
+std::string list(std::set<std::string> const& names)
+{
+  std::string text;
+  for (auto const& name : names)
+    text += "\n  " + name;
+  return text;
+}
+
+class TrainingStep : public ::testing::TestWithParam<SmallModel> {};
+
+TEST_P(TrainingStep, KeepsToItsInstanceAndWaitsOnlyForValues)
+{
+  Exec const exec;
+  auto const model = make_model(*GetParam().spec);
+  model->allocate(exec, DType::float32, 3);
+  auto& parameters = model->parameters();
+  auto const& fields = model->fields();
+  index_t const batch = 2;
+  Array const x = tile_of_field(DType::float32, model->input_tiling(), 0, batch, fields.input_channels(), 1);
+  Array const seed = tile_of_field(DType::float32, model->output_tiling(), 0, batch, fields.output_channels(), 2);
+  Gradients gradients(parameters);
+  AdamW optimizer(parameters, {});
+  bool spectral = false;
+  for (auto const& p : parameters.all())
+    spectral = spectral || (!p.spec.trainable && p.spec.used);
+  for (int step = 0; step < 2; ++step) { // in the first, plans that modules need are made
+    Watch const watch(exec);
+    auto const before = host_waits();
+    Tape tape;
+    Context context{exec, &tape, true};
+    context.step = static_cast<std::uint64_t>(step);
+    Var const y = model->forward(context, Var(x));
+    std::uint64_t const group_norms = count_on(tape, "group_norm");
+    Gradients::Overlap overlap(gradients, parameters);
+    tape.backward(exec, y, seed, &overlap);
+    gradients.collect(exec, parameters);
+    double const norm = gradients.norm(exec);
+    optimizer.step(exec, parameters, gradients, 1e-3, 1 / norm);
+
+    EXPECT_TRUE(seen.strangers.empty()) << list(seen.strangers);
+    EXPECT_TRUE(seen.elsewhere.empty()) << list(seen.elsewhere);
+    EXPECT_GT(seen.kernels, 20);
+    if (step == 0)
+      continue;
+    // Sigma of all weights; the length of the gradient; per group norm moments in two passes for each sample, with the
+    // means going back in between, statistics to the device, and the sums of its backward pass and their means.
+    EXPECT_EQ(waits(before, "rossby::core::to_host"), (spectral ? 1u : 0u) + 1u + group_norms * (2 * batch + 3));
+    EXPECT_EQ(waits(before, "rossby::core::copy_from_host"), group_norms * (batch + 4));
+    EXPECT_EQ(waits(before, "rossby::core::index_list"), 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, TrainingStep, ::testing::ValuesIn(small_models()),
+                         [](auto const& one) { return one.param.name; });
+
+} // namespace
+} // namespace rossby
