@@ -18,8 +18,8 @@ int run(Options& o, Communicator const& world)
   SessionOptions options;
   options.precision = dtype == DType::bfloat16 ? Precision::mixed() : Precision(dtype);
   using Purpose = Session::Purpose;
-  auto session =
-      Session::open(o.deck.load(world), o.apply.gradients ? Purpose::gradients : Purpose::apply, world, options);
+  auto session = Session::open(o.deck.load(world, DataFiles::leave),
+                               o.apply.gradients ? Purpose::gradients : Purpose::apply, world, options);
   apply(session, o.apply);
   log::info("wrote " + o.apply.output);
   return 0;

@@ -7,6 +7,7 @@
 #include <rossby/parallel/plans.hpp>
 #include <rossby/train/config.hpp>
 #include <rossby/train/forecast.hpp>
+#include <rossby/train/variable_facts.hpp>
 
 #include <fmt/format.h>
 
@@ -22,10 +23,10 @@ struct Options {
   bool no_files = false, strict = false;
 };
 
-void check_file(std::string const& key, std::string const& path, Problems& problems)
+void check_file(std::string const& key, std::string const& path, Problems& problems, std::string const& fix = {})
 {
   if (!path.empty() && !std::filesystem::exists(path))
-    problems.error(key, fmt::format("there is no file '{}'", path));
+    problems.error(key, fmt::format("there is no file '{}'", path), fix);
 }
 
 /// Runs `f` and turns an Error into a problem.
@@ -73,7 +74,7 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
     say_grid(deck, plan.grid, problems);
     look_for_clock(plan);
   });
-  if (c.has_validation)
+  if (!c.trainer.skip_validation)
     attempt(problems, [&] { look_for_clock(plan_of(Use::validation)); });
   if (c.inference)
     attempt(problems, [&] {
@@ -95,8 +96,9 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
       if (known.errors().empty())
         read_climatology(*file, plan, {0, 1, 0, plan.grid.width()}, MetricsConfig::climatology_key);
     });
-  if (c.inference)
-    check_file("inference.output.metadata", c.inference->output.metadata, problems);
+  if (c.inference && !is_table_of_facts(c.inference->output.metadata))
+    check_file("inference.output.metadata", c.inference->output.metadata, problems,
+               "era5.yaml and cam.yaml, without a folder, name tables that the program has itself");
 }
 
 /// Scaler files that the preblocks name and that `rossby preprocess` has yet to write.
@@ -182,7 +184,7 @@ int check(Options const& o, Communicator const& world)
   log::info(fmt::format("rossby check: {}\n", o.deck.file));
   Problems problems;
   try {
-    auto const deck = o.deck.load(world);
+    auto const deck = o.deck.load(world, o.no_files ? DataFiles::leave : DataFiles::look);
     problems = examine(deck, o, o.ranks > 0 ? o.ranks : world.size());
   } catch (Error const& e) {
     problems.add(e);

@@ -3,6 +3,7 @@
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/deck.hpp>
+#include <rossby/train/session.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -31,6 +32,8 @@ void add_verify(CLI::App& program, Job&);
 void add_apply(CLI::App& program, Job&);
 void add_convert(CLI::App& program, Job&);
 void add_new(CLI::App& program, Job&);
+void add_convert_deck(CLI::App& program, Job&);
+void add_make_data(CLI::App& program, Job&);
 
 /// `rossby info` of a file of tensors.
 int info_of_tensors(std::string const& file, bool all);
@@ -41,7 +44,7 @@ struct DeckArguments {
   std::vector<std::string> overrides;
   void add_to(CLI::App& command);
   /// Reads the deck on every rank and refuses to go on when ranks see different decks or run different versions.
-  Deck load(Communicator const& world) const;
+  Deck load(Communicator const& world, DataFiles = DataFiles::look) const;
 };
 
 } // namespace rossby::app

@@ -112,7 +112,7 @@ void print_mesh(RunConfig const& c, int ranks)
 
 int info_of_deck(Options const& o, Communicator const& world)
 {
-  auto const deck = o.deck.load(world);
+  auto const deck = o.deck.load(world, DataFiles::leave);
   Problems problems;
   RunConfig c;
   c.model = read_spec(deck["model"], problems);

@@ -86,7 +86,10 @@ void DeckArguments::add_to(CLI::App& command)
       ->allow_extra_args(false);
 }
 
-Deck DeckArguments::load(Communicator const& world) const { return load_deck(file, overrides, world); }
+Deck DeckArguments::load(Communicator const& world, DataFiles files) const
+{
+  return load_deck(file, overrides, world, files);
+}
 } // namespace app
 
 int run_program(int argc, char** argv)
@@ -122,6 +125,8 @@ int run_program(int argc, char** argv)
   app::add_verify(program, job);
   app::add_apply(program, job);
   app::add_convert(program, job);
+  app::add_convert_deck(program, job);
+  app::add_make_data(program, job);
   app::add_info(program, job);
   app::add_status(program, job);
   program.footer("'rossby COMMAND --help' explains a command.");

@@ -78,18 +78,7 @@ private:
     for (auto const& from : merged)
       for (auto const& [key, child] : from->entries)
         if (!data.find(key))
-          data.entries.emplace_back(key, convert_again(*child));
-  }
-
-  /// A copy, so that an anchor and its merges are read independently.
-  static std::shared_ptr<Data> convert_again(Data const& from)
-  {
-    auto copy = std::make_shared<Data>(from);
-    for (auto& [key, child] : copy->entries)
-      child = convert_again(*child);
-    for (auto& item : copy->items)
-      item = convert_again(*item);
-    return copy;
+          data.entries.emplace_back(key, child->clone()); // an anchor and its merges are read independently
   }
 
   std::string name_;
@@ -197,6 +186,44 @@ template <class Data> void emit(YAML::Emitter& out, Data const& data)
     return;
   }
 }
+
+/// A value, or a key, on one line.
+template <class Data> std::string on_one_line(Data const& data)
+{
+  YAML::Emitter out;
+  out.SetMapFormat(YAML::Flow);
+  emit(out, data);
+  return out.c_str();
+}
+
+/// Blocks below each other, lists of lists an item a line, and each line of a place's comment ahead of its key.
+template <class Data> std::string with_comments(Data const& map, std::string const& indent)
+{
+  std::string text;
+  for (auto const& [key, child] : map.entries) {
+    if (indent.empty() && !text.empty())
+      text += '\n';
+    std::istringstream lines(child->comment);
+    for (std::string line; std::getline(lines, line);)
+      text += indent + "# " + line + '\n';
+    Data word;
+    word.kind = Data::Kind::scalar;
+    word.scalar = key;
+    text += indent + on_one_line(word) + ':';
+    bool const block = child->kind == Data::Kind::map && !child->entries.empty();
+    bool const rows =
+        child->kind == Data::Kind::list && !child->items.empty() && child->items[0]->kind == Data::Kind::list;
+    if (block)
+      text += '\n' + with_comments(*child, indent + "  ");
+    else if (!rows)
+      text += ' ' + on_one_line(*child) + '\n';
+    else
+      text += '\n';
+    for (std::size_t i = 0; rows && i < child->items.size(); ++i)
+      text += indent + "  - " + on_one_line(*child->items[i]) + '\n';
+  }
+  return text;
+}
 } // namespace
 
 std::string DeckNode::Data::dump() const
@@ -206,6 +233,8 @@ std::string DeckNode::Data::dump() const
   emit(out, *this);
   return std::string(out.c_str()) + "\n";
 }
+
+std::string DeckNode::Data::commented() const { return with_comments(*this, ""); }
 
 Deck Deck::parse(std::string const& text, std::string const& name, std::vector<std::string> const& overrides)
 {
@@ -217,6 +246,7 @@ Deck Deck::parse(std::string const& text, std::string const& name, std::vector<s
          "a deck has the blocks save_loc, data, model, trainer, loss");
   for (auto const& setting : overrides)
     apply_override(*root, setting);
+  root->note_unset_variables();
   deck.root_.data_ = std::move(root);
   return deck;
 }
@@ -240,6 +270,18 @@ Deck Deck::load(std::string const& file, std::vector<std::string> const& overrid
 
 std::string Deck::text() const { return root_.data_->dump(); }
 
-void Deck::check_all_read(Problems& problems) const { root_.data_->check_all_read("", problems); }
+void Deck::check_all_read(Problems& problems) const
+{
+  report_translation(problems);
+  root_.data_->check_all_read("", problems);
+}
+
+void Deck::report_translation(Problems& problems) const
+{
+  for (auto const& e : said_.errors())
+    problems.add(e);
+  for (auto const& w : said_.warnings())
+    problems.warning(w.where(), w.problem(), w.fix());
+}
 
 } // namespace rossby

@@ -18,8 +18,9 @@
 namespace rossby {
 
 namespace {
-/// Replaces $NAME and ${NAME}; "$$" stands for one dollar sign.
-std::string expand(std::string const& text, DeckNode const& where)
+/// Replaces $NAME and ${NAME}; "$$" stands for one dollar sign. Variables that are not set stay and are told to
+/// `unset`.
+template <class F> std::string expand(std::string const& text, F&& unset)
 {
   auto const starts_name = [](char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; };
   auto const in_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
@@ -45,12 +46,14 @@ std::string expand(std::string const& text, DeckNode const& where)
       continue;
     }
     std::string const name = text.substr(begin, end - begin);
-    char const* value = std::getenv(name.c_str());
-    if (!value)
-      where.reject(fmt::format("the environment variable {} in '{}' is not set", name, text),
-                   fmt::format("export {}=..., or write the value into the deck ('$$' stands for a plain '$')", name));
-    out += value;
-    i = braced ? end : end - 1;
+    std::size_t const last = braced ? end : end - 1;
+    if (char const* value = std::getenv(name.c_str())) {
+      out += value;
+    } else {
+      unset(name);
+      out += text.substr(i, last - i + 1);
+    }
+    i = last;
   }
   return out;
 }
@@ -88,9 +91,9 @@ template <class T> struct Reader;
 
 template <> struct Reader<std::string> {
   static constexpr char const* expected = "text";
-  static std::optional<std::string> read(DeckNode const& node, std::string const& text, bool)
+  static std::optional<std::string> read(DeckNode const&, std::string const& text, bool)
   {
-    return expand(text, node);
+    return expand(text, [](std::string const&) {});
   }
 };
 template <> struct Reader<double> {
@@ -171,6 +174,8 @@ void DeckNode::Data::check_all_read(std::string const& path, Problems& problems)
       child.check_all_read(child_path, problems);
       return;
     }
+    if (child.origin.empty())
+      return; // a translation made it: nobody wrote it
     std::vector<std::string> free;
     for (auto const& candidate : asked)
       if (std::none_of(entries.begin(), entries.end(), [&](auto const& e) { return e.first == candidate; }))
@@ -180,9 +185,48 @@ void DeckNode::Data::check_all_read(std::string const& path, Problems& problems)
                    guess.empty() ? "remove it, or check its spelling and its place" : "did you mean '" + guess + "'?");
   };
   for (auto const& [key, child] : entries)
-    visit(*child, path.empty() ? key : path + "." + key, key);
+    visit(*child, child->path_below(path, key), key);
   for (std::size_t i = 0; i < items.size(); ++i)
     visit(*items[i], fmt::format("{}[{}]", path, i), {});
+}
+
+std::shared_ptr<DeckNode::Data> DeckNode::Data::clone() const
+{
+  auto copy = std::make_shared<Data>(*this);
+  copy->read = false;
+  copy->asked.clear();
+  for (auto& [key, child] : copy->entries)
+    child = child->clone();
+  for (auto& item : copy->items)
+    item = item->clone();
+  return copy;
+}
+
+namespace {
+/// Calls `visit` with the scalars of a tree and their keys.
+template <class Data, class F> void for_each_scalar(Data& data, std::string const& path, F&& visit)
+{
+  if (data.kind == Data::Kind::scalar)
+    visit(data, path);
+  for (auto& [key, child] : data.entries)
+    for_each_scalar(*child, path.empty() ? key : path + "." + key, visit);
+  for (std::size_t i = 0; i < data.items.size(); ++i)
+    for_each_scalar(*data.items[i], fmt::format("{}[{}]", path, i), visit);
+}
+} // namespace
+
+void DeckNode::Data::note_unset_variables()
+{
+  std::map<std::string, std::vector<std::string>> users;
+  for_each_scalar(*this, "", [&](Data& data, std::string const& path) {
+    expand(data.scalar, [&](std::string const& name) { users[name].push_back(path); });
+  });
+  auto texts = std::make_shared<std::map<std::string, std::string>>();
+  for (auto const& [name, paths] : users)
+    (*texts)[name] = paths.size() == 1 ? paths[0]
+                                       : fmt::format("{} and {} other key{}", paths[0], paths.size() - 1,
+                                                     paths.size() == 2 ? "" : "s");
+  for_each_scalar(*this, "", [&](Data& data, std::string const&) { data.unset = texts; });
 }
 
 bool DeckNode::exists() const { return data_ && data_->kind != Data::Kind::missing && data_->kind != Data::Kind::null; }
@@ -192,8 +236,27 @@ bool DeckNode::is_scalar() const { return data_ && data_->kind == Data::Kind::sc
 
 void DeckNode::reject(std::string const& what, std::string const& fix) const
 {
-  std::string const origin = data_ && exists() ? fmt::format(" ({})", data_->origin) : "";
+  std::string const origin = exists() && !data_->origin.empty() ? fmt::format(" ({})", data_->origin) : "";
   fail(path_, what + origin, fix);
+}
+
+void DeckNode::throw_fault() const
+{
+  if (!data_ || !data_->fault)
+    return;
+  data_->mark_all_read();
+  throw *data_->fault;
+}
+
+void DeckNode::throw_unset() const
+{
+  // The same words from wherever it is read: the fault is one, however many keys have it.
+  expand(data_->scalar, [&](std::string const& name) {
+    fail("$" + name,
+         fmt::format("this environment variable is not set, and is used in {}",
+                     data_->unset ? data_->unset->at(name) : path_),
+         fmt::format("export {}=..., or write the value into the deck ('$$' stands for a plain '$')", name));
+  });
 }
 
 DeckNode DeckNode::operator[](std::string const& key) const
@@ -204,6 +267,7 @@ DeckNode DeckNode::operator[](std::string const& key) const
     child.data_ = std::make_shared<Data>();
     return child;
   }
+  throw_fault();
   if (!is_map())
     reject(fmt::format("{}, but a block of keys is expected", data_->describe()));
   data_->read = true;
@@ -212,9 +276,12 @@ DeckNode DeckNode::operator[](std::string const& key) const
   for (auto const& [name, data] : data_->entries)
     if (name == key)
       child.data_ = data;
-  if (!child.data_)
+  if (!child.data_) {
     child.data_ = std::make_shared<Data>();
-  else if (child.data_->kind == Data::Kind::null)
+    return child;
+  }
+  child.path_ = child.data_->path_below(path_, key);
+  if (child.data_->kind == Data::Kind::null)
     child.data_->read = true; // there is nothing more to read
   return child;
 }
@@ -226,11 +293,12 @@ std::vector<std::pair<std::string, DeckNode>> DeckNode::entries() const
     data_->read = true;
   if (!exists())
     return result;
+  throw_fault();
   if (!is_map())
     reject(fmt::format("{}, but a block of keys is expected", data_->describe()));
   for (auto const& [key, data] : data_->entries) {
     DeckNode child;
-    child.path_ = path_.empty() ? key : path_ + "." + key;
+    child.path_ = data->path_below(path_, key);
     child.data_ = data;
     if (data->kind == Data::Kind::null)
       data->read = true;
@@ -246,12 +314,13 @@ std::vector<DeckNode> DeckNode::items() const
     data_->read = true;
   if (!exists())
     return result;
+  throw_fault();
   if (!is_list())
     reject(fmt::format("{}, but a list is expected", data_->describe()));
   for (std::size_t i = 0; i < data_->items.size(); ++i) {
     DeckNode child;
-    child.path_ = fmt::format("{}[{}]", path_, i);
     child.data_ = data_->items[i];
+    child.path_ = child.data_->written_as.empty() ? fmt::format("{}[{}]", path_, i) : child.data_->written_as;
     result.push_back(std::move(child));
   }
   return result;
@@ -280,6 +349,7 @@ template <class T> T DeckNode::as() const
 {
   if (!exists())
     fail(path_, data_ && data_->kind == Data::Kind::null ? "has no value" : "is missing", "add it to the deck");
+  throw_fault();
   if constexpr (IsList<T>::value) {
     T values;
     if constexpr (std::is_same_v<T, std::vector<std::string>>)
@@ -290,6 +360,9 @@ template <class T> T DeckNode::as() const
     return values;
   } else {
     data_->read = true;
+    if constexpr (std::is_same_v<T, std::string>)
+      if (is_scalar())
+        throw_unset();
     if (is_scalar())
       if (auto value = Reader<T>::read(*this, data_->scalar, data_->quoted))
         return *value;

@@ -22,14 +22,23 @@ Error::Error(std::string where, std::string what, std::string fix)
 {
 }
 
+namespace {
+/// Each once: what is read twice complains twice.
+void add_new(std::vector<Error>& list, Error error)
+{
+  if (std::none_of(list.begin(), list.end(), [&](Error const& e) { return std::string(e.what()) == error.what(); }))
+    list.push_back(std::move(error));
+}
+} // namespace
+
 void Problems::error(std::string where, std::string what, std::string fix)
 {
-  errors_.emplace_back(std::move(where), std::move(what), std::move(fix));
+  add_new(errors_, Error(std::move(where), std::move(what), std::move(fix)));
 }
 
 void Problems::warning(std::string where, std::string what, std::string fix)
 {
-  warnings_.emplace_back(std::move(where), std::move(what), std::move(fix));
+  add_new(warnings_, Error(std::move(where), std::move(what), std::move(fix)));
 }
 
 void Problems::raise() const

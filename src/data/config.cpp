@@ -4,6 +4,7 @@
 
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/data/survey.hpp>
 
 #include <fmt/format.h>
 
@@ -143,9 +144,10 @@ void read_groups(DeckNode const& source, SourceConfig& config)
     group.vars_2d = node.get("vars_2D", std::vector<std::string>{});
     ignore(node, {"filename_time_format"}, "the path template says where files are");
     read_orientation(node, group);
-    if (config.kind == SourceConfig::Kind::local)
+    if (config.kind == SourceConfig::Kind::local) {
       group.path = node.require<std::string>("path");
-    else if (type != FieldType::dynamic_forcing)
+      expect_local(group.path, node["path"].path());
+    } else if (type != FieldType::dynamic_forcing)
       node.reject("a solar source has dynamic_forcing only");
     else if (!group.vars_3d.empty() || group.vars_2d != std::vector<std::string>{"tisr"})
       node.reject("a solar source has the one variable tisr", "write vars_2D: [tisr]");
@@ -160,6 +162,27 @@ void read_groups(DeckNode const& source, SourceConfig& config)
     variables.reject("names no variable");
 }
 
+/// Sources that CREDIT reads over the network, and where they are.
+[[noreturn]] void reject_source(DeckNode const& node, std::string const& type)
+{
+  static std::vector<std::pair<std::string, std::string>> const remote{
+      {"arco_era5", "gcloud storage cp -r gs://gcp-public-data-arco-era5/..."},
+      {"weatherbench2_era5", "gcloud storage cp -r gs://weatherbench2/datasets/era5/..."},
+      {"hrrr", "aws s3 cp --recursive --no-sign-request s3://noaa-hrrr-bdp-pds/..., and netCDF from GRIB"},
+      {"hrrr_nat", "aws s3 cp --recursive --no-sign-request s3://noaa-hrrr-bdp-pds/..., and netCDF from GRIB"},
+      {"hrrr_subh", "aws s3 cp --recursive --no-sign-request s3://noaa-hrrr-bdp-pds/..., and netCDF from GRIB"},
+      {"mrms", "aws s3 cp --recursive --no-sign-request s3://noaa-mrms-pds/..., and netCDF from GRIB"},
+      {"goes", "aws s3 cp --recursive --no-sign-request s3://noaa-goes16/..."},
+      {"gfs", "aws s3 cp --recursive --no-sign-request s3://noaa-gfs-bdp-pds/..., and netCDF from GRIB"},
+      {"gefs", "aws s3 cp --recursive --no-sign-request s3://noaa-gefs-pds/..., and netCDF from GRIB"}};
+  for (auto const& [name, how] : remote)
+    if (name == type)
+      node.reject(fmt::format("'{}' is a remote source, and data are read from file systems alone", type),
+                  fmt::format("copy what the run needs once ({}), then use dataset_type: local with its paths", how));
+  node.reject(fmt::format("'{}' is not supported", type),
+              "use local (netCDF files and Zarr stores) or tisr; bring other data to files first");
+}
+
 SourceConfig read_source(std::string const& name, DeckNode const& node)
 {
   SourceConfig config;
@@ -170,8 +193,7 @@ SourceConfig read_source(std::string const& name, DeckNode const& node)
     config.kind = SourceConfig::Kind::solar;
   else if (type != "local") {
     node.mark_read(); // its other keys are nobody's fault
-    node["dataset_type"].reject(fmt::format("'{}' is not supported", type),
-                                "use local (netCDF files, Zarr stores) or tisr; bring remote data here first");
+    reject_source(node["dataset_type"], type);
   }
   refuse(node, {"grid_type", "mode", "resolution"}, "is not supported",
          "use files on a regular latitude-longitude grid");
@@ -217,10 +239,28 @@ void check_ranges(DeckNode const& node, DataConfig const& config)
         "look for a mistyped year");
 }
 
+/// Whether `key` is to be taken from `training`, of which a warning tells.
+bool inherits(DeckNode const& node, char const* key, DataConfig const* training, std::string const& value,
+              Problems& problems)
+{
+  if (!training || node.has(key))
+    return false;
+  problems.warning(node[key].path(), fmt::format("is missing, so that of {} counts: {}", training->deck_key, value),
+                   "CREDIT wants it here, too");
+  return true;
+}
+
+void read_timestep(DeckNode const& node, DataConfig const* training, DataConfig& config, Problems& problems)
+{
+  if (inherits(node, "timestep", training, training ? format_duration(training->timestep) : "", problems))
+    config.timestep = training->timestep;
+  else
+    config.timestep = parse_duration(node.require<std::string>("timestep"), node["timestep"].path());
+}
+
 void read_clock(DeckNode const& node, DataConfig& config)
 {
   auto const time = [&](DeckNode const& n) { return parse_time(n.as<std::string>(), n.path(), config.calendar); };
-  config.timestep = parse_duration(node.require<std::string>("timestep"), node["timestep"].path());
   bool const ends = node.has("start_datetime") || node.has("end_datetime");
   if (node.has("date_ranges")) {
     if (ends)
@@ -245,13 +285,16 @@ void read_clock(DeckNode const& node, DataConfig& config)
   check_ranges(node, config);
 }
 
-void read_lengths(DeckNode const& node, DataConfig& config)
+void read_lengths(DeckNode const& node, DataConfig const* training, DataConfig& config, Problems& problems)
 {
   constexpr int most_steps = 100000;
-  config.history_len = node.get("history_len", 1);
+  config.history_len = node.get("history_len", training ? training->history_len : 1);
   if (config.history_len < 1 || config.history_len > most_steps)
     node["history_len"].reject(fmt::format("must be 1 to {}", most_steps));
-  config.forecast_len = node.require<int>("forecast_len");
+  if (inherits(node, "forecast_len", training, training ? std::to_string(training->forecast_len) : "", problems))
+    config.forecast_len = training->forecast_len;
+  else
+    config.forecast_len = node.require<int>("forecast_len");
   if (config.forecast_len < 1)
     node["forecast_len"].reject("must be at least 1: it counts autoregressive steps from 1",
                                 "decks of the first generation counted from 0: add 1");
@@ -287,7 +330,7 @@ std::string name_of(FieldType type)
   return {};
 }
 
-DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig const* training)
+DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig const* training, Dates dates)
 {
   DataConfig config;
   config.deck_key = node.path();
@@ -321,12 +364,19 @@ DataConfig DataConfig::read(DeckNode const& node, Problems& problems, DataConfig
     if (training && own && *own != config.calendar)
       node["calendar"].reject(fmt::format("is another than that of the training data, {}", name_of(config.calendar)));
   });
-  collect(problems, [&] { read_clock(node, config); });
+  bool const dated = node.has("start_datetime") || node.has("end_datetime") || node.has("date_ranges");
+  collect(problems, [&] {
+    read_timestep(node, training, config, problems);
+    if (dates == Dates::optional && !dated && training)
+      config.ranges = training->ranges;
+    else
+      read_clock(node, config);
+  });
   for (auto& source : config.sources) {
     source.clock = config.calendar;
     source.time_tolerance = std::min<Duration>(60, std::max<Duration>(0, (config.timestep - 1) / 2));
   }
-  collect(problems, [&] { read_lengths(node, config); });
+  collect(problems, [&] { read_lengths(node, training, config, problems); });
   for (char const* key : {"start_datetime", "end_datetime", "date_ranges", "timestep", "history_len", "forecast_len",
                           "backprop_on_timestep", "data_clamp"})
     node[key].mark_read();

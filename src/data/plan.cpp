@@ -102,11 +102,11 @@ DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
       node = deck["data_valid"];
       log::warning_once("data_valid: an older name of validation_data");
     }
-    return DataConfig::read(node, problems, &training);
+    return node.exists() ? DataConfig::read(node, problems, &training) : training;
   }
   if (use == DataPlan::Use::forecast)
     if (auto const node = deck["inference"]["data"]; node.exists())
-      return DataConfig::read(node, problems, &training);
+      return DataConfig::read(node, problems, &training, DataConfig::Dates::optional);
   return training;
 }
 

@@ -10,7 +10,7 @@ namespace rossby {
 
 namespace {
 /// What the blocks must say alike.
-void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
+void check_agreement(RunConfig const& c, Problems& problems)
 {
   auto const& fields = c.model->fields;
   if (!c.data.sources.empty() && c.data.history_len != fields.frames)
@@ -22,7 +22,7 @@ void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
     problems.error("model.output_frames",
                    fmt::format("is {}; training and forecasts take one step at a time", fields.output_frames),
                    "set it to 1");
-  if (c.has_validation && c.validation_data.history_len != c.data.history_len)
+  if (!c.trainer.skip_validation && c.validation_data.history_len != c.data.history_len)
     problems.error("validation_data.history_len",
                    fmt::format("is {}, but data.history_len is {}", c.validation_data.history_len, c.data.history_len),
                    "make them equal");
@@ -31,9 +31,6 @@ void check_agreement(RunConfig const& c, Deck const& deck, Problems& problems)
       problems.error("trainer.backprop_on_timestep",
                      fmt::format("holds {}, but data.forecast_len is {}", step, c.data.forecast_len),
                      "name steps from 1 to forecast_len");
-  if (deck["trainer"].exists() && !c.trainer.skip_validation && !c.has_validation)
-    problems.error("validation_data", "is missing, and trainer.skip_validation is false",
-                   "add the block, or set trainer.skip_validation: true");
   if (c.inference && c.data.timestep > 0) {
     auto const multiple = [&](char const* key, Duration d) {
       if (d > 0 && d % c.data.timestep != 0)
@@ -79,6 +76,7 @@ RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
     return read_model_alone(deck, purpose, problems);
   bool const forecasts = purpose == Purpose::forecast || purpose == Purpose::verify;
   RunConfig c;
+  deck.report_translation(problems);
   DeckBlock const root(deck.root(), problems);
   root.require("save_loc", c.save_loc, "name the folder of the run");
   root.in_range("seed", c.seed, 0, std::numeric_limits<int>::max(), "0 or more");
@@ -91,11 +89,15 @@ RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
   if (root.has("validation_data") && root.has("data_valid"))
     problems.error("data_valid", "is the old name of validation_data, which is there too", "keep validation_data");
   auto const validation = root.has("validation_data") ? deck["validation_data"] : deck["data_valid"];
-  c.has_validation = validation.exists();
-  if (c.has_validation)
+  if (validation.exists())
     root.attempt([&] { c.validation_data = DataConfig::read(validation, problems, &c.data); });
+  else
+    c.validation_data = c.data; // as in CREDIT
 
   c.trainer = TrainerConfig::read(deck["trainer"], problems, !forecasts);
+  if (!validation.exists() && !forecasts && !c.trainer.skip_validation)
+    problems.warning("validation_data", "is missing, so the data of training serve for validation, as in CREDIT",
+                     "add the block, or set trainer.skip_validation: true");
   if (!forecasts || root.has("loss"))
     c.loss = LossConfig::read(deck["loss"], problems);
   c.metrics = MetricsConfig::read(deck["metrics"], problems);
@@ -107,7 +109,7 @@ RunConfig RunConfig::read(Deck const& deck, Purpose purpose, Problems& problems)
   root.ignore("slurm", "submit jobs with your scheduler");
   root.ignore("predict", "forecasts are set up in the inference block");
   if (problems.errors().empty())
-    check_agreement(c, deck, problems);
+    check_agreement(c, problems);
   return c;
 }
 

@@ -113,9 +113,32 @@ void read_output(DeckBlock const& block, OutputConfig& c)
   block.ignore("max_pending", "each rank writes its own forecasts, one after the other");
 }
 
+/// Rossby's own key: every initial time, where they don't lie at equal distances.
+void read_init_times(DeckBlock const& block, InferenceConfig& c)
+{
+  block.attempt([&] {
+    for (auto const& item : block.child("init_times").items())
+      c.init_times.push_back(parse_time(item.as<std::string>(), item.path()));
+  });
+  for (char const* key : {"first_init_date", "last_init_date", "init_interval"})
+    if (block.has(key)) {
+      block.child(key).mark_read();
+      block.problems().error(block.path(key), "and init_times exclude each other", "keep one of them");
+    }
+  if (c.init_times.empty())
+    block.problems().error(block.path("init_times"), "names no time", "give a list of times");
+  else
+    c.first_init = *std::min_element(c.init_times.begin(), c.init_times.end());
+  c.last_init = c.first_init;
+}
+
 void read_batch(DeckBlock const& block, InferenceConfig& c)
 {
   require(block, "forecast_length", "10d");
+  if (block.has("init_times")) {
+    read_duration(block, "forecast_length", c.forecast_length);
+    return read_init_times(block, c);
+  }
   require(block, "first_init_date", "2020-01-01");
   read_duration(block, "forecast_length", c.forecast_length);
   bool const first = read_time(block, "first_init_date", c.calendar, c.first_init);
@@ -155,6 +178,8 @@ EncodingConfig const& OutputConfig::encoding_of(std::string const& key, std::str
 
 std::vector<Time> InferenceConfig::initial_times() const
 {
+  if (!init_times.empty())
+    return init_times;
   std::vector<Time> times{first_init};
   while (init_interval > 0 && times.back() + init_interval <= last_init)
     times.push_back(times.back() + init_interval);

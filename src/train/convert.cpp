@@ -10,6 +10,7 @@
 #include <rossby/io/output_lock.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/train/credit_run.hpp>
+#include <rossby/train/first_generation.hpp>
 #include <rossby/train/weights.hpp>
 
 #include <fmt/format.h>
@@ -36,16 +37,23 @@ std::string find_input(std::string const& path)
   return ours ? path + "/checkpoint.h5" : find_credit_checkpoint(path);
 }
 
+/// The deck as it is read where no data are needed: CREDIT's older runs have decks of the first generation.
+Deck without_data(Deck const& deck)
+{
+  auto look = FileLook::nothing();
+  return current_form(deck, look);
+}
+
 Deck find_deck(ConvertOptions const& o, std::string const& input)
 {
   if (!o.deck.empty())
-    return Deck::load(o.deck, o.overrides);
+    return without_data(Deck::load(o.deck, o.overrides));
   if (auto const text = text_in_checkpoint(input, "deck"); !text.empty())
-    return Deck::parse(text, input + " (its deck)", o.overrides);
+    return without_data(Deck::parse(text, input + " (its deck)", o.overrides));
   auto const beside = (fs::path(input).parent_path() / "model.yml").string();
   if (!fs::exists(beside))
     fail(input, "says nothing of its model, and there is no model.yml beside it", "name the run's deck with --deck");
-  return Deck::load(beside, o.overrides);
+  return without_data(Deck::load(beside, o.overrides));
 }
 
 /// What there is besides weights.

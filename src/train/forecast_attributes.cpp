@@ -4,6 +4,7 @@
 
 #include <rossby/core/deck.hpp>
 #include <rossby/io/array_reader.hpp>
+#include <rossby/train/variable_facts.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -74,7 +75,13 @@ Attributes some_of(io::ArrayReader const& reader, std::string const& variable, s
 Attributes from_metadata(std::string const& metadata, std::string const& variable)
 {
   Attributes result;
-  if (metadata.empty())
+  if (auto const facts = find_facts(metadata, variable))
+    for (auto const& [name, value] :
+         {std::make_pair("units", facts->units), std::make_pair("long_name", facts->long_name),
+          std::make_pair("standard_name", facts->standard_name)})
+      if (!value.empty())
+        result[name] = value;
+  if (metadata.empty() || is_table_of_facts(metadata))
     return result;
   if (auto const node = Deck::load(metadata)[variable]; node.exists())
     for (auto const& [name, value] : node.entries())

@@ -6,12 +6,14 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/train/first_generation.hpp>
 
 #include <fmt/format.h>
 
 namespace rossby {
 
-Deck load_deck(std::string const& file, std::vector<std::string> const& overrides, Communicator const& ranks)
+Deck load_deck(std::string const& file, std::vector<std::string> const& overrides, Communicator const& ranks,
+               DataFiles files)
 {
   // No rank may leave before all have exchanged what they found.
   Deck deck;
@@ -30,7 +32,16 @@ Deck load_deck(std::string const& file, std::vector<std::string> const& override
   if (unread < none)
     fail(file, fmt::format("rank {} could not read it", static_cast<int>(unread)));
   expect_same(ranks, file, "deck", deck.text(), "give all ranks the same files");
-  return deck;
+  // One rank looks into files for all.
+  std::string record;
+  on_first_rank(ranks, [&] {
+    auto look = files == DataFiles::look ? FileLook::into_files() : FileLook::nothing();
+    current_form(deck, look);
+    record = look.record();
+  });
+  ranks.broadcast(record, 0);
+  auto look = FileLook::replay(record);
+  return current_form(deck, look);
 }
 
 struct Session::State {
@@ -73,7 +84,7 @@ Session Session::open(Deck const& deck, Purpose purpose, Communicator const& ran
     };
     if (purpose == Purpose::train) {
       s.plan = plan(Use::training);
-      if (s.config.has_validation && !s.config.trainer.skip_validation)
+      if (!s.config.trainer.skip_validation)
         s.validation = plan(Use::validation);
     }
     if (purpose == Purpose::verify)

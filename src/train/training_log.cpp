@@ -53,7 +53,7 @@ bool is_shown(TrainerConfig const& config, SchemaEntry const& v)
 
 TrainingLog::TrainingLog(RunConfig const& config, std::vector<SchemaEntry> const& variables)
     : history_len_(config.data.history_len), train_forecast_len_(config.data.forecast_len),
-      valid_forecast_len_(config.has_validation ? config.validation_data.forecast_len : config.data.forecast_len)
+      valid_forecast_len_(config.validation_data.forecast_len)
 {
   columns_ = {
       "index",      "epoch",     "train_history_len", "train_forecast_len", "valid_history_len", "valid_forecast_len",

@@ -15,7 +15,8 @@ namespace rossby {
 /// A place in a deck: a map, a list, a scalar, null, or missing. Reading it marks it as read.
 class DeckNode {
 public:
-  /// Dotted key of this place: "trainer.parallelism.data"; list items as "loss.args.weights[2]".
+  /// Dotted key of this place: "trainer.parallelism.data"; list items as "loss.args.weights[2]". In a deck that was
+  /// translated, the key that the user wrote.
   std::string const& path() const { return path_; }
   bool exists() const; ///< present and not null
   bool is_map() const;
@@ -47,7 +48,10 @@ public:
 
 private:
   friend class Deck;
+  friend class DeckEditor;
   struct Data;
+  void throw_fault() const;
+  void throw_unset() const;
   std::shared_ptr<Data> data_;
   std::string path_;
 };
@@ -69,10 +73,14 @@ public:
 
   /// One error for each key that nobody has read, each with the nearest key that somebody asked for at that place.
   void check_all_read(Problems&) const;
+  /// What was wrong with the deck before it was translated into this one (core/deck_editor.hpp).
+  void report_translation(Problems&) const;
 
 private:
+  friend class DeckEditor;
   DeckNode root_;
   std::string name_;
+  Problems said_; // of a translation
 };
 
 } // namespace rossby

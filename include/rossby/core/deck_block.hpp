@@ -19,7 +19,12 @@ public:
 
   DeckNode const& node() const { return node_; }
   Problems& problems() const { return problems_; }
-  std::string path(std::string const& key) const { return node_.path().empty() ? key : node_.path() + "." + key; }
+  std::string path(std::string const& key) const
+  {
+    if (node_.is_map())
+      return node_[key].path();
+    return node_.path().empty() ? key : node_.path() + "." + key;
+  }
   DeckBlock block(std::string const& key) const { return {child(key), problems_}; }
   bool has(std::string const& key) const { return child(key).exists(); }
 

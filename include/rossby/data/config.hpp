@@ -88,9 +88,12 @@ struct DataConfig {
   std::string deck_key;
   Calendar calendar = Calendar::standard; ///< of the clock and of all times of the run
 
-  /// Reads `data` or `validation_data`; the latter inherits only the sources (`training`).
-  /// Files are looked into for their calendar only, and any problem with them is left to who reads them.
-  static DataConfig read(DeckNode const&, Problems&, DataConfig const* training = nullptr);
+  /// Forecasts have their times from elsewhere.
+  enum class Dates { required, optional };
+  /// Reads `data` or what is like it: `validation_data` and `inference.data`, which take from `training` what they
+  /// don't say (with a warning, but for the sources), dates excepted. Files
+  /// are looked into for their calendar only, and any problem with them is left to who reads them.
+  static DataConfig read(DeckNode const&, Problems&, DataConfig const* training = nullptr, Dates = Dates::required);
 
   /// Initial times of all samples, range by range: start + (history-1) steps ... end - forecast_len steps.
   std::vector<Time> initial_times() const;

@@ -18,8 +18,13 @@
 
 namespace rossby {
 
-/// Reads a deck on every rank and makes sure that all ranks have the same one. Collective.
-Deck load_deck(std::string const& file, std::vector<std::string> const& overrides, Communicator const& ranks);
+/// Whether reading a deck may look into the data: where a deck of the first generation has years, the files tell which
+/// records these are.
+enum class DataFiles { look, leave };
+/// Reads a deck on every rank and makes sure that all ranks have the same one. A first-generation deck comes back as
+/// one of the second (train/first_generation.hpp). Collective.
+Deck load_deck(std::string const& file, std::vector<std::string> const& overrides, Communicator const& ranks,
+               DataFiles = DataFiles::look);
 
 struct SessionOptions {
   std::shared_ptr<Log> log;            ///< null: standard output and error, from the first rank of the group

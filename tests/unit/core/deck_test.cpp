@@ -1,4 +1,5 @@
 #include <rossby/core/deck.hpp>
+#include <rossby/core/deck_editor.hpp>
 #include <rossby/core/suggest.hpp>
 #include <support/messages.hpp>
 
@@ -7,6 +8,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 
 namespace rossby {
 namespace {
@@ -177,6 +179,75 @@ TEST(Suggest, Nearest)
   EXPECT_EQ(nearest("learnig_rate", {"weight_decay", "learning_rate"}), "learning_rate");
   EXPECT_EQ(nearest("xyz", {"weight_decay", "learning_rate"}), "");
   EXPECT_EQ(nearest("x", {"y"}), "");
+}
+
+TEST(Deck, VariablesThatAreNotSetAreOneFault)
+{
+  auto const deck =
+      Deck::parse("a: $ROSSBY_NO_SUCH/x\nb: ['${ROSSBY_NO_SUCH}', y]\nc: {d: $ROSSBY_NO_SUCH, e: $$}\nn: 3\n");
+  Problems problems;
+  for (char const* key : {"a", "b"})
+    try {
+      deck[key].as<std::vector<std::string>>();
+    } catch (Error const& e) {
+      problems.error(e.where(), e.problem(), e.fix());
+    }
+  ASSERT_EQ(problems.errors().size(), 1u);
+  EXPECT_THAT(problems.errors()[0].what(),
+              HasSubstr("$ROSSBY_NO_SUCH: this environment variable is not set, and is used in a and 2 other keys"));
+  EXPECT_EQ(deck["c"].require<std::string>("e"), "$");
+  EXPECT_EQ(deck.root().require<int>("n"), 3);
+}
+
+TEST(DeckEditor, WhatIsMovedKeepsItsNameInMessages)
+{
+  auto const old = Deck::parse("flat: {years: [2000, many]}\nkept: 1\n", "old.yml");
+  DeckEditor editor("old.yml");
+  editor.copy(old["flat"]["years"], "nested.deep.ranges");
+  editor.copy(old["kept"], "kept");
+  editor.set("nested.number", "{x: 1}", "flat.number");
+  editor.set_text("nested.text", "a: 'b'", "flat.text");
+  Error const why("flat.bad", "can't be used");
+  editor.fault("nested.bad", why);
+  Problems said;
+  said.warning("flat", "is old");
+  auto const deck = editor.deck(said);
+  EXPECT_THAT(message_of([&] { deck["nested"]["deep"]["ranges"].as<std::vector<int>>(); }),
+              HasSubstr("flat.years[1]: is 'many', but a whole number is expected (old.yml line 1)"));
+  EXPECT_THAT(message_of([&] { deck["nested"]["number"]["y"].as<int>(); }), HasSubstr("flat.number.y: is missing"));
+  EXPECT_EQ(deck["nested"].require<std::string>("text"), "a: 'b'");
+  EXPECT_TRUE(deck["nested"].has("bad"));
+  for (auto const& read : std::vector<std::function<void()>>{[&] { deck["nested"]["bad"].as<int>(); },
+                                                             [&] { deck["nested"]["bad"]["x"].exists(); },
+                                                             [&] { deck["nested"]["bad"].items(); }})
+    EXPECT_EQ(message_of(read), why.what());
+  Problems problems;
+  deck.check_all_read(problems);
+  ASSERT_EQ(problems.warnings().size(), 1u);
+  EXPECT_EQ(problems.warnings()[0].where(), "flat");
+  ASSERT_EQ(problems.errors().size(), 1u); // of what nobody wrote nothing is said
+  EXPECT_EQ(problems.errors()[0].where(), "kept");
+}
+
+TEST(DeckEditor, CommentsAreWrittenAndReadOver)
+{
+  DeckEditor editor("new");
+  editor.set("a.b", "[1, 2]");
+  editor.set("a.c", "word");
+  editor.comment("a.b", "why b\nis so");
+  editor.comment("a.absent", "nothing");
+  auto const text = editor.commented();
+  EXPECT_THAT(text, HasSubstr("  # why b\n  # is so\n  b: [1, 2]\n"));
+  EXPECT_EQ(Deck::parse(text).text(), editor.deck({}).text());
+}
+
+TEST(DeckEditor, MergingKeepsWhatIsNotSaid)
+{
+  DeckEditor editor("new");
+  editor.set("a", "{b: 1, c: {d: 2, e: 3}}");
+  auto const other = Deck::parse("a: {c: {d: 5}, f: 6}\n");
+  editor.merge(other["a"], "a");
+  EXPECT_EQ(editor.deck({}).text(), Deck::parse("a: {b: 1, c: {d: 5, e: 3}, f: 6}").text());
 }
 
 } // namespace

@@ -300,7 +300,7 @@ TEST_F(DatasetTest, DecksWithMistakesAreRefusedByName)
     EXPECT_THAT(message_of([&] { plan_of(replaced(text, what, by), DataPlan::Use::geometry); }), HasSubstr(message));
   };
   expect("dataset_type: local", "dataset_type: arco_era5",
-         "data.source.ERA5.dataset_type: 'arco_era5' is not supported");
+         "data.source.ERA5.dataset_type: 'arco_era5' is a remote source");
   expect("levels: [1000, 500]", "levels: []", "an empty list means no level");
   expect("timestep: 6h", "timestep: 1M", "data.timestep");
   expect("forecast_len: 3", "forecast_len: 0", "from 1");
