@@ -2,6 +2,7 @@
 
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
+#include <rossby/data/block_types.hpp>
 #include <rossby/data/check_times.hpp>
 #include <rossby/data/climatology.hpp>
 #include <rossby/parallel/plans.hpp>
@@ -149,7 +150,8 @@ Problems examine(Deck const& deck, Options const& o, int ranks)
       problems.warning(path, "is not there yet", "rossby preprocess DECK writes it");
     judged = found.errors().empty();
   }
-  if (!judged) { // what is in these can only be judged against the files
+  if (!judged) { // what is in these, but for their types, can only be judged against the files
+    judge_block_types(deck, problems);
     for (char const* key : {"preblocks", "postblocks"})
       deck[key].mark_read();
     if (deck["inference"].is_map())

@@ -1,5 +1,7 @@
 #include "blocks.hpp"
 
+#include <rossby/data/block_types.hpp>
+
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
 
@@ -172,6 +174,25 @@ bool read_step(std::string const& type, DeckNode const& args, TransformStep& ste
   return true;
 }
 
+std::vector<std::string> const& preblock_types()
+{
+  static std::vector<std::string> const types{"bridgescaler_transform",
+                                              "era5_normalizer",
+                                              "log_transform",
+                                              "sqrt_transform",
+                                              "fill_values",
+                                              "regrid",
+                                              "concat",
+                                              "to_device"};
+  return types;
+}
+
+std::vector<std::string> const& known_preblock_types()
+{
+  static std::vector<std::string> const types{"rename", "hybrid_level_interp", "semilagrangian_advection"};
+  return types;
+}
+
 std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& schema, bool initial_only)
 {
   auto const type = node.require<std::string>("type");
@@ -191,10 +212,7 @@ std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& sc
   } else if (type == "era5_normalizer") {
     read_normalizer(args, block);
   } else if (!read_step(type, args, block.step))
-    reject_type(node, type,
-                {"bridgescaler_transform", "era5_normalizer", "log_transform", "sqrt_transform", "fill_values",
-                 "regrid", "concat"},
-                {"rename", "hybrid_level_interp", "semilagrangian_advection"});
+    reject_type(node, type, preblock_types(), known_preblock_types());
   read_coverage(args, schema, false, block);
   return block;
 }
@@ -275,6 +293,12 @@ std::vector<std::string> postblock_types()
   return types;
 }
 
+std::vector<std::string> const& known_postblock_types()
+{
+  static std::vector<std::string> const types{"semilagrangian_advection", "wet_mask_samudra", "skebs"};
+  return types;
+}
+
 /// flatten_to_tensor: the named fields, normalised once more, are what a flat loss compares.
 Block read_flatten(DeckNode const& args, ChannelSchema const& schema)
 {
@@ -348,7 +372,7 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
           read_normalizer(args, block);
           block.inverse = true;
         } else if ((type != "exp_transform" && type != "square_transform") || !read_step(type, args, block.step))
-          reject_type(entry, type, postblock_types(), {"semilagrangian_advection", "wet_mask_samudra", "skebs"});
+          reject_type(entry, type, postblock_types(), known_postblock_types());
         read_coverage(args, schema, true, block);
       }
       blocks.push_back(std::move(block));
@@ -358,6 +382,34 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
     }
   }
   return blocks;
+}
+
+namespace {
+void judge_types(DeckNode const& blocks, std::vector<std::string> const& supported,
+                 std::vector<std::string> const& known, Problems& problems)
+{
+  if (!blocks.is_map())
+    return;
+  for (char const* phase : {"ic_only", "per_step"})
+    if (blocks[phase].is_map())
+      for (auto const& [name, block] : blocks[phase].entries())
+        try {
+          auto const type = block.require<std::string>("type");
+          if (!contains(supported, type))
+            reject_type(block, type, supported, known);
+        } catch (Error const& e) {
+          problems.add(e);
+        }
+}
+} // namespace
+
+void judge_block_types(Deck const& deck, Problems& problems)
+{
+  for (auto const& at : {deck.root(), deck["inference"]})
+    if (at.is_map()) {
+      judge_types(at["preblocks"], preblock_types(), known_preblock_types(), problems);
+      judge_types(at["postblocks"], postblock_types(), known_postblock_types(), problems);
+    }
 }
 
 } // namespace rossby

@@ -156,7 +156,8 @@ bool leads_back(std::string const& path_template, std::vector<SurveyedFile> cons
 try {
   FileSet const set(path_template, deck_key);
   return std::all_of(files.begin(), files.end(), [&](SurveyedFile const& f) {
-    return set.file_for(f.runs.front().first) == f.path && set.file_for(f.runs.back().last) == f.path;
+    auto const leads = [&](Time t) { return set.covers(t) && set.files_for(t).front() == f.path; };
+    return leads(f.runs.front().first) && leads(f.runs.back().last);
   });
 } catch (Error const&) {
   return false;
@@ -188,9 +189,20 @@ std::optional<std::string> find_template(std::string const& pattern, std::vector
   return files.size() == 1 ? std::optional<std::string>(files[0].path) : std::nullopt;
 }
 
+/// Of the first time axis; standard where a file has none.
+Calendar calendar_of(std::string const& path)
+{
+  io::ArrayReader const reader(path);
+  for (auto const& v : reader.variables())
+    if (v.dimensions.size() == 1 && reader.text(v.name, "units").value_or("").find(" since ") != std::string::npos)
+      return parse_calendar(reader.text(v.name, "calendar").value_or("standard"), path);
+  return Calendar::standard;
+}
+
 SurveyedFile look_into(std::string const& path, std::string const& variable_3d, std::string& level_coord)
 {
-  SourceConfig const any;
+  SourceConfig any;
+  any.clock = calendar_of(path);
   FieldFile const file(path, any);
   SurveyedFile result;
   result.path = path;
@@ -203,6 +215,9 @@ SurveyedFile look_into(std::string const& path, std::string const& variable_3d, 
       result.runs.push_back({t, t});
     else
       result.runs.back().last = t;
+  for (auto& run : result.runs) // dates, whatever calendar they are of
+    for (auto* const t : {&run.first, &run.last})
+      *t = time_of(date_of(*t, any.clock));
   if (!variable_3d.empty() && level_coord.empty() && file.has(variable_3d)) {
     io::ArrayReader const reader(path);
     if (auto const& dimensions = reader.variable(variable_3d).dimensions; dimensions.size() == 4)

@@ -160,6 +160,7 @@ Translation to_second_generation(Deck const& old, FileLook& look)
       out.copy(root[key], key);
   translate_data(work);
   translate_model(work);
+  translate_post_conf(work);
   translate_trainer(work);
   translate_loss(work);
   translate_predict(work);

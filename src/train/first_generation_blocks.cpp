@@ -44,7 +44,7 @@ void translate_model(Work& work)
     work.out.copy(old.node(), "model");
     return;
   }
-  copy_rest(work, old.node(), "model", {"pad_lat", "pad_lon", "static_channels"});
+  copy_rest(work, old.node(), "model", {"pad_lat", "pad_lon", "static_channels", "post_conf"});
   old.child("static_channels").mark_read();
   int lat = 0, lon = 0;
   bool const both = old("pad_lat", lat) && old("pad_lon", lon);

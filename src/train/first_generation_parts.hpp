@@ -24,8 +24,9 @@ struct Work {
 void translate_data(Work&);
 /// Its means and deviations, for variables that are scaled with them and others that never are.
 void translate_statistics(Work&, std::vector<std::string> const& scaled, std::vector<std::string> const& unscaled);
-/// `model`, with what its post_conf does to the output.
 void translate_model(Work&);
+/// `model.post_conf` into `postblocks`; after translate_data().
+void translate_post_conf(Work&);
 void translate_trainer(Work&);
 /// `loss`, and the metrics that the first generation always has.
 void translate_loss(Work&);

@@ -156,7 +156,7 @@ struct InferenceConfig {
   Time first_init = 0, last_init = 0; ///< equal in single mode
   Duration init_interval = 0;
   Calendar calendar = Calendar::standard; ///< of these times: that of the data
-  std::vector<Time> init_times; ///< `batch_forecast.init_times`, Rossby's own, in place of the three above
+  std::vector<Time> init_times;           ///< `batch_forecast.init_times`, Rossby's own, in place of the three above
   /// Rossby's own key `weights`: `ema` (default where the checkpoint has averages: what validation judged) or `raw`.
   enum class Weights { automatic, ema, raw } weights = Weights::automatic;
   OutputConfig output;

@@ -186,6 +186,47 @@ TEST_F(FirstGenerationFaults, OneFaultIsOneMessage)
               Not(HasSubstr("problems")));
 }
 
+TEST_F(FirstGenerationFaults, CorrectionsOfTheOutputAreSeenByTheLoss)
+{
+  auto const with = open("gen1_b_onedegree.yml"),
+             without = open("gen1_b_onedegree.yml", {"model.post_conf.activate=false"});
+  auto const& entry = with.training.schema.target.back();
+  ASSERT_EQ(entry.variable, "precip");
+  auto const channel = static_cast<std::size_t>(entry.first_channel);
+  auto const clamps = [](TransformChain const& chain) {
+    return std::any_of(chain.begin(), chain.end(),
+                       [](TransformStep const& s) { return s.kind == TransformStep::Kind::clamp && s.low == 0; });
+  };
+  EXPECT_TRUE(clamps(with.training.transforms.output.at(channel)));
+  ASSERT_EQ(with.training.transforms.flatten.size(), with.training.transforms.output.size());
+  EXPECT_FALSE(clamps(without.training.transforms.output.at(channel)));
+  EXPECT_TRUE(without.training.transforms.flatten.empty());
+  // What is not corrected comes back as it was.
+  double value = 0.75;
+  for (auto const* chain : {&with.training.transforms.output.at(0), &with.training.transforms.flatten.at(0)})
+    apply(*chain, &value, Box{0, 1, 0, 1}, 1);
+  EXPECT_NEAR(value, 0.75, 1e-12);
+}
+
+TEST_F(FirstGenerationFaults, ConservationNamesItsVariables)
+{
+  auto look = FileLook::nothing();
+  std::string const post =
+      "model.post_conf={activate: true, global_mass_fixer: {activate: true, grid_type: sigma, midpoint: true, "
+      "lon_lat_level_name: [lon, lat, a, b], surface_pressure_name: [SP], specific_total_water_name: [T]}}";
+  auto const file = "gen1_a_paper_single_step.yml";
+  EXPECT_THAT(test::message_of([&] {
+                Problems problems;
+                to_second_generation(Deck::load(file, {post}), look).deck.report_translation(problems);
+                problems.raise();
+              }),
+              HasSubstr("data.save_loc_physics: is missing; model.post_conf.global_mass_fixer needs it"));
+  auto const text = to_second_generation(Deck::load(file, {post, "data.save_loc_physics=p.nc"}), look).text;
+  for (char const* expected : {"type: global_mass_fixer", "q_var: \"T\"", "sp_var: \"SP\"", "midpoint: true",
+                               "save_loc_physics: p.nc", "type: flatten_to_tensor"})
+    EXPECT_THAT(text, HasSubstr(expected));
+}
+
 TEST_F(FirstGenerationFaults, InitialTimesAtUnequalDistances)
 {
   auto const o =
