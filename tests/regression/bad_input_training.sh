@@ -66,6 +66,9 @@ loss is (-?nan|-?inf)
 (parameter|the output of) " \
   "$rossby" train --resume deck.yml "${small[@]}" --set trainer.epochs=3 --set trainer.learning_rate=1e30 \
   --set trainer.update_learning_rate=true --set trainer.use_scheduler=false --allow-changes
+cmp -s runs/tiny/model_until_step_2.yml good_runs/tiny/model.yml ||
+  complain "a loss that explodes" "the deck of before is not kept: $(ls runs/tiny)"
+cp good_runs/tiny/model.yml runs/tiny/ # which tells of the job that failed
 intact "a loss that explodes"
 
 # No room for the checkpoint of 5 MB. (A limit on file sizes stands for a full disk: writing fails in the same way.

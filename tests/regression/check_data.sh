@@ -33,7 +33,8 @@ restore_data
 
 # One unset variable is one fault, and no reason to call its neighbours unknown.
 sed "s|data/tiny|\$ROSSBY_NO_SUCH_FOLDER/tiny|" deck.yml >unset.yml
-expect_failure "a variable of the environment that is not set" "ROSSBY_NO_SUCH_FOLDER in
+expect_failure "a variable of the environment that is not set" "ROSSBY_NO_SUCH_FOLDER
+is not set, and is used in data.source.Toy.variables.prognostic.path and 2 other keys
 FAIL: 1 error" "$rossby" check unset.yml
 
 # What would take for ever or all memory is refused at once.

@@ -32,6 +32,7 @@ for x, y in zip(a, b):
 END
 
 # What verify reads of one rank's forecast is the same to the last digit, whichever file it was.
+rm -r stores # a whole forecast would not be made again
 "$ROSSBY_PROGRAM" forecast deck.yml "${zarr[@]}" >forecast.txt
 "$ROSSBY_PROGRAM" verify deck.yml "${zarr[@]}" --output scores_zarr >verify.txt
 cmp scores_netcdf/scores.csv scores_zarr/scores.csv
