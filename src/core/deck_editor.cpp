@@ -133,16 +133,19 @@ void DeckEditor::move(std::string const& from, std::string const& place)
   put(place, moved, name);
 }
 
-void DeckEditor::erase(std::string const& place)
+bool DeckEditor::erase(std::string const& place)
 {
   auto const parts = parts_of(place);
   auto* at = root_.get();
   for (std::size_t i = 0; i + 1 < parts.size(); ++i)
     if (!(at = at->find(parts[i])))
-      return;
+      return false;
   auto& entries = at->entries;
-  entries.erase(std::remove_if(entries.begin(), entries.end(), [&](auto const& e) { return e.first == parts.back(); }),
-                entries.end());
+  auto const rest =
+      std::remove_if(entries.begin(), entries.end(), [&](auto const& e) { return e.first == parts.back(); });
+  bool const found = rest != entries.end();
+  entries.erase(rest, entries.end());
+  return found;
 }
 
 void DeckEditor::written_as(std::string const& place, std::string const& key) { slot(place)->written_as = key; }

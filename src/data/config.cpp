@@ -230,7 +230,8 @@ void check_ranges(DeckNode const& node, DataConfig const& config)
                                              format_time(sorted[i - 1].first, config.calendar),
                                              format_time(sorted[i - 1].second, config.calendar)),
                                  "let no two ranges overlap: their samples would count twice");
-    ticks += (sorted[i].second - sorted[i].first) / config.timestep + 1;
+    if (config.timestep > 0) // else it is a fault of its own
+      ticks += (sorted[i].second - sorted[i].first) / config.timestep + 1;
   }
   constexpr std::int64_t most = std::int64_t{1} << 25;
   if (ticks > most)

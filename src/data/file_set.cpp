@@ -62,6 +62,17 @@ Template compile(std::string const& text, std::string const& deck_key)
   return t;
 }
 
+/// Sets of characters ([a-c]) are the one thing that a user can write wrongly.
+std::regex regex_of(Template const& t, std::string const& text, std::string const& deck_key)
+{
+  try {
+    return std::regex(t.regex);
+  } catch (std::regex_error const&) {
+    fail(deck_key, fmt::format("the set of characters in '{}' can't be read", text),
+         "write it as [abc] or [a-c]; a bracket that belongs to a name is [[]");
+  }
+}
+
 /// What `glob` matches on disk, sorted.
 std::vector<std::string> matches(std::string const& pattern)
 {
@@ -98,7 +109,7 @@ FileSet::FileSet(std::string const& path_template, std::string deck_key, Calenda
     : template_(path_template), deck_key_(std::move(deck_key)), calendar_(calendar)
 {
   Template const t = compile(template_, deck_key_);
-  std::regex const expression(t.regex);
+  std::regex const expression = regex_of(t, template_, deck_key_);
   for (auto const& path : matches(t.glob)) {
     std::smatch match;
     if (!std::regex_match(path, match, expression))

@@ -84,7 +84,12 @@ std::vector<std::vector<std::string>> captures_of(std::vector<std::string> const
   std::string expression;
   for (std::size_t i = 0; i < pieces.size(); ++i)
     expression += i % 2 == 1 ? regex_of(pieces[i]) : escaped(pieces[i]);
-  std::regex const regex(expression);
+  std::regex regex;
+  try {
+    regex.assign(expression);
+  } catch (std::regex_error const&) { // a set of characters that is none
+    return {};
+  }
   std::vector<std::vector<std::string>> result;
   for (auto const& file : files) {
     std::smatch match;

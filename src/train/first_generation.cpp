@@ -166,8 +166,8 @@ Translation to_second_generation(Deck const& old, FileLook& look)
   translate_predict(work);
 
   static std::vector<std::string> const done{"save_loc", "seed", "data", "model", "trainer", "loss", "predict"};
-  static std::vector<std::string> const of_others{"visualization", "diagnostics", "ptype",
-                                                  "use_ptype",     "wandb",       "hyperparameters"};
+  static std::vector<std::string> const of_others{"visualization", "diagnostics",     "ptype", "use_ptype",
+                                                  "wandb",         "hyperparameters", "scaler"};
   auto const among = [](std::vector<std::string> const& list, std::string const& key) {
     return std::find(list.begin(), list.end(), key) != list.end();
   };

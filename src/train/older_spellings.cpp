@@ -8,9 +8,12 @@ namespace rossby::first_generation {
 namespace {
 void rename(Work& work, std::string const& from, std::string const& to)
 {
-  if (!work.out.has(from) || work.out.has(to))
+  if (work.out.has(from) && work.out.has(to))
     return;
-  work.out.move(from, to);
+  if (work.out.has(from))
+    work.out.move(from, to);
+  else if (!work.out.erase(from)) // null
+    return;
   work.problems.warning(from, fmt::format("is an older name of {}", to), "rename it");
 }
 

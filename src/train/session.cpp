@@ -91,6 +91,9 @@ Session Session::open(Deck const& deck, Purpose purpose, Communicator const& ran
       s.training = plan(Use::training);
     if (purpose == Purpose::forecast || purpose == Purpose::verify)
       s.plan = plan(Use::forecast);
+    if (purpose == Purpose::train && deck["inference"].is_map())
+      for (char const* key : {"data", "preblocks", "postblocks"}) // read when forecasts are made
+        deck["inference"][key].mark_read();
     deck.check_all_read(problems);
     problems.raise();
   });

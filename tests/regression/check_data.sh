@@ -31,6 +31,13 @@ model.image_width" "$rossby" check deck.yml --set model.image_width=60
 sed -i 's/type: concatenate/type: concat/' deck.yml
 restore_data
 
+sed "s|state_%Y|state_[z-a]%Y|" deck.yml >set.yml
+expect_failure "a set of characters that is none" "data.source.Toy.variables.prognostic
+the set of characters in 'data/tiny/state_.z-a.%Y.nc' can't be read" "$rossby" check set.yml
+
+sed "/^  timestep:/d" deck.yml >step.yml
+expect_failure "no time step" "data.timestep" "$rossby" check step.yml
+
 # One unset variable is one fault, and no reason to call its neighbours unknown.
 sed "s|data/tiny|\$ROSSBY_NO_SUCH_FOLDER/tiny|" deck.yml >unset.yml
 expect_failure "a variable of the environment that is not set" "ROSSBY_NO_SUCH_FOLDER

@@ -30,7 +30,8 @@ public:
   void set_texts(std::string const& place, std::vector<std::string> const& texts, std::string const& written_as = {});
   /// Moves what stands at `from`, which keeps its name in messages; nothing happens where there is nothing.
   void move(std::string const& from, std::string const& place);
-  void erase(std::string const& place);
+  /// True when there was something, be it null.
+  bool erase(std::string const& place);
   /// The key that messages name for a place and, with it, for what is below.
   void written_as(std::string const& place, std::string const& key);
   /// Whoever reads this place is told why it can't be used.
