@@ -69,7 +69,7 @@ if(ROSSBY_ENABLE_NETCDF)
     return()
   elseif(NOT NETCDF_FOUND)
     message(FATAL_ERROR "pkg-config knows none of ${rossby_netcdf_modules} (Debian: libnetcdf-mpi-dev; Spack: "
-                        "netcdf-c); -DROSSBY_ENABLE_NETCDF=OFF builds without data and forecasts")
+                        "netcdf-c); -DROSSBY_ENABLE_NETCDF=OFF builds without data, forecasts and scores in netCDF")
   endif()
   if(NETCDF_MODULE_NAME STREQUAL "netcdf-mpi") # Debian's netcdf-mpi.pc leaves out its own include directory
     find_path(NETCDF_PAR_INCLUDE netcdf.h HINTS "${NETCDF_LIBDIR}/netcdf/mpi/include" "${NETCDF_INCLUDEDIR}"

@@ -162,17 +162,6 @@ Problems examine(Deck const& deck, Options const& o, int ranks)
   return problems;
 }
 
-/// Each problem once, in the order of discovery.
-std::vector<Error> distinct(std::vector<Error> const& all)
-{
-  std::vector<Error> result;
-  std::set<std::string> seen;
-  for (auto const& e : all)
-    if (seen.insert(e.what()).second)
-      result.push_back(e);
-  return result;
-}
-
 void print(char const* kind, Error const& e)
 {
   std::string text = fmt::format("  {:<7}  {}\n           {}", kind, e.where(), e.problem());
@@ -191,7 +180,7 @@ int check(Options const& o, Communicator const& world)
   } catch (Error const& e) {
     problems.add(e);
   }
-  auto const errors = distinct(problems.errors()), warnings = distinct(problems.warnings());
+  auto const &errors = problems.errors(), &warnings = problems.warnings();
   for (auto const& e : errors)
     print("ERROR", e);
   for (auto const& w : warnings)

@@ -28,7 +28,8 @@ void write(Options const& o)
     fail(o.output, "exists already", "remove it, or choose another name");
   auto look = o.no_files ? FileLook::nothing() : FileLook::into_files();
   auto const made = to_second_generation(old, look);
-  Problems problems = made.said;
+  Problems problems;
+  made.deck.report_translation(problems);
   for (auto const& e : problems.errors())
     if (e.where().rfind("$", 0) != 0) // a variable may be set where the deck is used
       fail(e.where(), e.problem(), e.fix());

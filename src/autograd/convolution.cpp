@@ -45,11 +45,11 @@ public:
     // The wide-kernel form adds to its result term by term.
     DType const dtype = wide_dtype(y.dtype());
     Array const sum = wide_ && y.dtype() != dtype ? Array::empty(dtype, y.shape()) : y;
-    auto const compute = [&](ops::Turn const& part) {
+    auto const compute = [&](ops::Turn const& turn) {
       if (wide_)
-        return ops::embed_terms(exec, x, list, sum, part);
+        return ops::embed_terms(exec, x, list, sum, turn);
       for (auto const& b : list)
-        ops::conv_forward(exec, b.shape, x, b.weight, b.scale, b.bias, y, b.channel0, part);
+        ops::conv_forward(exec, b.shape, x, b.weight, b.scale, b.bias, y, b.channel0, turn);
     };
     if (wide_)
       ops::embed_biases(exec, list, sum);
@@ -68,9 +68,9 @@ public:
                       std::function<void()> const& meanwhile, F const& border_is_whole) const
   {
     auto const list = in_ops(nullptr);
-    auto const compute = [&](ops::Turn const& part) {
+    auto const compute = [&](ops::Turn const& turn) {
       for (auto const& b : list)
-        ops::conv_input_backward(exec, b.shape, b.weight, b.scale, dy, b.channel0, dx, part);
+        ops::conv_input_backward(exec, b.shape, b.weight, b.scale, dy, b.channel0, dx, turn);
     };
     Box const inner = cells_needing_only(local, dy);
     for (Box const& part : frame(ops::all_of(dy).cells, inner))

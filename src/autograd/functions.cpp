@@ -315,6 +315,33 @@ Var add_with_bias(Context& ctx, Var const& y, Var const& bias, Var const& x)
   return sum;
 }
 
+namespace {
+/// The forward pass of a checkpointed unit again, recorded, and its backward pass.
+void repeat(Exec const& exec, GradientSink* sink, Context recording, UnitScope& scope, std::vector<Var> const& inputs,
+            std::function<Var(Context&, std::vector<Var> const&)> const& body, Array const& gradient)
+{
+  // Gradients that the inputs have from elsewhere go in and come out again: terms are added in the same order as
+  // without a checkpoint, so that the sums are the same to the last bit.
+  std::vector<Var> again;
+  for (auto const& x : inputs) {
+    again.emplace_back(x.value(), x.needs_grad());
+    if (x.grad())
+      again.back().accumulate(exec, x.grad());
+    x.drop_grad();
+  }
+  Tape tape;
+  recording.tape = &tape;
+  scope.enter(exec, UnitScope::Direction::backward);
+  Var const result = body(recording, again);
+  tape.backward(exec, result, gradient);
+  scope.finish(exec, sink);
+  scope.leave(exec);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (again[i].grad())
+      inputs[i].accumulate(exec, again[i].grad());
+}
+} // namespace
+
 Var unit(Context& ctx, char const* name, bool checkpoint, std::shared_ptr<UnitScope> const& scope,
          std::vector<Var> const& inputs, std::function<Var(Context&, std::vector<Var> const&)> body)
 {
@@ -341,27 +368,8 @@ Var unit(Context& ctx, char const* name, bool checkpoint, std::shared_ptr<UnitSc
   Var const y(body(silent, inputs).value(), true);
   scope->leave(ctx.exec);
   ctx.tape->record_unit(name, y,
-                        [silent, scope, inputs, body = std::move(body), y](Exec const& exec, GradientSink* sink) {
-                          // Gradients that the inputs have from elsewhere go in and come out again: terms are added in
-                          // the same order as without a checkpoint, so that the sums are the same to the last bit.
-                          std::vector<Var> again;
-                          for (auto const& x : inputs) {
-                            again.emplace_back(x.value(), x.needs_grad());
-                            if (x.grad())
-                              again.back().accumulate(exec, x.grad());
-                            x.drop_grad();
-                          }
-                          Tape tape;
-                          Context recording = silent;
-                          recording.tape = &tape;
-                          scope->enter(exec, Direction::backward);
-                          Var const result = body(recording, again);
-                          tape.backward(exec, result, y.grad());
-                          scope->finish(exec, sink);
-                          scope->leave(exec);
-                          for (std::size_t i = 0; i < inputs.size(); ++i)
-                            if (again[i].grad())
-                              inputs[i].accumulate(exec, again[i].grad());
+                        [silent, scope, inputs, body = std::move(body), y](Exec const& on, GradientSink* sink) {
+                          repeat(on, sink, silent, *scope, inputs, body, y.grad());
                         });
   return y;
 }

@@ -276,12 +276,6 @@ void Deck::check_all_read(Problems& problems) const
   root_.data_->check_all_read("", problems);
 }
 
-void Deck::report_translation(Problems& problems) const
-{
-  for (auto const& e : said_.errors())
-    problems.add(e);
-  for (auto const& w : said_.warnings())
-    problems.warning(w.where(), w.problem(), w.fix());
-}
+void Deck::report_translation(Problems& problems) const { problems.add(said_); }
 
 } // namespace rossby

@@ -2,22 +2,13 @@
 
 #include "deck_data.hpp"
 
+#include <rossby/core/suggest.hpp>
+
 #include <algorithm>
 
 namespace rossby {
 
 namespace {
-std::vector<std::string> parts_of(std::string const& place)
-{
-  std::vector<std::string> parts(1);
-  for (char const c : place)
-    if (c == '.')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  return parts;
-}
-
 /// What a translation makes stands in no line of a file.
 template <class Data> void forget_origins(Data& data)
 {
@@ -39,7 +30,7 @@ DeckEditor::DeckEditor(Deck const& deck) : root_(deck.root_.data_->clone()), nam
 DeckNode::Data* DeckEditor::find(std::string const& place) const
 {
   auto* at = root_.get();
-  for (auto const& part : parts_of(place))
+  for (auto const& part : split(place, '.'))
     if (!(at = at->find(part)))
       return nullptr;
   return at;
@@ -54,7 +45,7 @@ bool DeckEditor::has(std::string const& place) const
 std::shared_ptr<DeckNode::Data>& DeckEditor::slot(std::string const& place)
 {
   auto* at = &root_;
-  for (auto const& part : parts_of(place)) {
+  for (auto const& part : split(place, '.')) {
     auto& data = **at;
     if (data.kind != DeckNode::Data::Kind::map) {
       data.kind = DeckNode::Data::Kind::map;
@@ -135,7 +126,7 @@ void DeckEditor::move(std::string const& from, std::string const& place)
 
 bool DeckEditor::erase(std::string const& place)
 {
-  auto const parts = parts_of(place);
+  auto const parts = split(place, '.');
   auto* at = root_.get();
   for (std::size_t i = 0; i + 1 < parts.size(); ++i)
     if (!(at = at->find(parts[i])))

@@ -320,7 +320,7 @@ std::vector<DeckNode> DeckNode::items() const
   for (std::size_t i = 0; i < data_->items.size(); ++i) {
     DeckNode child;
     child.data_ = data_->items[i];
-    child.path_ = child.data_->written_as.empty() ? fmt::format("{}[{}]", path_, i) : child.data_->written_as;
+    child.path_ = fmt::format("{}[{}]", path_, i);
     result.push_back(std::move(child));
   }
   return result;

@@ -23,7 +23,6 @@ Error::Error(std::string where, std::string what, std::string fix)
 }
 
 namespace {
-/// Each once: what is read twice complains twice.
 void add_new(std::vector<Error>& list, Error error)
 {
   if (std::none_of(list.begin(), list.end(), [&](Error const& e) { return std::string(e.what()) == error.what(); }))
@@ -41,16 +40,25 @@ void Problems::warning(std::string where, std::string what, std::string fix)
   add_new(warnings_, Error(std::move(where), std::move(what), std::move(fix)));
 }
 
+void Problems::add(Error const& error) { add_new(errors_, error); }
+
+void Problems::add(Problems const& others)
+{
+  for (auto const& e : others.errors_)
+    add_new(errors_, e);
+  for (auto const& w : others.warnings_)
+    add_new(warnings_, w);
+}
+
 void Problems::raise() const
 {
-  std::vector<std::string> texts; // each once: blocks that are read twice complain twice
-  for (auto const& e : errors_)
-    if (std::find(texts.begin(), texts.end(), e.what()) == texts.end())
-      texts.emplace_back(e.what());
-  if (texts.empty())
+  if (errors_.empty())
     return;
-  if (texts.size() == 1)
+  if (errors_.size() == 1)
     throw errors_.front();
+  std::vector<std::string> texts;
+  for (auto const& e : errors_)
+    texts.emplace_back(e.what());
   throw Error("", fmt::format("{} problems:\n- {}", texts.size(), fmt::join(texts, "\n- ")));
 }
 

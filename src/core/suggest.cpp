@@ -42,4 +42,15 @@ std::string join(std::vector<std::string> const& words, std::string const& separ
   return text;
 }
 
+std::vector<std::string> split(std::string const& text, char separator)
+{
+  std::vector<std::string> parts(1);
+  for (char const c : text)
+    if (c == separator)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  return parts;
+}
+
 } // namespace rossby

@@ -300,9 +300,8 @@ std::vector<std::string> const& known_postblock_types()
 }
 
 /// flatten_to_tensor: the named fields, normalised once more, are what a flat loss compares.
-Block read_flatten(DeckNode const& args, ChannelSchema const& schema)
+void read_flatten(DeckNode const& args, ChannelSchema const& schema, Block& block)
 {
-  Block block;
   block.flatten = true;
   if (auto const to = args.get("out_key", std::string("y_pred")); to != "y_pred")
     args["out_key"].reject(fmt::format("'{}' is not offered", to), "use y_pred, which a flat loss compares");
@@ -317,7 +316,6 @@ Block read_flatten(DeckNode const& args, ChannelSchema const& schema)
   } else {
     args.mark_read();
   }
-  return block;
 }
 } // namespace
 
@@ -362,7 +360,7 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
       if (auto coupled = read_coupled_block(type, entry, args, fields, problems))
         block.coupled = std::make_shared<CoupledBlock const>(std::move(*coupled));
       else if (type == "flatten_to_tensor")
-        block = read_flatten(args, schema);
+        read_flatten(args, schema, block);
       else if (type == "tracer_fixer")
         read_bounds(args, schema, block);
       else {

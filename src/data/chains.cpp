@@ -194,10 +194,7 @@ std::vector<TransformChain> all_chains(std::vector<Block> const& blocks, std::ve
     try {
       chains = chains_of(blocks, blocks.size(), e, slice, initial, cells, cache);
     } catch (Error const& error) {
-      bool const known = std::any_of(problems.errors().begin(), problems.errors().end(),
-                                     [&](Error const& p) { return std::string(p.what()) == error.what(); });
-      if (!known)
-        problems.add(error);
+      problems.add(error);
     }
     for (auto& chain : chains)
       all.push_back(simplify(std::move(chain)));
@@ -245,7 +242,7 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid 
     auto const chains = [&](std::vector<Block> const& blocks) {
       return all_chains(blocks, schema.target, Slice::target, false, cells, cache, problems);
     };
-    std::vector<Block> elementwise, segment;
+    std::vector<Block> segment;
     auto const end_segment = [&] {
       (t.stages.empty() ? t.output : t.stages.back().after) = chains(segment);
       segment.clear();
@@ -258,15 +255,16 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid 
         t.stages.push_back({block.coupled, {}});
       } else {
         segment.push_back(block);
-        elementwise.push_back(block);
       }
     }
     end_segment();
-    auto const all = chains(elementwise);
     for (auto const& e : schema.target) {
       auto const c = static_cast<std::size_t>(e.first_channel);
-      auto const back =
-          then(without(t.target_step[c], {TransformStep::Kind::fill}), without(all[c], {TransformStep::Kind::clamp}));
+      auto elementwise = t.output[c];
+      for (auto const& stage : t.stages)
+        elementwise = then(std::move(elementwise), stage.after[c]);
+      auto const back = then(without(t.target_step[c], {TransformStep::Kind::fill}),
+                             without(std::move(elementwise), {TransformStep::Kind::clamp}));
       if (!back.empty() && problems.errors().empty())
         problems.warning(node.path(), fmt::format("the postblocks do not undo the preblocks of {}", e.key),
                          "give both the same blocks in reverse order; without postblocks Rossby derives them");

@@ -46,15 +46,11 @@ std::string spans(std::vector<Time> const& missing, std::vector<Time> const& wan
   return join(words);
 }
 
-struct Examined {
-  std::vector<Time> there; ///< the first and the last time that has a record
-};
-
-/// Which of the wanted times a group's files hold.
-Examined examine(SourceConfig const& source, FieldGroup const& group, std::vector<Time> const& wanted,
-                 Problems& problems)
+/// Looks for the wanted times in a group's files: the first and the last one that has a record.
+std::vector<Time> examine(SourceConfig const& source, FieldGroup const& group, std::vector<Time> const& wanted,
+                          Problems& problems)
 {
-  Examined result;
+  std::vector<Time> result;
   if (wanted.empty())
     return result;
   std::string const& variable = group.vars_3d.empty() ? group.vars_2d.front() : group.vars_3d.front();
@@ -71,10 +67,10 @@ Examined examine(SourceConfig const& source, FieldGroup const& group, std::vecto
   for (Time const t : wanted)
     try {
       reader->expect_time(t, variable);
-      if (result.there.size() < 2)
-        result.there.push_back(t);
+      if (result.size() < 2)
+        result.push_back(t);
       else
-        result.there.back() = t;
+        result.back() = t;
     } catch (Error const& e) {
       missing.push_back(t);
       // A file that can't be read at all is a reason of its own; the first missing time stands for the others.
@@ -100,26 +96,15 @@ Examined examine(SourceConfig const& source, FieldGroup const& group, std::vecto
 /// A choice among the places of a dimension that no file of the source has is a mistyped one.
 void expect_dimension(SourceConfig const& source, std::string const& dimension, Problems& problems)
 {
-  bool looked = false;
   for (auto const& group : source.groups)
     try {
-      looked = true;
       if (FieldReader(source, group).first().has_dimension(dimension))
         return;
     } catch (Error const&) { // told elsewhere
       return;
     }
-  if (looked)
-    problems.warning(fmt::format("{}.select.{}", source.deck_key, dimension),
-                     "names a dimension that no file of the source has", "remove it, or correct its name");
-}
-
-void add_new(Error const& e, Problems& problems)
-{
-  bool const known = std::any_of(problems.errors().begin(), problems.errors().end(),
-                                 [&](Error const& p) { return std::string(p.what()) == e.what(); });
-  if (!known)
-    problems.add(e);
+  problems.warning(fmt::format("{}.select.{}", source.deck_key, dimension),
+                   "names a dimension that no file of the source has", "remove it, or correct its name");
 }
 
 } // namespace
@@ -175,7 +160,7 @@ void check_times(DataPlan const& plan, TimesWanted const& wanted, Problems& prob
   for (std::size_t s = 0; s < sources.size(); ++s)
     for (auto const& choice : sources[s].select)
       expect_dimension(sources[s], choice.first, problems);
-  std::map<std::pair<std::size_t, std::string>, Examined> examined;
+  std::map<std::pair<std::size_t, std::string>, std::vector<Time>> examined;
   for (auto& [place, s] : shared) {
     sort_and_unite(s.times);
     if (s.times.empty() && s.group->type != FieldType::fixed)
@@ -192,7 +177,7 @@ void check_times(DataPlan const& plan, TimesWanted const& wanted, Problems& prob
       if (!seen.insert(entry.key).second)
         continue;
       auto const& path = source.groups[static_cast<std::size_t>(entry.group)].path;
-      auto times = examined[{static_cast<std::size_t>(entry.source), path}].there;
+      auto times = examined[{static_cast<std::size_t>(entry.source), path}];
       if (entry.type == FieldType::fixed)
         times.assign(1, 0);
       else if (source.kind == SourceConfig::Kind::solar && !wanted.forcing.empty())
@@ -201,7 +186,7 @@ void check_times(DataPlan const& plan, TimesWanted const& wanted, Problems& prob
         try {
           data.raw(entry, t);
         } catch (Error const& e) {
-          add_new(e, problems);
+          problems.add(e);
         }
     }
 }

@@ -19,8 +19,8 @@ constexpr index_t most_times = index_t{1} << 25, most_cells = index_t{1} << 20;
 
 } // namespace
 
-FieldFile::FieldFile(std::string const& path, SourceConfig const& source)
-    : reader_(path), source_(&source), axes_(reader_, source)
+FieldFile::FieldFile(io::ArrayReader reader, SourceConfig const& source)
+    : reader_(std::move(reader)), source_(&source), axes_(reader_, source)
 {
   read_times();
 }

@@ -18,7 +18,8 @@ namespace rossby {
 
 class FieldFile {
 public:
-  FieldFile(std::string const& path, SourceConfig const&);
+  FieldFile(io::ArrayReader, SourceConfig const&);
+  FieldFile(std::string const& path, SourceConfig const& source) : FieldFile(io::ArrayReader(path), source) {}
   FieldFile(FieldFile const&) = delete;
   FieldFile& operator=(FieldFile const&) = delete;
 

@@ -1,15 +1,32 @@
 #include "file_set.hpp"
 
 #include <rossby/core/error.hpp>
+#include <rossby/data/survey.hpp>
 
 #include <fmt/format.h>
-#include <glob.h>
 
 #include <algorithm>
 #include <limits>
 #include <regex>
 
 namespace rossby {
+
+std::string regex_at(std::string const& pattern, std::size_t& i)
+{
+  char const c = pattern[i];
+  if (c == '*')
+    return "[^/]*";
+  if (c == '?')
+    return "[^/]";
+  if (c == '[') {
+    auto const end = pattern.find(']', i);
+    std::string const set = pattern.substr(i, end == std::string::npos ? end : end - i + 1);
+    i += set.size() - 1;
+    return set.size() > 1 && set[1] == '!' ? "[^" + set.substr(2) : set;
+  }
+  bool const special = std::string("\\^$.|+(){}").find(c) != std::string::npos;
+  return (special ? "\\" : "") + std::string(1, c);
+}
 
 namespace {
 
@@ -43,20 +60,10 @@ Template compile(std::string const& text, std::string const& deck_key)
       t.regex += code->pattern;
       t.letters += letter;
       t.finest = std::max(t.finest, code->rank);
-    } else if (c == '*' || c == '?') {
-      t.glob += c;
-      t.regex += c == '*' ? "[^/]*" : "[^/]";
-    } else if (c == '[') {
-      auto const end = text.find(']', i);
-      std::string const set = text.substr(i, end == std::string::npos ? end : end - i + 1);
-      t.glob += set;
-      t.regex += set.size() > 1 && set[1] == '!' ? "[^" + set.substr(2) : set;
-      i += set.size() - 1;
     } else {
-      t.glob += c;
-      if (std::string("\\^$.|+(){}").find(c) != std::string::npos)
-        t.regex += '\\';
-      t.regex += c;
+      std::size_t const first = i;
+      t.regex += regex_at(text, i);
+      t.glob += text.substr(first, i - first + 1);
     }
   }
   return t;
@@ -71,17 +78,6 @@ std::regex regex_of(Template const& t, std::string const& text, std::string cons
     fail(deck_key, fmt::format("the set of characters in '{}' can't be read", text),
          "write it as [abc] or [a-c]; a bracket that belongs to a name is [[]");
   }
-}
-
-/// What `glob` matches on disk, sorted.
-std::vector<std::string> matches(std::string const& pattern)
-{
-  glob_t found{};
-  std::vector<std::string> paths;
-  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
-    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  ::globfree(&found);
-  return paths;
 }
 
 Time end_of_period(Date const& d, int finest, Calendar calendar)
@@ -110,7 +106,7 @@ FileSet::FileSet(std::string const& path_template, std::string deck_key, Calenda
 {
   Template const t = compile(template_, deck_key_);
   std::regex const expression = regex_of(t, template_, deck_key_);
-  for (auto const& path : matches(t.glob)) {
+  for (auto const& path : paths_matching(t.glob)) {
     std::smatch match;
     if (!std::regex_match(path, match, expression))
       continue;

@@ -9,6 +9,10 @@
 
 namespace rossby {
 
+/// The regular expression of the piece of a pattern (wildcards, sets of characters, text) that begins at `i`, which is
+/// left on the piece's last character.
+std::string regex_at(std::string const& pattern, std::size_t& i);
+
 /// Files found by a template such as "era5/%Y/fields_%Y%m.nc". strftime codes and user globs match what is there; the
 /// finest code says how long a file's period is. A template without codes must match one file, and a single file may
 /// hold any time, whatever its name says.
@@ -29,7 +33,6 @@ public:
   std::size_t size() const { return files_.size(); }
   /// Files that begin at or before `t`, nearest first: for holding the last value.
   std::vector<std::string> at_or_before(Time t) const;
-  std::string const& last() const { return files_.back().path; }
 
 private:
   struct File {

@@ -43,6 +43,7 @@ void check_grid(DataConfig const& config, Grid const& grid, FieldShape const& mo
 void describe_levels(DataConfig const& config, ChannelSchema& schema)
 {
   std::map<int, std::string> units; // of the deck's numbers, by source
+  std::map<std::pair<int, int>, FieldReader> readers;
   for (auto* const list : {&schema.input, &schema.target})
     for (auto& entry : *list) {
       auto const& source = config.sources[static_cast<std::size_t>(entry.source)];
@@ -50,7 +51,8 @@ void describe_levels(DataConfig const& config, ChannelSchema& schema)
         continue;
       auto const known = units.emplace(entry.source, source.level_units).first;
       try {
-        FieldReader reader(source, source.groups[static_cast<std::size_t>(entry.group)]);
+        auto const& group = source.groups[static_cast<std::size_t>(entry.group)];
+        auto& reader = readers.try_emplace({entry.source, entry.group}, source, group).first->second;
         auto axis = reader.first().levels(entry.variable);
         known->second = match_levels(axis, entry.levels, {known->second, source.nearest_levels}, entry.key, "").units;
         axis.units = known->second;
@@ -72,10 +74,7 @@ void probe(DataPlan const& plan, Problems& problems)
         try {
           data.raw(entry, t);
         } catch (Error const& e) {
-          bool const known = std::any_of(problems.errors().begin(), problems.errors().end(),
-                                         [&](Error const& p) { return std::string(p.what()) == e.what(); });
-          if (!known)
-            problems.add(e);
+          problems.add(e);
         }
       }
 }
@@ -122,10 +121,7 @@ DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Prob
   if (found.errors().empty() && use != Use::forecast)
     expect_samples(plan.config, found);
   bool const readable = found.errors().empty();
-  for (auto const& e : found.errors())
-    problems.add(e);
-  for (auto const& w : found.warnings())
-    problems.warning(w.where(), w.problem(), w.fix());
+  problems.add(found);
   if (!readable)
     return plan;
   auto const attempt = [&](auto&& f) {

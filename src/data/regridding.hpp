@@ -22,7 +22,6 @@ public:
 
   /// The grid that the weights lead to, as the model sees it.
   Grid const& grid() const { return target_.grid; }
-  std::string const& file() const { return file_; }
 
   /// What a box of that grid takes of a source whose axes lie so.
   class Part {

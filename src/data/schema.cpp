@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 namespace rossby {
 
 namespace {
@@ -50,11 +52,6 @@ void append(DataConfig const& config, int source_number, int group_number, std::
     }
 }
 
-int channels_of(std::vector<SchemaEntry> const& list)
-{
-  return list.empty() ? 0 : list.back().first_channel + list.back().n_levels();
-}
-
 SchemaEntry const* find(std::vector<SchemaEntry> const& list, std::string const& key)
 {
   for (auto const& e : list)
@@ -88,6 +85,11 @@ ChannelSchema ChannelSchema::make(DataConfig const& config)
     }
   }
   return schema;
+}
+
+int channels_of(std::vector<SchemaEntry> const& variables)
+{
+  return std::accumulate(variables.begin(), variables.end(), 0, [](int n, auto const& v) { return n + v.n_levels(); });
 }
 
 int ChannelSchema::input_channels() const { return channels_of(input); }

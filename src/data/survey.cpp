@@ -21,16 +21,6 @@ namespace rossby {
 
 namespace {
 
-std::vector<std::string> matches(std::string const& pattern)
-{
-  glob_t found{};
-  std::vector<std::string> paths;
-  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
-    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  ::globfree(&found);
-  return paths;
-}
-
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 
 /// Text and wildcards in turns: "a*b??c" is "a", "*", "b", "??", "c".
@@ -52,38 +42,17 @@ std::vector<std::string> pieces_of(std::string const& pattern)
   return pieces;
 }
 
-std::string regex_of(std::string const& wildcards)
-{
-  std::string text = "(";
-  for (std::size_t i = 0; i < wildcards.size(); ++i)
-    if (wildcards[i] == '*')
-      text += "[^/]*";
-    else if (wildcards[i] == '?')
-      text += "[^/]";
-    else {
-      auto const end = wildcards.find(']', i);
-      auto const set = wildcards.substr(i, end - i + 1);
-      text += set.size() > 1 && set[1] == '!' ? "[^" + set.substr(2) : set;
-      i = end;
-    }
-  return text + ")";
-}
-
-std::string escaped(std::string const& text)
-{
-  std::string out;
-  for (char const c : text)
-    out += (std::string("\\^$.|+(){}").find(c) != std::string::npos ? "\\" : "") + std::string(1, c);
-  return out;
-}
-
 /// What the wildcards of each file stand for.
 std::vector<std::vector<std::string>> captures_of(std::vector<std::string> const& pieces,
                                                   std::vector<SurveyedFile> const& files)
 {
   std::string expression;
-  for (std::size_t i = 0; i < pieces.size(); ++i)
-    expression += i % 2 == 1 ? regex_of(pieces[i]) : escaped(pieces[i]);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    expression += i % 2 == 1 ? "(" : "";
+    for (std::size_t at = 0; at < pieces[i].size(); ++at)
+      expression += regex_at(pieces[i], at);
+    expression += i % 2 == 1 ? ")" : "";
+  }
   std::regex regex;
   try {
     regex.assign(expression);
@@ -195,20 +164,23 @@ std::optional<std::string> find_template(std::string const& pattern, std::vector
 }
 
 /// Of the first time axis; standard where a file has none.
-Calendar calendar_of(std::string const& path)
+Calendar calendar_of(io::ArrayReader const& reader)
 {
-  io::ArrayReader const reader(path);
   for (auto const& v : reader.variables())
     if (v.dimensions.size() == 1 && reader.text(v.name, "units").value_or("").find(" since ") != std::string::npos)
-      return parse_calendar(reader.text(v.name, "calendar").value_or("standard"), path);
+      return parse_calendar(reader.text(v.name, "calendar").value_or("standard"), reader.file());
   return Calendar::standard;
 }
 
 SurveyedFile look_into(std::string const& path, std::string const& variable_3d, std::string& level_coord)
 {
   SourceConfig any;
-  any.clock = calendar_of(path);
-  FieldFile const file(path, any);
+  io::ArrayReader reader(path);
+  any.clock = calendar_of(reader);
+  std::vector<std::string> dimensions;
+  if (!variable_3d.empty() && level_coord.empty() && reader.has(variable_3d))
+    dimensions = reader.variable(variable_3d).dimensions;
+  FieldFile const file(std::move(reader), any);
   SurveyedFile result;
   result.path = path;
   auto const& times = file.times();
@@ -223,15 +195,22 @@ SurveyedFile look_into(std::string const& path, std::string const& variable_3d, 
   for (auto& run : result.runs) // dates, whatever calendar they are of
     for (auto* const t : {&run.first, &run.last})
       *t = time_of(date_of(*t, any.clock));
-  if (!variable_3d.empty() && level_coord.empty() && file.has(variable_3d)) {
-    io::ArrayReader const reader(path);
-    if (auto const& dimensions = reader.variable(variable_3d).dimensions; dimensions.size() == 4)
-      level_coord = dimensions[1]; // (time, level, latitude, longitude)
-  }
+  if (dimensions.size() == 4)
+    level_coord = dimensions[1]; // (time, level, latitude, longitude)
   return result;
 }
 
 } // namespace
+
+std::vector<std::string> paths_matching(std::string const& pattern)
+{
+  glob_t found{};
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return paths;
+}
 
 bool is_remote(std::string const& path)
 {
@@ -257,7 +236,7 @@ void expect_local(std::string const& path, std::string const& deck_key)
 Survey survey_files(std::string const& pattern, std::set<int> const& years, std::string const& variable_3d,
                     std::string const& deck_key)
 {
-  auto paths = matches(pattern);
+  auto paths = paths_matching(pattern);
   auto const has_year = [&](std::string const& path) {
     return std::any_of(years.begin(), years.end(),
                        [&](int year) { return path.find(fmt::format("{:04}", year)) != std::string::npos; });

@@ -16,7 +16,6 @@ constexpr std::uint64_t most_chunk_bytes = 2147483647;
 class ZarrMetadata {
 public:
   ZarrMetadata(std::string where, nlohmann::json const& node);
-  std::string const& where() const { return where_; }
 
   /// A member; `null` where it is absent.
   nlohmann::json const& operator[](std::string const& key) const { return member(node_, key); }

@@ -14,9 +14,9 @@ constexpr index_t block_bytes = host_accessible ? index_t(1) << 20 : index_t(1) 
 
 struct Geometry {
   index_t batch, height, width, in, out_height, out_width, kernel, stride, offset;
-  index_t row0, rows, col0, cols; ///< the part of the output
+  index_t row0, rows, col0, cols; ///< the turn's rows and columns of the output
   index_t patch() const { return kernel * kernel * in; }
-  index_t lines() const { return batch * rows; } ///< the part's output rows of all samples
+  index_t lines() const { return batch * rows; } ///< the turn's output rows of all samples
   /// Lines whose patches fit in a block.
   index_t block(std::size_t element) const
   {
@@ -26,14 +26,14 @@ struct Geometry {
   bool whole() const { return rows == out_height && cols == out_width; }
 };
 
-Geometry geometry_of(ConvShape const& shape, Array const& x, Array const& y, Box const& part)
+Geometry geometry_of(ConvShape const& shape, Array const& x, Array const& y, Box const& turn)
 {
   Geometry const g{x.extent(0),  x.extent(1),  x.extent(2), x.extent(3), y.extent(1), y.extent(2), shape.kernel,
-                   shape.stride, shape.offset, part.row0,   part.rows(), part.col0,   part.cols()};
+                   shape.stride, shape.offset, turn.row0,   turn.rows(), turn.col0,   turn.cols()};
   ROSSBY_EXPECT(y.extent(0) == g.batch);
-  ROSSBY_EXPECT(part.row0 >= 0 && part.row1 <= g.out_height && part.col0 >= 0 && part.col1 <= g.out_width);
-  ROSSBY_EXPECT(g.offset + (part.row1 - 1) * g.stride + g.kernel <= g.height &&
-                g.offset + (part.col1 - 1) * g.stride + g.kernel <= g.width);
+  ROSSBY_EXPECT(turn.row0 >= 0 && turn.row1 <= g.out_height && turn.col0 >= 0 && turn.col1 <= g.out_width);
+  ROSSBY_EXPECT(g.offset + (turn.row1 - 1) * g.stride + g.kernel <= g.height &&
+                g.offset + (turn.col1 - 1) * g.stride + g.kernel <= g.width);
   return g;
 }
 
@@ -97,7 +97,7 @@ template <class T> View<T, 2> block_of(Array const& y, index_t row0, index_t row
                          Kokkos::make_pair(channel0, channel0 + channels));
 }
 
-/// Between lines of a part, which do not follow one another in y, and a matrix of theirs.
+/// Between lines of a turn, which do not follow one another in y, and a matrix of theirs.
 template <class T, bool to_y>
 void copy_lines(Exec const& exec, Geometry const& g, index_t line0, View<T, 4> y, index_t channel0, View<T, 2> matrix)
 {
@@ -116,7 +116,7 @@ void copy_lines(Exec const& exec, Geometry const& g, index_t line0, View<T, 4> y
       });
 }
 
-/// Goes through a part's output rows block by block: f(first line, lines, room for their patches, their `channels`
+/// Goes through a turn's output rows block by block: f(first line, lines, room for their patches, their `channels`
 /// channels of y from `channel0` on), which f writes if `to_y`. Patches are of the type that products are computed in.
 template <class T, bool to_y, class F>
 void for_each_block(Exec const& exec, Geometry const& g, Array const& y, index_t channel0, index_t channels,
@@ -177,11 +177,11 @@ Box cells_needing_only(std::vector<ConvShape> const& shapes, Box const& input, i
 }
 
 void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& bias,
-                  Out y, index_t channel0, Turn const& part)
+                  Out y, index_t channel0, Turn const& turn)
 {
-  if (y.size() == 0 || part.cells.empty())
+  if (y.size() == 0 || turn.cells.empty())
     return;
-  Geometry const g = geometry_of(shape, x, y, part.cells);
+  Geometry const g = geometry_of(shape, x, y, turn.cells);
   index_t const out = w.extent(0);
   ROSSBY_EXPECT(w.size() == out * g.patch());
   dispatch_pair(x, y, [&](auto from, auto to) {
@@ -189,7 +189,7 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
     using To = typename decltype(to)::type;
     using W = wide_t<T>;
     Array const weight = rounded_weights<T>(exec, w.reshaped({out, g.patch()}));
-    for_each_block<To, true>(exec, g, y, channel0, out, part.meanwhile,
+    for_each_block<To, true>(exec, g, y, channel0, out, turn.meanwhile,
                              [&](index_t line, index_t lines, View<W, 2> patches, View<To, 2> target) {
                                gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
                                into_result<To, W>(exec, target, [&](View<W, 2> result) {
@@ -202,17 +202,17 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
 }
 
 void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, double scale, Array const& dy,
-                         index_t channel0, Out dx, Turn const& part)
+                         index_t channel0, Out dx, Turn const& turn)
 {
-  if (dy.size() == 0 || part.cells.empty())
+  if (dy.size() == 0 || turn.cells.empty())
     return;
-  Geometry const g = geometry_of(shape, dx, dy, part.cells);
+  Geometry const g = geometry_of(shape, dx, dy, turn.cells);
   index_t const out = w.extent(0);
   dispatch(dy.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
     Array const weight = rounded_weights<T>(exec, w.reshaped({out, g.patch()}));
-    for_each_block<T, false>(exec, g, dy, channel0, out, part.meanwhile,
+    for_each_block<T, false>(exec, g, dy, channel0, out, turn.meanwhile,
                              [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
                                Array storage;
                                gemm<W>(exec, 'N', 'N', scale, as_operand<T>(exec, upstream, storage),

@@ -19,7 +19,7 @@ constexpr int most_branches = 8;
 
 /// Everything counted in strides.
 struct Layout {
-  index_t batch, row0, rows, group0, groups; ///< the part's input rows of a phase, groups of s columns
+  index_t batch, row0, rows, group0, groups; ///< the turn's input rows of a phase, groups of s columns
   index_t in, stride;                        ///< of the input
   index_t out_rows, out_cols, terms;         ///< terms: products per group of columns
   int branches;
@@ -34,22 +34,22 @@ struct Layout {
   }
 };
 
-Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array const& y, Box const& part)
+Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array const& y, Box const& turn)
 {
   Layout l{};
   l.stride = branches[0].shape.stride;
   l.batch = x.extent(0);
   l.in = x.extent(3);
-  l.row0 = part.row0;
-  l.rows = part.rows();
-  l.group0 = part.col0;
-  l.groups = part.cols();
+  l.row0 = turn.row0;
+  l.rows = turn.rows();
+  l.group0 = turn.col0;
+  l.groups = turn.cols();
   l.out_rows = y.extent(1);
   l.out_cols = y.extent(2);
   l.branches = static_cast<int>(branches.size());
   index_t const all_rows = x.extent(1) / l.stride, all_groups = x.extent(2) / l.stride;
   ROSSBY_EXPECT(l.branches <= most_branches && x.extent(1) % l.stride == 0 && x.extent(2) % l.stride == 0);
-  ROSSBY_EXPECT(part.row0 >= 0 && part.row1 <= all_rows && part.col0 >= 0 && part.col1 <= all_groups);
+  ROSSBY_EXPECT(turn.row0 >= 0 && turn.row1 <= all_rows && turn.col0 >= 0 && turn.col1 <= all_groups);
   for (int j = 0; j < l.branches; ++j) {
     auto const& b = branches[static_cast<std::size_t>(j)];
     l.taps[j] = b.shape.kernel / l.stride;
@@ -123,7 +123,7 @@ void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, 
         for (int j = 0; j < l.branches; ++j) {
           T* to = cell + l.channel0[j];
           index_t const out = l.out[j], taps = l.taps[j];
-          // The taps whose columns the part has.
+          // The taps whose columns the turn has.
           index_t const group = m + l.shift[j] - l.group0;
           index_t const q0 = math::max(index_t(0), -group), q1 = math::min(taps, l.groups - group);
           for (index_t a = 0; a < taps && q0 < q1; ++a) {
@@ -240,11 +240,11 @@ void embed_biases(Exec const& exec, std::vector<EmbedBranch> const& branches, Ou
   });
 }
 
-void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Out y, Turn const& part)
+void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> const& branches, Out y, Turn const& turn)
 {
-  if (y.size() == 0 || part.cells.empty())
+  if (y.size() == 0 || turn.cells.empty())
     return;
-  Layout const l = layout_of(x, branches, y, part.cells);
+  Layout const l = layout_of(x, branches, y, turn.cells);
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
@@ -263,8 +263,8 @@ void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> cons
                                       [&](index_t line, index_t lines, View<W, 2> rows, View<W, 2> terms) {
                                         gemm<W>(exec, 'N', 'T', 1, rows, matrix, 0, terms);
                                         add_terms<W>(exec, l, line, lines, terms, y.view<W, 4>());
-                                        if (part.meanwhile)
-                                          part.meanwhile();
+                                        if (turn.meanwhile)
+                                          turn.meanwhile();
                                       });
     }
   });

@@ -30,8 +30,7 @@ std::optional<std::int64_t> Hdf5Source::checksum(std::string const& array) const
   if (file_.has_attribute(array, "checksum"))
     return file_.read_int_attribute(array, "checksum");
   if (own_ || sealed())
-    fail(fmt::format("{}: {}", path(), array), "has lost its checksum: the file is damaged",
-         "use another copy, such as backup_checkpoint.h5");
+    damaged(path(), array, "has lost its checksum");
   return {};
 }
 

@@ -6,15 +6,26 @@
 
 namespace rossby {
 
+constexpr double gravity = 9.80665;     // m s-2
+constexpr double gas_constant = 287.05; // of dry air, J kg-1 K-1
+constexpr double lapse_rate = 0.0065;   // K m-1
+constexpr double top_pressure = 0.57;   // Pa, in place of what is not above zero
+
+/// Numbers on the device, one after the other.
+inline Array on_device(Exec const& exec, std::vector<double> const& values)
+{
+  return Array::from_host(exec, DType::float64, {static_cast<index_t>(values.size())}, values);
+}
+
 /// A field as kernels read it: float64, whatever it is stored in.
-template <class T> struct Field {
+template <class T> struct CellValues {
   View<T const, 3> values;
   KOKKOS_INLINE_FUNCTION double operator()(index_t sample, index_t cell, index_t channel) const
   {
     return static_cast<double>(values(sample, cell, channel));
   }
 };
-template <class T> Field<T> field(Array const& a) { return {a.view<T, 3>()}; }
+template <class T> CellValues<T> field(Array const& a) { return {a.view<T, 3>()}; }
 
 template <class T> KOKKOS_INLINE_FUNCTION void add_to(View<T, 3> const& g, index_t s, index_t cell, index_t c, double v)
 {
@@ -49,6 +60,8 @@ public:
           x.bytes());
     return out;
   }
+
+  bool only_adds() const override { return true; }
 
 protected:
   /// Writes the block's channels of `result`, a copy of y.

@@ -1,13 +1,10 @@
 // Mean sea level pressure and geopotential of a column, with the formulas and constants of CREDIT's postblocks.
 #include "column_block.hpp"
 
-#include <cmath>
-
 namespace rossby {
 
 namespace {
-constexpr double gravity = 9.80665, gas_constant = 287.05, lapse_rate = 0.0065; // SI
-constexpr double warm = 290.5, cold = 255;                                      // K
+constexpr double warm = 290.5, cold = 255; // K
 
 /// Value and its derivatives by pressure and temperature.
 struct ReducedPressure {
@@ -94,7 +91,7 @@ private:
 // = ln(p_lower / p_upper); at the level itself it is that of the upper interface less R T_v alpha, alpha = 1 - p_upper
 // / (p_lower - p_upper) delta. (IFS counts alpha from the lower interface; CREDIT's numbers are these.)
 
-constexpr double geopotential_gas_constant = 287.06, geopotential_vapour_constant = 461.51, top_pressure = 0.57;
+constexpr double geopotential_gas_constant = 287.06, geopotential_vapour_constant = 461.51;
 constexpr double vapour_excess = geopotential_vapour_constant / geopotential_gas_constant - 1;
 
 struct GeopotentialTables {
@@ -173,8 +170,7 @@ void geopotential_backward(Exec const& exec, GeopotentialTables const t, Array c
 class GeopotentialAtWork final : public ColumnBlock {
 public:
   explicit GeopotentialAtWork(GeopotentialDiagnostic const& b)
-      : block_(b), a_(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(b.a_half.size())}, b.a_half)),
-        b_(Array::from_host(Exec(), DType::float64, {static_cast<index_t>(b.b_half.size())}, b.b_half))
+      : block_(b), a_(on_device(Exec(), b.a_half)), b_(on_device(Exec(), b.b_half))
   {
   }
 

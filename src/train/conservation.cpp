@@ -86,25 +86,17 @@ void mass_terms_backward(Exec const& exec, ColumnView const c, MassFixer const& 
 class MassFixerAtWork final : public Fixer {
 public:
   MassFixerAtWork(MassFixer block, std::string deck_key, PostblockPlace const& place)
-      : Fixer(std::move(deck_key), place), block_(std::move(block)), columns_(block_.columns, place)
+      : Fixer(std::move(deck_key), place, {{1, -1, 0}, 2, "the mass of dry air in sigma layers"}),
+        block_(std::move(block)), columns_(block_.columns, place)
   {
   }
 
 private:
-  Array terms(Exec const& exec, Array const& y, Array const& x) const override
+  void terms(Exec const& exec, Array const& y, Array const& x, Array const& result) const override
   {
-    Array const result = Array::empty(DType::float64, {y.extent(0), y.extent(1), 3});
     dispatch_wide(y.dtype(), [&](auto tag) {
       mass_terms<typename decltype(tag)::type>(exec, ColumnView(columns_), block_, y, x, result);
     });
-    return result;
-  }
-  std::vector<double> factors(std::vector<double> const& sums) const override
-  {
-    std::vector<double> result;
-    for (std::size_t i = 0; i < sums.size(); i += 3)
-      result.push_back((sums[i] - sums[i + 1]) / divisor(sums[i + 2], "the mass of dry air in sigma layers"));
-    return result;
   }
   void scale(Exec const& exec, Array const& y, Array const& factor, Array const& result) const override
   {
@@ -120,21 +112,10 @@ private:
                                                            dfactor);
     });
   }
-  std::vector<double> sum_gradients(std::vector<double> const& sums, std::vector<double> const& factor,
-                                    std::vector<double> const& dfactor) const override
-  {
-    std::vector<double> d;
-    for (std::size_t s = 0; s < factor.size(); ++s) {
-      double const of_b = sums[3 * s + 2];
-      d.insert(d.end(), {dfactor[s] / of_b, -dfactor[s] / of_b, -dfactor[s] * factor[s] / of_b});
-    }
-    return d;
-  }
-  void terms_backward(Exec const& exec, Array const& y, std::vector<double> const& dsums,
-                      Array const& dy) const override
+  void terms_backward(Exec const& exec, Array const& y, Array const& dsums, Array const& dy) const override
   {
     dispatch_wide(y.dtype(), [&](auto tag) {
-      mass_terms_backward<typename decltype(tag)::type>(exec, ColumnView(columns_), block_, y, matrix(dsums, 3), dy);
+      mass_terms_backward<typename decltype(tag)::type>(exec, ColumnView(columns_), block_, y, dsums, dy);
     });
   }
 
@@ -192,25 +173,17 @@ void water_terms_backward(Exec const& exec, ColumnView const c, WaterFixer const
 class WaterFixerAtWork final : public Fixer {
 public:
   WaterFixerAtWork(WaterFixer block, std::string deck_key, PostblockPlace const& place)
-      : Fixer(std::move(deck_key), place), block_(std::move(block)), columns_(block_.columns, place)
+      : Fixer(std::move(deck_key), place, {{-1, -1, 0}, 2, "the global precipitation"}), block_(std::move(block)),
+        columns_(block_.columns, place)
   {
   }
 
 private:
-  Array terms(Exec const& exec, Array const& y, Array const& x) const override
+  void terms(Exec const& exec, Array const& y, Array const& x, Array const& result) const override
   {
-    Array const result = Array::empty(DType::float64, {y.extent(0), y.extent(1), 3});
     dispatch_wide(y.dtype(), [&](auto tag) {
       water_terms<typename decltype(tag)::type>(exec, ColumnView(columns_), block_, y, x, result);
     });
-    return result;
-  }
-  std::vector<double> factors(std::vector<double> const& sums) const override
-  {
-    std::vector<double> result;
-    for (std::size_t i = 0; i < sums.size(); i += 3)
-      result.push_back((-sums[i] - sums[i + 1]) / divisor(sums[i + 2], "the global precipitation"));
-    return result;
   }
   void scale(Exec const& exec, Array const& y, Array const& factor, Array const& result) const override
   {
@@ -226,21 +199,10 @@ private:
                                                            dfactor);
     });
   }
-  std::vector<double> sum_gradients(std::vector<double> const& sums, std::vector<double> const& factor,
-                                    std::vector<double> const& dfactor) const override
-  {
-    std::vector<double> d;
-    for (std::size_t s = 0; s < factor.size(); ++s) {
-      double const rain = sums[3 * s + 2];
-      d.insert(d.end(), {-dfactor[s] / rain, -dfactor[s] / rain, -dfactor[s] * factor[s] / rain});
-    }
-    return d;
-  }
-  void terms_backward(Exec const& exec, Array const& y, std::vector<double> const& dsums,
-                      Array const& dy) const override
+  void terms_backward(Exec const& exec, Array const& y, Array const& dsums, Array const& dy) const override
   {
     dispatch_wide(y.dtype(), [&](auto tag) {
-      water_terms_backward<typename decltype(tag)::type>(exec, ColumnView(columns_), block_, y, matrix(dsums, 3), dy);
+      water_terms_backward<typename decltype(tag)::type>(exec, ColumnView(columns_), block_, y, dsums, dy);
     });
   }
 

@@ -4,6 +4,7 @@
 
 #include "array_source.hpp"
 #include "credit_source.hpp"
+#include "text_file.hpp"
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
@@ -17,9 +18,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
 
 namespace rossby {
 
@@ -88,10 +87,7 @@ std::string channel_schema_of(std::string const& input)
 {
   if (auto const text = text_in_checkpoint(input, "channel_schema"); !text.empty())
     return text;
-  std::stringstream text;
-  if (std::ifstream file(fs::path(input).parent_path() / "channel_schema.yaml"); file)
-    text << file.rdbuf();
-  return text.str();
+  return text_of_file(fs::path(input).parent_path() / "channel_schema.yaml");
 }
 } // namespace
 

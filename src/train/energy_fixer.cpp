@@ -77,7 +77,7 @@ void energy_scale(Exec const& exec, EnergyTables const t, Array const& y_, Array
 
 /// dq, du, dv, dT of a level's e and h.
 template <class T>
-KOKKOS_INLINE_FUNCTION void pass_on(EnergyTables const& t, Field<T> const& y, View<T, 3> const& dy, index_t s,
+KOKKOS_INLINE_FUNCTION void pass_on(EnergyTables const& t, CellValues<T> const& y, View<T, 3> const& dy, index_t s,
                                     index_t cell, index_t k, double de, double dh, double dc)
 {
   // e = c T + h
@@ -142,7 +142,8 @@ void energy_terms_backward(Exec const& exec, EnergyTables const t, Array const& 
 class EnergyFixerAtWork final : public Fixer {
 public:
   EnergyFixerAtWork(EnergyFixer const& block, std::string deck_key, PostblockPlace const& place)
-      : Fixer(std::move(deck_key), place), block_(block), columns_(block.columns, place),
+      : Fixer(std::move(deck_key), place, {{1, 0, block.seconds, -block.seconds}, 1, "the global energy"}),
+        block_(block), columns_(block.columns, place),
         surface_(ColumnTables::on_tile(block.surface_geopotential, place))
   {
     std::vector<double> rows;
@@ -150,7 +151,7 @@ public:
       for (auto const& f : *list)
         rows.insert(rows.end(), {list == &block_.top ? 0.0 : 1.0, f.of_input ? 1.0 : 0.0,
                                  static_cast<double>(f.channel), f.factor});
-    fluxes_ = matrix(rows, 4);
+    fluxes_ = matrix(Exec(), rows, 4);
   }
 
 private:
@@ -172,20 +173,10 @@ private:
             b.input_v.first,
             b.input_pressure.first};
   }
-  Array terms(Exec const& exec, Array const& y, Array const& x) const override
+  void terms(Exec const& exec, Array const& y, Array const& x, Array const& result) const override
   {
-    Array const result = Array::empty(DType::float64, {y.extent(0), y.extent(1), 4});
     dispatch_wide(y.dtype(),
                   [&](auto tag) { energy_terms<typename decltype(tag)::type>(exec, tables(), y, x, result); });
-    return result;
-  }
-  std::vector<double> factors(std::vector<double> const& sums) const override
-  {
-    std::vector<double> result;
-    for (std::size_t i = 0; i < sums.size(); i += 4)
-      result.push_back((block_.seconds * (sums[i + 2] - sums[i + 3]) + sums[i]) /
-                       divisor(sums[i + 1], "the global energy"));
-    return result;
   }
   void scale(Exec const& exec, Array const& y, Array const& factor, Array const& result) const override
   {
@@ -199,22 +190,10 @@ private:
       energy_scale_backward<typename decltype(tag)::type>(exec, tables(), y, factor, dresult, dy, dfactor);
     });
   }
-  std::vector<double> sum_gradients(std::vector<double> const& sums, std::vector<double> const& factor,
-                                    std::vector<double> const& dfactor) const override
+  void terms_backward(Exec const& exec, Array const& y, Array const& dsums, Array const& dy) const override
   {
-    std::vector<double> d;
-    for (std::size_t s = 0; s < factor.size(); ++s) {
-      double const of_energy = dfactor[s] / sums[4 * s + 1];
-      d.insert(d.end(), {of_energy, -of_energy * factor[s], of_energy * block_.seconds, -of_energy * block_.seconds});
-    }
-    return d;
-  }
-  void terms_backward(Exec const& exec, Array const& y, std::vector<double> const& dsums,
-                      Array const& dy) const override
-  {
-    dispatch_wide(y.dtype(), [&](auto tag) {
-      energy_terms_backward<typename decltype(tag)::type>(exec, tables(), y, matrix(dsums, 4), dy);
-    });
+    dispatch_wide(y.dtype(),
+                  [&](auto tag) { energy_terms_backward<typename decltype(tag)::type>(exec, tables(), y, dsums, dy); });
   }
 
   EnergyFixer block_;

@@ -18,23 +18,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 
 namespace rossby {
 
 namespace {
 constexpr char unit = '\x1f', group = '\x1d'; // separators that no path and no message has
-
-std::vector<std::string> split(std::string const& text, char separator)
-{
-  std::vector<std::string> parts(1);
-  for (char const c : text)
-    if (c == separator)
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  return parts;
-}
 } // namespace
 
 FileLook FileLook::nothing() { return {}; }
@@ -177,7 +165,7 @@ Translation to_second_generation(Deck const& old, FileLook& look)
     else if (!among(done, key)) // the second generation's own blocks win; and jobs' settings
       out.merge(node, key);
   old.check_all_read(problems);
-  return {out.deck(problems), out.commented(), problems};
+  return {out.deck(problems), out.commented()};
 }
 
 Deck current_form(Deck const& deck, FileLook& look)

@@ -308,7 +308,8 @@ private:
     }
   }
 
-  void put_lengths(std::string const& place, char const* history_key, char const* forecast_key)
+  /// Returns the steps of a sample.
+  int put_lengths(std::string const& place, char const* history_key, char const* forecast_key)
   {
     int history = 1;
     old_.in_range("history_len", history, 1, 1000, "1 or more");
@@ -324,26 +325,26 @@ private:
     out().comment(place + ".forecast_len", fmt::format("{} counted from 0, this key counts steps", used));
     if (old_.has("data_clamp"))
       out().copy(old_.child("data_clamp"), place + ".data_clamp");
-    forecast_len_ = steps + 1;
+    return steps + 1;
   }
 
-  void put_backprop()
+  void put_backprop(int forecast_len)
   {
     std::vector<int> steps, kept;
     if (!old_("backprop_on_timestep", steps))
       return;
     for (int const step : steps)
-      if (step <= forecast_len_)
+      if (step <= forecast_len)
         kept.push_back(step);
     if (kept.empty())
       return refuse(
           work_, "data.backprop_on_timestep", old_.child("backprop_on_timestep"),
-          fmt::format("no step of it is among the {} that a sample has, so nothing would be learnt", forecast_len_),
+          fmt::format("no step of it is among the {} that a sample has, so nothing would be learnt", forecast_len),
           "name steps from 1 to forecast_len + 1");
     out().set("data.backprop_on_timestep", fmt::format("[{}]", fmt::join(kept, ", ")),
               old_.path("backprop_on_timestep"));
     if (kept.size() != steps.size())
-      out().comment("data.backprop_on_timestep", fmt::format("steps after {} are never reached", forecast_len_));
+      out().comment("data.backprop_on_timestep", fmt::format("steps after {} are never reached", forecast_len));
   }
 
   void put_clock()
@@ -354,8 +355,7 @@ private:
     put_ranges("validation_data", validation_, "valid_years");
     out().set_text("validation_data.timestep", format_duration(work_.timestep), old_.path("lead_time_periods"));
     put_lengths("validation_data", "valid_history_len", "valid_forecast_len");
-    put_lengths("data", "history_len", "forecast_len");
-    put_backprop();
+    put_backprop(put_lengths("data", "history_len", "forecast_len"));
     out().written_as("validation_data", old_.path("valid_years"));
     if (out().has("data.source"))
       out().comment("data.source", "In the order of the channels.");
@@ -387,7 +387,7 @@ private:
              "use files with one record for each step");
     for (char const* key : {"one_shot", "retain_graph", "level_ids", "levels", "total_time_steps", "max_forecast_len",
                             "quant_path", "TOA_forcing_path", "save_loc_physics", "level_info_file", "level_list",
-                            "timestep", "save_loc_forcing", "bs_z_mean_path", "bs_x_mean_path"})
+                            "timestep", "bs_z_mean_path", "bs_x_mean_path"})
       old_.child(key).mark_read();
   }
 
@@ -400,7 +400,6 @@ private:
   std::string level_coord_;
   std::pair<int, int> training_{}, validation_{};
   std::set<int> years_;
-  int forecast_len_ = 1;
 };
 
 } // namespace

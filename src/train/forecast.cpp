@@ -134,9 +134,11 @@ std::string fingerprint_of(Session const& session, LoadedWeights const& weights)
 {
   std::string text = fmt::format("{} {} {}\n", version(), weights.averages, state_of_file(weights.checkpoint));
   text += session.config().model->fingerprint() + settings_with_files(session.deck());
+  auto const deck = Deck::parse(session.deck().text()); // a copy, in which nothing is marked as read
+  auto const inference = deck["inference"];
   for (char const* block : {"output", "data", "preblocks", "postblocks"})
-    if (auto const node = Deck::parse(session.deck().text())["inference"]; node.is_map() && node[block].exists())
-      text += node[block].dump();
+    if (inference.is_map() && inference[block].exists())
+      text += inference[block].dump();
   return fmt::format("{:016x}", static_cast<std::uint64_t>(checksum(text)));
 }
 

@@ -82,8 +82,9 @@ void humidity_terms_backward(Exec const& exec, HumidityTables const t, Array con
 class HumidityFixerAtWork final : public Fixer {
 public:
   HumidityFixerAtWork(HumidityFixer block, std::string deck_key, PostblockPlace const& place)
-      : Fixer(std::move(deck_key), place), block_(std::move(block)), columns_(block_.columns, place),
-        held_(by_sample(block_.held)), fixed_(by_sample(block_.fixed))
+      : Fixer(std::move(deck_key), place, {{1, -1, 0}, 2, "the mass of dry air in the levels that change"}),
+        block_(std::move(block)), columns_(block_.columns, place), held_(on_device(Exec(), block_.held)),
+        fixed_(on_device(Exec(), block_.fixed))
   {
   }
 
@@ -99,19 +100,10 @@ private:
             block_.q.count,
             block_.first_fixed};
   }
-  Array terms(Exec const& exec, Array const& y, Array const& x) const override
+  void terms(Exec const& exec, Array const& y, Array const& x, Array const& result) const override
   {
-    Array const result = Array::empty(DType::float64, {y.extent(0), y.extent(1), 3});
     dispatch_wide(y.dtype(),
                   [&](auto tag) { humidity_terms<typename decltype(tag)::type>(exec, tables(), y, x, result); });
-    return result;
-  }
-  std::vector<double> factors(std::vector<double> const& sums) const override
-  {
-    std::vector<double> result;
-    for (std::size_t i = 0; i < sums.size(); i += 3)
-      result.push_back((sums[i] - sums[i + 1]) / divisor(sums[i + 2], "the mass of dry air in the levels that change"));
-    return result;
   }
   void scale(Exec const& exec, Array const& y, Array const& factor, Array const& result) const override
   {
@@ -125,21 +117,10 @@ private:
       humidity_scale_backward<typename decltype(tag)::type>(exec, tables(), y, factor, dresult, dy, dfactor);
     });
   }
-  std::vector<double> sum_gradients(std::vector<double> const& sums, std::vector<double> const& factor,
-                                    std::vector<double> const& dfactor) const override
-  {
-    std::vector<double> d;
-    for (std::size_t s = 0; s < factor.size(); ++s) {
-      double const fixed = sums[3 * s + 2];
-      d.insert(d.end(), {dfactor[s] / fixed, -dfactor[s] / fixed, -dfactor[s] * factor[s] / fixed});
-    }
-    return d;
-  }
-  void terms_backward(Exec const& exec, Array const& y, std::vector<double> const& dsums,
-                      Array const& dy) const override
+  void terms_backward(Exec const& exec, Array const& y, Array const& dsums, Array const& dy) const override
   {
     dispatch_wide(y.dtype(), [&](auto tag) {
-      humidity_terms_backward<typename decltype(tag)::type>(exec, tables(), y, matrix(dsums, 3), dy);
+      humidity_terms_backward<typename decltype(tag)::type>(exec, tables(), y, dsums, dy);
     });
   }
 

@@ -15,11 +15,6 @@
 namespace rossby {
 
 namespace {
-int channels_of(std::vector<SchemaEntry> const& variables)
-{
-  return std::accumulate(variables.begin(), variables.end(), 0, [](int n, auto const& v) { return n + v.n_levels(); });
-}
-
 /// The variable that a key of the deck names: the full key or the short name.
 std::size_t find(std::vector<SchemaEntry> const& variables, std::string const& key, std::string const& where)
 {

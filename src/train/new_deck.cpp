@@ -317,7 +317,7 @@ NewDeck make_new_deck(NewDeckOptions const& options)
   describe(sources, found, result.notes);
   auto const& grid = sources.front().files;
   for (auto const& source : sources)
-    if (!source.files.times.empty() && source.files.calendar != grid.calendar)
+    if (source.files.calendar != grid.calendar)
       fail(source.files.path,
            fmt::format("has the calendar {}, {} has {}", name_of(source.files.calendar), grid.path,
                        name_of(grid.calendar)),

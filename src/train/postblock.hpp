@@ -25,6 +25,8 @@ public:
   /// [samples, cells, input channels] (see data/postblocks.hpp). Collective over the ranks of the place, and so is the
   /// backward pass. Gradients flow to y alone.
   virtual Var apply(Context&, Var const& y, Array const& x) const = 0;
+  /// True for what computes further channels and leaves the others as they are: done to truths, too.
+  virtual bool only_adds() const { return false; }
 };
 
 /// The block at work. Collective over the ranks of the place.

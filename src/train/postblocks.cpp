@@ -3,6 +3,9 @@
 #include "postblock.hpp"
 
 #include <rossby/autograd/functions.hpp>
+#include <rossby/ops/elementwise.hpp>
+
+#include <algorithm>
 
 namespace rossby {
 
@@ -23,28 +26,14 @@ template <class T> void take_newest(Exec const& exec, int frames, View<T const, 
       });
 }
 
-/// to[row, c] = from[row, c] for the channels that both have, zero for others.
-template <class T> void copy_channels(Exec const& exec, View<T const, 2> from, View<T, 2> to)
-{
-  index_t const channels = static_cast<index_t>(to.extent(1)), both = static_cast<index_t>(from.extent(1));
-  Kokkos::parallel_for(
-      "rossby::train::copy_channels", Range(exec, 0, static_cast<index_t>(to.size())), KOKKOS_LAMBDA(index_t i) {
-        index_t const row = i / channels, c = i % channels;
-        to(row, c) = c < both ? from(row, c) : T(0);
-      });
-}
-
 /// The same cells with `channels` channels.
 Array resized(Exec const& exec, Array const& field, index_t channels)
 {
-  index_t const old = field.extent(field.rank() - 1), rows = field.size() / old;
+  index_t const old = field.extent(field.rank() - 1);
   Shape shape = field.shape();
   shape.back() = channels;
-  Array const result = Array::empty(field.dtype(), shape);
-  dispatch_wide(field.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    copy_channels<T>(exec, field.reshaped({rows, old}).view<T, 2>(), result.reshaped({rows, channels}).view<T, 2>());
-  });
+  Array const result = channels > old ? Array::zeros(exec, field.dtype(), shape) : Array::empty(field.dtype(), shape);
+  ops::copy_channels(exec, field, 0, result, 0, std::min(old, channels));
   return result;
 }
 
@@ -66,14 +55,6 @@ std::vector<TransformChain> padded(std::vector<TransformChain> chains, index_t c
 {
   chains.resize(static_cast<std::size_t>(channels));
   return chains;
-}
-
-index_t channels_of(std::vector<SchemaEntry> const& entries)
-{
-  index_t count = 0;
-  for (auto const& e : entries)
-    count += e.n_levels();
-  return count;
 }
 } // namespace
 
@@ -101,11 +82,7 @@ Postblocks::Postblocks(DataPlan const& plan, Box const& input_tile, Tiling const
 {
   PostblockPlace const place{spatial, output};
   for (auto const& stage : plan.transforms.stages) {
-    auto const& what = stage.block->what;
-    bool const adds =
-        std::holds_alternative<SeaLevelPressure>(what) || std::holds_alternative<GeopotentialDiagnostic>(what) ||
-        std::holds_alternative<PressureInterpolation>(what) || std::holds_alternative<HybridInterpolation>(what);
-    stages_.push_back({make_postblock(*stage.block, place), adds,
+    stages_.push_back({make_postblock(*stage.block, place),
                        DeviceChains(padded(stage.after, channels_ + added_), place.tile(), plan.grid.width())});
   }
 }
@@ -153,7 +130,7 @@ Array Postblocks::with_added(Exec const& exec, Array const& truth, Array const& 
   shape.back() = channels_ + added_;
   Var y(resized(exec, truth, channels_ + added_).reshaped({shape[0], shape[1] * shape[2], shape[3]}));
   for (auto const& stage : stages_)
-    if (stage.diagnostic)
+    if (stage.block->only_adds())
       y = stage.block->apply(context, y, x);
   return y.value().reshaped(shape);
 }

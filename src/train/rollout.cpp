@@ -210,10 +210,11 @@ Var RolloutUnderWay::flat(Context& context)
   return rollout_->postblocks().flattens() ? rollout_->postblocks().flat(context, physical(context)) : output_;
 }
 
-Array RolloutUnderWay::truth(Exec const& exec, Batch const& batch, bool in_physical_units)
+Array RolloutUnderWay::truth(Exec const& exec, Batch const& batch, bool in_physical_units, bool with_added)
 {
   Array const target = rollout_->target(exec, output().dtype(), batch, in_physical_units);
-  return in_physical_units ? rollout_->postblocks().with_added(exec, target, physical_input(exec)) : target;
+  return in_physical_units && with_added ? rollout_->postblocks().with_added(exec, target, physical_input(exec))
+                                         : target;
 }
 
 } // namespace rossby

@@ -4,6 +4,7 @@
 #include "run_settings.hpp"
 
 #include "array_source.hpp"
+#include "text_file.hpp"
 
 #include <rossby/train/weights.hpp>
 
@@ -142,10 +143,7 @@ void add_content(std::string const& key, std::string const& value, Lines& lines)
   std::error_code none;
   if (!fs::is_regular_file(value, none) || fs::file_size(value, none) > most)
     return;
-  std::ifstream in(value, std::ios::binary);
-  std::stringstream bytes;
-  bytes << in.rdbuf();
-  lines[key + " (content)"] = fmt::format("{:016x}", static_cast<std::uint64_t>(checksum(bytes.str())));
+  lines[key + " (content)"] = fmt::format("{:016x}", static_cast<std::uint64_t>(checksum(text_of_file(value))));
 }
 } // namespace
 

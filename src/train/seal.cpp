@@ -10,14 +10,14 @@
 
 namespace rossby {
 
-namespace {
-constexpr char const* list_name = "/contents";
-
-[[noreturn]] void damaged(io::Hdf5File const& file, std::string const& path, std::string const& what)
+void damaged(std::string const& file, std::string const& path, std::string const& what)
 {
-  fail(fmt::format("{}: {}", file.path(), path), what + ": the file is damaged",
+  fail(fmt::format("{}: {}", file, path), what + ": the file is damaged",
        "use another copy, such as backup_checkpoint.h5");
 }
+
+namespace {
+constexpr char const* list_name = "/contents";
 
 void collect(io::Hdf5File const& file, std::string const& group, SealedContents& found)
 {
@@ -30,7 +30,7 @@ void collect(io::Hdf5File const& file, std::string const& group, SealedContents&
       collect(file, path, found);
     } else {
       if (!file.has_attribute(path, "checksum"))
-        damaged(file, path, "it has lost its checksum");
+        damaged(file.path(), path, "it has lost its checksum");
       found[path] = file.read_int_attribute(path, "checksum");
     }
   }
@@ -68,9 +68,9 @@ std::optional<SealedContents> read_seal(io::Hdf5File const& file)
   if (!listed && !marked)
     return {};
   if (!listed || !marked)
-    damaged(file, list_name, listed ? "the file has lost the mark of its seal" : "the list of contents is gone");
+    damaged(file.path(), list_name, listed ? "the file has lost the mark of its seal" : "the list of contents is gone");
   if (!file.has_attribute(list_name, "checksum"))
-    damaged(file, list_name, "it has lost its checksum");
+    damaged(file.path(), list_name, "it has lost its checksum");
   std::istringstream lines(read_text_verified(file, list_name));
   SealedContents contents;
   std::string kind, path;
@@ -88,13 +88,13 @@ void expect_contents(io::Hdf5File const& file, SealedContents const& contents)
   for (auto const& [path, sum] : contents) {
     auto const there = found.find(path);
     if (there == found.end())
-      damaged(file, path, "is listed in the file's contents and not there");
+      damaged(file.path(), path, "is listed in the file's contents and not there");
     if (there->second != sum)
-      damaged(file, path, "has another checksum than the file's list of contents says");
+      damaged(file.path(), path, "has another checksum than the file's list of contents says");
   }
   for (auto const& [path, sum] : found)
     if (contents.count(path) == 0)
-      damaged(file, path, "is not in the file's list of contents");
+      damaged(file.path(), path, "is not in the file's list of contents");
 }
 
 namespace {

@@ -27,6 +27,9 @@ void expect_contents(io::Hdf5File const&, SealedContents const&);
 /// True for files that Rossby has written whole, whose datasets all have checksums.
 bool is_own(io::Hdf5File const&);
 
+/// \throws Error: what is at `path` in the file is not what was written.
+[[noreturn]] void damaged(std::string const& file, std::string const& path, std::string const& what);
+
 /// Reads all of a file and compares every checksum, a piece at a time. \throws Error for the first damage.
 void verify_file(std::string const& path);
 

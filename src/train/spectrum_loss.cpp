@@ -90,10 +90,8 @@ SpectrumLoss::SpectrumLoss(index_t first, std::vector<double> const& weights, Ti
       rows_(tiling.height() * (ranks.rank() + 1) / ranks.size() - first_row_),
       map_(Exec(), ranks, tiling, cells_of({first_row_, first_row_ + rows_, 0, width_}, width_))
 {
-  std::vector<double> mine;
   for (index_t row = first_row_; row < first_row_ + rows_; ++row)
-    mine.push_back(weights[static_cast<std::size_t>(row)] / static_cast<double>(tiling.height()));
-  weights_ = Array::from_host(Exec(), DType::float64, {rows_}, mine);
+    weights_.push_back(weights[static_cast<std::size_t>(row)] / static_cast<double>(tiling.height()));
   index_t const count = std::max<index_t>(0, width_ / 2 + 1 - first_);
   std::vector<double> table;
   double const turn = 2 * std::acos(-1.0) / static_cast<double>(width_);
@@ -117,7 +115,6 @@ Var SpectrumLoss::sums(Context& context, Var const& prediction, Array const& tar
   map_.apply(exec, target.reshaped(cells), truth);
   DType const type = prediction.value().dtype();
   Array const table = tables_.cast(exec, type);
-  auto const weights = weights_.to_host(exec);
 
   // Calls f(sample, row of the list, its spectra).
   auto const each_row = [=, *this](Exec const& on, Array const& p, auto const& f) {
@@ -132,7 +129,7 @@ Var SpectrumLoss::sums(Context& context, Var const& prediction, Array const& tar
           ops::gemm<T>(on, 'N', 'N', 1, table.view<T, 2>(), row_of(p), 0, of_p.view<T, 2>());
           ops::gemm<T>(on, 'N', 'N', 1, table.view<T, 2>(), row_of(truth), 0, of_t.view<T, 2>());
           f(s, r,
-            Row<T>{of_p.view<T, 2>(), of_t.view<T, 2>(), count, first_, width_, weights[static_cast<std::size_t>(r)]});
+            Row<T>{of_p.view<T, 2>(), of_t.view<T, 2>(), count, first_, width_, weights_[static_cast<std::size_t>(r)]});
         }
     });
   };

@@ -18,23 +18,22 @@ public:
 
   /// This rank's part of two sums over samples, channels and wavenumbers, float64 [2]. With F the discrete Fourier
   /// transform of a row:
-  ///   power     of the weighted mean over rows of (ln(P_t + 1e-8) - ln(P_p + 1e-8))^2, P = 2 |F / W|^2 (once for k =
-  ///   0) spectral  of (A_p - A_t)^2, A the weighted mean over rows of |F|
+  ///
+  /// power: of the weighted mean over rows of (ln(P_t + 1e-8) - ln(P_p + 1e-8))^2, P = 2 |F / W|^2 (once for k = 0)
+  ///
+  /// spectral: of (A_p - A_t)^2, A the weighted mean over rows of |F|
+  ///
   /// Collective, and so is the backward pass.
   Var sums(Context&, Var const& prediction, Array const& target, index_t samples) const;
   /// Wavenumbers that count.
   index_t wavenumbers() const { return tables_.size() / (2 * width_); }
 
 private:
-  struct Work;
-  /// F of the rows [begin, end) of `rows` [n, W, C], [rows, 2, wavenumbers, C].
-  template <class T> Array transform(Exec const&, Array const& rows, index_t begin, index_t end) const;
-
   Communicator ranks_;
   index_t width_, first_, first_row_, rows_;
-  IndexMap map_;  ///< to whole rows
-  Array weights_; ///< float64, by row of this rank: of mean 1 over all rows, divided by their number
-  Array tables_;  ///< float64 [2 * wavenumbers, W]: cosines, then sines (negative)
+  IndexMap map_;                ///< to whole rows
+  std::vector<double> weights_; ///< by row of this rank: of mean 1 over all rows, divided by their number
+  Array tables_;                ///< float64 [2 * wavenumbers, W]: cosines, then sines (negative)
 };
 
 } // namespace rossby

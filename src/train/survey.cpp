@@ -2,10 +2,10 @@
 
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/data/survey.hpp>
 #include <rossby/io/array_reader.hpp>
 
 #include <fmt/format.h>
-#include <glob.h>
 
 #include <algorithm>
 #include <cctype>
@@ -49,10 +49,7 @@ Names all_paths(Names const& arguments)
 {
   std::set<std::string> paths;
   for (auto const& argument : arguments) {
-    glob_t found{};
-    ::glob(argument.c_str(), 0, nullptr, &found);
-    Names const named(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-    ::globfree(&found);
+    Names const named = paths_matching(argument);
     if (named.empty())
       fail(argument, "there is no such file, store or folder", "check the path");
     for (auto const& name : named)

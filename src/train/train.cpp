@@ -26,9 +26,9 @@ Sampler sampler_of(DataPlan const& plan, RunConfig const& config, Mesh const& me
 }
 
 /// A later deck may not reorder channels.
-void expect_same_channels(RunFolder const& folder, ChannelSchema const& schema)
+void expect_same_channels(std::string const& file, ChannelSchema const& schema)
 {
-  if (std::string const file = folder.channel_schema(); std::filesystem::exists(file))
+  if (std::filesystem::exists(file))
     schema.expect_same(text_of_file(file), file);
 }
 
@@ -124,11 +124,10 @@ TrainResult train(Session& session, TrainOptions const& options)
       return;
     credit = find_credit_run(options.credit_run);
     entry = entry_beside(*credit, config.save_loc);
-    if (auto const file = credit->folder + "/channel_schema.yaml"; std::filesystem::exists(file))
-      plan.schema.expect_same(text_of_file(file), file);
+    expect_same_channels(credit->folder + "/channel_schema.yaml", plan.schema);
   });
   RunFolder const folder(config.save_loc, ranks, entry);
-  on_first_rank(ranks, [&] { expect_same_channels(folder, plan.schema); });
+  on_first_rank(ranks, [&] { expect_same_channels(folder.channel_schema(), plan.schema); });
 
   Model& model = session.model();
   Mesh const& mesh = session.mesh();

@@ -48,19 +48,14 @@ Var Trainer::scored(Context& context, Var const& physical) const
   return leading_channels(context, physical, metrics_.channels());
 }
 
-Array Trainer::scored(Array const& target) const
-{
-  Context context;
-  context.exec = exec_;
-  return leading_channels(context, Var(target), metrics_.channels()).value();
-}
-
 Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
 {
   bool const training = pass == Pass::training;
   Loss const& loss = training ? training_loss_ : validation_loss_;
   index_t const real = batch.indices.real, global = batch.indices.global;
   std::vector<double> sums(static_cast<std::size_t>(loss.terms()), 0.0);
+  bool const with_added = metrics_.channels() > parts_.plan.schema.target_channels();
+  bool judged = false; // whether `target` is this step's
   Array target;
   RolloutUnderWay rollout(rollout_);
   std::optional<Suspect> suspect; // the first step whose loss is not finite
@@ -76,10 +71,11 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
                     batch.indices.first};
     rollout.step(context);
     state_.forward += training ? 1 : 0;
-    if (backward || (!training && batch.last_step)) {
+    judged = backward || (!training && batch.last_step);
+    if (judged) {
       Var const y = loss.physical() ? scored(context, rollout.physical(context)) : rollout.flat(context);
-      target = rollout.truth(exec_, batch, loss.physical());
-      Var const s = loss.sums(context, y, scored(target), real);
+      target = rollout.truth(exec_, batch, loss.physical(), with_added);
+      Var const s = loss.sums(context, y, target, real);
       auto const mine = s.value().to_host(exec_);
       std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
       if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
@@ -113,9 +109,9 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
                       suspect.value_or(Suspect{rollout.input(), target, batch.initial_times}));
   Context context;
   context.exec = exec_;
-  outcome.metrics = metrics_.compute(exec_, scored(context, rollout.physical(context)).value(),
-                                     scored(rollout.truth(exec_, batch, true)), {real, global}, parts_.mesh.spatial,
-                                     parts_.mesh.data);
+  Array const truth = judged && loss.physical() ? target : rollout.truth(exec_, batch, true, with_added);
+  outcome.metrics = metrics_.compute(exec_, scored(context, rollout.physical(context)).value(), truth, {real, global},
+                                     parts_.mesh.spatial, parts_.mesh.data);
   return outcome;
 }
 

@@ -114,7 +114,7 @@ std::vector<double> pair_sums(Exec const& exec, Array const& weight, Lead const&
   auto const &mean = baselines.climatology(lead.valid), &mean_at_start = baselines.climatology(lead.start);
   index_t const cells = weight.size(), channels = static_cast<index_t>(lead.channels);
   auto const field = [&](std::vector<float> const& values) {
-    return Array::from_host(Exec(), DType::float64, {1, cells, channels},
+    return Array::from_host(exec, DType::float64, {1, cells, channels},
                             std::vector<double>(values.begin(), values.end()));
   };
   std::vector<double> damped(lead.truth.size());
@@ -124,7 +124,7 @@ std::vector<double> pair_sums(Exec const& exec, Array const& weight, Lead const&
                     (static_cast<double>(lead.initial[i]) - static_cast<double>(mean_at_start[i]));
   Array const truth = field(lead.truth), about = field(origin.empty() ? mean : origin).reshaped({cells, channels});
   Array const predictions[methods] = {field(lead.forecast), field(lead.initial), field(mean),
-                                      Array::from_host(Exec(), DType::float64, {1, cells, channels}, damped)};
+                                      Array::from_host(exec, DType::float64, {1, cells, channels}, damped)};
   std::vector<double> sums;
   for (auto const& prediction : predictions) {
     Array const mine = Array::empty(DType::float64, {channels, ops::pair_sum_count});

@@ -5,13 +5,10 @@
 // (Dual), which is less to get wrong than writing them out.
 #include "column_block.hpp"
 
-#include <cmath>
-
 namespace rossby {
 
 namespace {
-constexpr double gravity = 9.80665, gas_constant = 287.05, lapse_rate = 0.0065, plateau = 298; // SI
-constexpr double top_pressure = 0.57;                                                          // Pa
+constexpr double plateau = 298; // K
 
 /// A number with its derivatives by surface pressure and by the temperature of one level.
 struct Dual {
@@ -73,7 +70,7 @@ KOKKOS_INLINE_FUNCTION Between find(Levels const& levels, double surface, double
 }
 
 template <class T>
-KOKKOS_INLINE_FUNCTION double interpolated(Levels const& levels, Field<T> const& y, index_t s, index_t cell,
+KOKKOS_INLINE_FUNCTION double interpolated(Levels const& levels, CellValues<T> const& y, index_t s, index_t cell,
                                            index_t first, Between const& at)
 {
   return (1 - at.w) * y(s, cell, first + levels.of_data(at.low)) +
@@ -82,7 +79,7 @@ KOKKOS_INLINE_FUNCTION double interpolated(Levels const& levels, Field<T> const&
 
 /// Adds what `d`, the gradient of interpolated(), passes on; returns what surface pressure gets of it.
 template <class T>
-KOKKOS_INLINE_FUNCTION double interpolated_backward(Levels const& levels, Field<T> const& y, View<T, 3> const& dy,
+KOKKOS_INLINE_FUNCTION double interpolated_backward(Levels const& levels, CellValues<T> const& y, View<T, 3> const& dy,
                                                     index_t s, index_t cell, index_t first, Between const& at, double d)
 {
   index_t const low = first + levels.of_data(at.low), high = first + levels.of_data(at.low + 1);
@@ -99,8 +96,9 @@ struct Ground {
 };
 
 template <class T>
-KOKKOS_INLINE_FUNCTION Ground ground(Levels const& levels, Field<T> const& y, index_t s, index_t cell, index_t first_T,
-                                     index_t first_geopotential, double pressure, double surface, double height)
+KOKKOS_INLINE_FUNCTION Ground ground(Levels const& levels, CellValues<T> const& y, index_t s, index_t cell,
+                                     index_t first_T, index_t first_geopotential, double pressure, double surface,
+                                     double height)
 {
   index_t nearest = 0;
   double least = 0;
@@ -210,11 +208,6 @@ void to_pressure_backward(Exec const& exec, PressureTables const t, Array const&
       });
 }
 
-Array device(std::vector<double> const& v)
-{
-  return Array::from_host(Exec(), DType::float64, {static_cast<index_t>(v.size())}, v);
-}
-
 IndexList firsts(std::vector<Interpolated> const& list, bool to)
 {
   std::vector<index_t> channels;
@@ -226,8 +219,8 @@ IndexList firsts(std::vector<Interpolated> const& list, bool to)
 class PressureInterpolationAtWork final : public ColumnBlock {
 public:
   explicit PressureInterpolationAtWork(PressureInterpolation const& b)
-      : block_(b), a_(device(b.a)), b_(device(b.b)), pressures_(device(b.pressures)), from_(firsts(b.held, false)),
-        to_(firsts(b.held, true))
+      : block_(b), a_(on_device(Exec(), b.a)), b_(on_device(Exec(), b.b)), pressures_(on_device(Exec(), b.pressures)),
+        from_(firsts(b.held, false)), to_(firsts(b.held, true))
   {
   }
 
@@ -311,8 +304,8 @@ void to_hybrid_backward(Exec const& exec, HybridTables const t, Array const& y_,
 class HybridInterpolationAtWork final : public ColumnBlock {
 public:
   explicit HybridInterpolationAtWork(HybridInterpolation const& b)
-      : block_(b), a_(device(b.a)), b_(device(b.b)), to_a_(device(b.to_a)), to_b_(device(b.to_b)),
-        from_(firsts(b.variables, false)), to_(firsts(b.variables, true))
+      : block_(b), a_(on_device(Exec(), b.a)), b_(on_device(Exec(), b.b)), to_a_(on_device(Exec(), b.to_a)),
+        to_b_(on_device(Exec(), b.to_b)), from_(firsts(b.variables, false)), to_(firsts(b.variables, true))
   {
   }
 

@@ -24,8 +24,7 @@ void verify(io::Hdf5File const& file, std::string const& dataset, std::int64_t f
   if (file.has_attribute(dataset, "checksum"))
     expect_checksum(file.path(), dataset, found, file.read_int_attribute(dataset, "checksum"));
   else if (is_own(file))
-    fail(fmt::format("{}: {}", file.path(), dataset), "has lost its checksum: the file is damaged",
-         "use another copy, such as backup_checkpoint.h5");
+    damaged(file.path(), dataset, "has lost its checksum");
 }
 
 std::uint64_t element(index_t position, double value)
@@ -53,13 +52,18 @@ std::int64_t checksum(std::vector<double> const& values, std::vector<index_t> co
   return static_cast<std::int64_t>(sum);
 }
 
-std::int64_t checksum(std::string const& text) { return checksum(std::vector<double>(text.begin(), text.end())); }
+std::int64_t checksum(std::string const& text)
+{
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    sum += element(static_cast<index_t>(i), text[i]);
+  return static_cast<std::int64_t>(sum);
+}
 
 void expect_checksum(std::string const& file, std::string const& dataset, std::int64_t found, std::int64_t expected)
 {
   if (found != expected)
-    fail(fmt::format("{}: {}", file, dataset), "its checksum does not match: the file is damaged",
-         "use another copy, such as backup_checkpoint.h5");
+    damaged(file, dataset, "its checksum does not match");
 }
 
 std::vector<double> read_verified(io::Hdf5File const& file, std::string const& dataset)

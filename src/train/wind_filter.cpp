@@ -32,14 +32,13 @@ Array gaussian(double sigma, index_t half)
 
 /// A tile with `rows` and `columns` cells around it.
 struct Border {
-  index_t rows, columns;
   BoxMap map;
 
-  Border(PostblockPlace const& place, index_t r, index_t c) : rows(r), columns(c)
+  Border(PostblockPlace const& place, index_t rows, index_t columns)
   {
     Box box = place.tile();
     if (!box.empty())
-      box = {box.row0 - r, box.row1 + r, box.col0 - c, box.col1 + c};
+      box = {box.row0 - rows, box.row1 + rows, box.col0 - columns, box.col1 + columns};
     index_t const height = place.tiling.height(), width = place.tiling.width();
     map = box_map(Exec(), place.ranks, place.tiling, box, [=](index_t row, index_t col) {
       bool const inside = row >= 0 && row < height && col >= 0 && col < width;

@@ -4,9 +4,9 @@
 #include "targets.hpp"
 
 #include <rossby/core/log.hpp>
-#include <rossby/core/random.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <csignal>
 #include <cstdio>

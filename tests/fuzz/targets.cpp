@@ -7,6 +7,7 @@
 #include <rossby/io/array_reader.hpp>
 #include <rossby/io/tensor_file.hpp>
 #include <rossby/train/config.hpp>
+#include <support/files.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -20,13 +21,6 @@ namespace rossby::fuzz {
 namespace fs = std::filesystem;
 
 namespace {
-std::string bytes_of(fs::path const& path)
-{
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 void write(fs::path const& path, std::string const& bytes)
 {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
@@ -97,7 +91,7 @@ public:
                 : std::vector<std::string>{".zattrs", "T/.zarray", "packed/.zattrs",
                                            store == "v2_slash" ? "T/0/0/0/0" : "T/0.0.0.0"};
       for (auto const& name : names)
-        files_.push_back({path, name, bytes_of(path / name)});
+        files_.push_back({path, name, test::bytes_of_file(path / name)});
     }
   }
   std::vector<std::string> seeds() override
@@ -158,8 +152,8 @@ public:
                                                                                 {4, "v2_lz4"},
                                                                                 {5, "v2_shuffle_zlib"}})
       for (char const* chunk : {"T/0.0.0.0", "T/1.1.1.0", "Z/0.0"})
-        all.push_back(codec + bytes_of(fixtures / (store + ".zarr") / chunk));
-    all.push_back('\6' + bytes_of(fixtures / "v3_crc32c.zarr/T/c/0/0/0/0"));
+        all.push_back(codec + test::bytes_of_file(fixtures / (store + ".zarr") / chunk));
+    all.push_back('\6' + test::bytes_of_file(fixtures / "v3_crc32c.zarr/T/c/0/0/0/0"));
     return all;
   }
   void read(std::string const& input) override
@@ -197,7 +191,7 @@ public:
   {
     std::vector<std::string> all;
     for (auto const& name : seeds_)
-      all.push_back(bytes_of(fs::path(ROSSBY_TORCH_FIXTURES) / name));
+      all.push_back(test::bytes_of_file(fs::path(ROSSBY_TORCH_FIXTURES) / name));
     return all;
   }
   void read(std::string const& input) override
@@ -247,7 +241,7 @@ public:
     std::vector<std::string> all;
     for (auto const& entry : fs::directory_iterator(fs::path(ROSSBY_SOURCE_DIR) / "inputs"))
       if (entry.path().extension() == ".yml")
-        all.push_back(bytes_of(entry.path()));
+        all.push_back(test::bytes_of_file(entry.path()));
     return all;
   }
   void read(std::string const& input) override

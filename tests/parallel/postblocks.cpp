@@ -14,12 +14,10 @@ using World = test::PostblockWorld;
 void expect_part(std::vector<double> const& mine, std::vector<double> const& whole, Box const& tile, index_t channels,
                  double tolerance, std::string const& what)
 {
-  double largest = 1e-300;
   std::vector<double> scale(static_cast<std::size_t>(channels), 1e-300);
   for (std::size_t i = 0; i < whole.size(); ++i) {
     auto& s = scale[i % scale.size()];
     s = std::max(s, std::fabs(whole[i]));
-    largest = std::max(largest, s);
   }
   std::size_t at = 0;
   int wrong = 0;

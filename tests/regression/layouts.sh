@@ -41,8 +41,7 @@ for deck in "$ROSSBY_SOURCE"/tests/decks/*.yml; do
     step "$name: convert-deck" "$ROSSBY_PROGRAM" convert-deck "$deck" -o "$name.yml" || continue
     step "$name: check what was written" "$ROSSBY_PROGRAM" check "$name.yml" || continue
     step "$name: train what was written" "$ROSSBY_PROGRAM" train "$name.yml" --set save_loc="runs/again_$name" || continue
-    cmp "runs/$name/training_steps.csv" "runs/again_$name/training_steps.csv" >/dev/null ||
-      cmp <(cut -d, -f1-4 "runs/$name/training_steps.csv") <(cut -d, -f1-4 "runs/again_$name/training_steps.csv") || {
+    cmp "runs/$name/training_steps.csv" "runs/again_$name/training_steps.csv" || {
       echo "FAIL: $name: the converted deck trains to other numbers" >&2
       failures=$((failures + 1))
     } ;;

@@ -4,7 +4,6 @@
 # needs: netcdf
 . "$(dirname "${BASH_SOURCE[0]}")/../support/bad_input.bash"
 rossby="$ROSSBY_PROGRAM"
-export OMPI_MCA_mpi_yield_when_idle=1
 
 # A wind becomes humidities, and a physics file runs from south to north and from another meridian.
 python '

@@ -49,9 +49,7 @@ for kind in nc zarr; do
   "$ROSSBY_PROGRAM" train $kind.yml --set trainer.epochs=1 --set trainer.train_batch_size=1 --set trainer.valid_batch_size=1 \
     >train.txt || { cat train.txt >&2; exit 1; }
 done
-cut -d, -f2-3 runs/nc/training_steps.csv >nc.txt
-cut -d, -f2-3 runs/zarr/training_steps.csv >zarr.txt
-cmp nc.txt zarr.txt
+cmp runs/nc/training_steps.csv runs/zarr/training_steps.csv
 
 # What a store does not have is refused.
 if "$ROSSBY_PROGRAM" check deck.yml --no-files --set inference.output.format=zarr \

@@ -136,7 +136,7 @@ struct PostblockWorld {
            : c == rain        ? 0.002
            : c == evaporation ? 0.001
            : c < t2m          ? (c < flux + 2 ? 50 : 1e6)
-                              : 25;
+                              : 40;
   }
   static double middle(index_t c)
   {

@@ -3,6 +3,7 @@
 /// Files of weights that PyTorch and CREDIT wrote; see tests/reference/torch.
 
 #include <rossby/io/tensor_file.hpp>
+#include <support/files.hpp>
 
 #include <cstring>
 #include <filesystem>
@@ -14,19 +15,6 @@
 namespace rossby::test {
 
 inline std::string torch_fixture(std::string const& name) { return std::string(ROSSBY_TORCH_FIXTURES) + "/" + name; }
-
-inline std::string bytes_of_file(std::string const& path)
-{
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-inline void write_bytes(std::string const& path, std::string const& bytes)
-{
-  std::filesystem::remove(path); // truncating it would wait for the disk
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 /// Equal to the last bit; one NaN is as good as another.
 inline bool same_bits(std::vector<double> const& a, std::vector<double> const& b)

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <support/files.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -47,12 +48,7 @@ public:
 
   std::string path() const { return path_.string(); }
   std::filesystem::path operator/(std::string const& name) const { return path_ / name; }
-  std::string text(std::string const& name) const
-  {
-    std::ostringstream all;
-    all << std::ifstream(path_ / name, std::ios::binary).rdbuf();
-    return all.str();
-  }
+  std::string text(std::string const& name) const { return bytes_of_file(path_ / name); }
   void write(std::string const& name, std::string const& bytes) const
   {
     std::ofstream(path_ / name, std::ios::binary | std::ios::trunc) << bytes;

@@ -22,12 +22,14 @@ private:
   std::string where_, problem_, fix_;
 };
 
-/// Collects problems so that a check can report all of them at once.
+/// Collects problems so that a check can report all of them at once, each once: what is read twice complains twice.
 class Problems {
 public:
   void error(std::string where, std::string what, std::string fix = {});
   void warning(std::string where, std::string what, std::string fix = {});
-  void add(Error const& e) { errors_.push_back(e); }
+  void add(Error const&);
+  /// Errors and warnings.
+  void add(Problems const&);
 
   std::vector<Error> const& errors() const { return errors_; }
   std::vector<Error> const& warnings() const { return warnings_; }

@@ -13,5 +13,7 @@ int edit_distance(std::string const& a, std::string const& b);
 std::string nearest(std::string const& word, std::vector<std::string> const& candidates);
 /// "a, b, c"
 std::string join(std::vector<std::string> const& words, std::string const& separator = ", ");
+/// What stands between the separators, empty pieces included.
+std::vector<std::string> split(std::string const& text, char separator);
 
 } // namespace rossby

@@ -25,6 +25,8 @@ struct SchemaEntry {
   int n_levels() const { return static_cast<int>(levels.size()); }
 };
 
+int channels_of(std::vector<SchemaEntry> const&);
+
 /// Channel order of CREDIT: source by source in deck order; within a source prognostic, static, dynamic forcing for the
 /// input and prognostic, diagnostic for the output; 3-D before 2-D; deck list order; levels contiguous.
 struct ChannelSchema {

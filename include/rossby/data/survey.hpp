@@ -11,6 +11,9 @@
 
 namespace rossby {
 
+/// What a pattern with wildcards matches on disk, sorted.
+std::vector<std::string> paths_matching(std::string const& pattern);
+
 /// gs://..., s3://..., https://... and the like.
 bool is_remote(std::string const& path);
 /// Refuses a remote path at `deck_key`, telling how to bring the data.

@@ -29,14 +29,14 @@ inline Turn all_of(Array const& y) { return {{0, y.extent(1), 0, y.extent(2)}}; 
 Box cells_needing_only(std::vector<ConvShape> const&, Box const& input, index_t rows, index_t cols);
 
 /// y[b, i, j, channel0 + o] = bias[o] + scale sum_{p,q,c} w[o,p,q,c] x[b, offset + i stride + p, offset + j stride + q,
-/// c] for the part's cells (i, j). x: [B, H, W, in], w: [out, kernel, kernel, in], y: [B, H', W', channel0 + out or
+/// c] for the turn's cells (i, j). x: [B, H, W, in], w: [out, kernel, kernel, in], y: [B, H', W', channel0 + out or
 /// more]. `bias` may be empty.
 /// With x in bfloat16, weights and bias are float32 and y is bfloat16 or, not rounded, float32; products take weights
 /// rounded to x's type and add up in float32.
 void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias, Out y,
                   index_t channel0, Turn const&);
 
-/// Adds into dx (shape of x, of the wide type) what the part's cells of dy give.
+/// Adds into dx (shape of x, of the wide type) what the turn's cells of dy give.
 void conv_input_backward(Exec const&, ConvShape, Array const& w, double scale, Array const& dy, index_t channel0,
                          Out dx, Turn const&);
 

@@ -22,8 +22,8 @@ struct EmbedBranch {
 /// True when kernels and offsets are whole strides and wide enough that this pays.
 bool embed_suits(std::vector<ConvShape> const&);
 
-/// The same result as conv_forward for every branch, in steps: the biases, then the terms of every cell of x, part by
-/// part. A part counts in strides: row i and column j stand for the input's rows and columns from i stride and j stride
+/// The same result as conv_forward for every branch, in steps: the biases, then the terms of every cell of x, turn by
+/// turn. A turn counts in strides: row i and column j stand for the input's rows and columns from i stride and j stride
 /// on, before the next ones. x: [B, rows * stride, cols * stride, in]. Because y grows term by term, it is of the wide
 /// type of x.
 void embed_biases(Exec const&, std::vector<EmbedBranch> const&, Out y);

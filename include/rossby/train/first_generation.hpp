@@ -40,9 +40,8 @@ private:
 bool is_first_generation(Deck const&);
 
 struct Translation {
-  Deck deck;        ///< knows what was found (Deck::check_all_read())
+  Deck deck;        ///< knows what was found (Deck::report_translation())
   std::string text; ///< YAML with comments that tell what was changed, and why
-  Problems said;    ///< what was found
 };
 
 /// Never fails: what can't be translated is refused by whoever reads its place, and by Deck::check_all_read().

@@ -40,7 +40,6 @@ public:
 private:
   struct Stage {
     std::shared_ptr<Postblock const> block;
-    bool diagnostic; ///< only adds channels
     DeviceChains after;
   };
   index_t channels_, added_ = 0, input_channels_;

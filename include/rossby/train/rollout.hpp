@@ -72,8 +72,9 @@ public:
   Var const& physical(Context&);
   /// What a loss on normalised values compares: the output, or what flatten_to_tensor makes of physical().
   Var flat(Context&);
-  /// What it is compared with, as flat() or physical() has it.
-  Array truth(Exec const&, Batch const&, bool physical);
+  /// What it is compared with, as flat() or physical() has it; in physical units also with the channels that postblocks
+  /// add, if these are compared too.
+  Array truth(Exec const&, Batch const&, bool physical, bool with_added);
 
 private:
   Array const& physical_input(Exec const&);

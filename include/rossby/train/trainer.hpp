@@ -106,7 +106,6 @@ private:
   Outcome roll_out(Pass, BatchSource&, Batch first);
   /// The channels that losses and metrics are taken over.
   Var scored(Context&, Var const& physical) const;
-  Array scored(Array const& target) const;
   bool backpropagates(int step) const;
   bool backpropagates_after(int step) const;
   /// The rollout under way is the last before an optimizer step.

@@ -28,10 +28,9 @@ protected:
   {
     Axis a{"lat", {}, {{"units", "degrees_north"}}, true};
     for (index_t r = 0; r < rows; ++r)
-      a.values.push_back(latitude_of(north_first ? r : rows - 1 - r));
+      a.values.push_back(test::latitude(north_first ? r : rows - 1 - r));
     return a;
   }
-  static double latitude_of(index_t r) { return 75 - 30.0 * static_cast<double>(r); }
   static Axis longitude(double first = 0, index_t columns = cols)
   {
     Axis a{"lon", {}, {{"units", "degrees_east"}}, true};

@@ -147,7 +147,7 @@ Array whole_numbers(DType type, Shape shape, std::uint64_t seed)
   return v;
 }
 
-// Turn by part, the border before the interior or after it, is the same as all at once.
+// Part by part, the border before the interior or after it, is the same as all at once.
 TEST(Conv, PartsMakeTheWhole)
 {
   Case const several_blocks{"several blocks", 3, 7, 32, 19, 2, {8, 3, 1}, 1, 2, 3};

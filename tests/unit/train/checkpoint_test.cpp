@@ -1,5 +1,6 @@
 #include <rossby/train/checkpoint.hpp>
 #include <rossby/train/weights.hpp>
+#include <support/files.hpp>
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>
@@ -227,8 +228,7 @@ TEST_F(Checkpoint, DamageChangesNothing)
   b.step();
   a.save(file);
   auto const before = contents(b);
-  std::ifstream in(file, std::ios::binary);
-  std::string const bytes((std::istreambuf_iterator<char>(in)), {});
+  std::string const bytes = test::bytes_of_file(file);
   auto const damaged = (folder / "damaged.h5").string();
   auto const refused = [&](std::string const& what, std::string const& content) {
     std::ofstream(damaged, std::ios::binary) << content;
@@ -308,14 +308,10 @@ TEST_F(Checkpoint, FilesTellNoTime)
 {
   SmallRun const a(1);
   a.save(file);
-  auto const text = [&] {
-    std::ifstream in(file, std::ios::binary);
-    return std::string((std::istreambuf_iterator<char>(in)), {});
-  };
-  auto const first = text();
+  auto const first = test::bytes_of_file(file);
   ::sleep(1);
   a.save(file);
-  EXPECT_TRUE(text() == first);
+  EXPECT_TRUE(test::bytes_of_file(file) == first);
 }
 
 TEST_F(Checkpoint, AFullDiskLeavesTheLastGoodOne)
