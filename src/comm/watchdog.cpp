@@ -131,7 +131,7 @@ double Watchdog::seconds_from_environment()
   char* end = nullptr;
   double const seconds = std::strtod(text, &end);
   if (*end != '\0' || !std::isfinite(seconds) || seconds < 0)
-    fail(variable, fmt::format("'{}' is no number of seconds", text), "give a number, or 0 for no limit");
+    fail(variable, fmt::format("'{}' is not a number of seconds", text), "give a number, or 0 for no limit");
   return seconds;
 }
 

@@ -36,7 +36,7 @@ std::vector<std::string> resolve(std::vector<std::string> const& names, std::vec
       }
     if (!found) {
       std::string const near = nearest(name, all);
-      where.reject(fmt::format("{} is no variable of the data", name),
+      where.reject(fmt::format("{} is not a variable of the data", name),
                    near.empty() ? fmt::format("variables are: {}", join(all)) : fmt::format("did you mean {}?", near));
     }
   }
@@ -82,7 +82,7 @@ FillRule read_rule(DeckNode const& node)
   auto const op = node.get("op", std::string("=="));
   auto const it = ops.find(op);
   if (it == ops.end())
-    node["op"].reject(fmt::format("'{}' is no comparison", op), "use ==, !=, <, <=, > or >=");
+    node["op"].reject(fmt::format("'{}' is not a comparison", op), "use ==, !=, <, <=, > or >=");
   rule.op = it->second;
   rule.fill = node.require<double>("fill");
   return rule;
@@ -145,7 +145,7 @@ void read_normalizer(DeckNode const& args, Block& block)
     node["type"].reject(fmt::format("{} is a block of CREDIT that is not supported", type),
                         fmt::format("supported are: {}", join(supported)));
   std::string const near = nearest(type, supported);
-  node["type"].reject(fmt::format("'{}' is no known block", type),
+  node["type"].reject(fmt::format("'{}' is not a known block", type),
                       near.empty() ? fmt::format("supported are: {}", join(supported))
                                    : fmt::format("did you mean {}?", near));
 }
@@ -260,7 +260,7 @@ std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& sch
   for (auto const& [phase, entries] : node.entries())
     if (phase != "ic_only" && phase != "per_step") {
       entries.mark_read();
-      problems.error(entries.path(), "is no phase of preblocks",
+      problems.error(entries.path(), "is not a phase of preblocks",
                      "put blocks under per_step, or ic_only for the first step alone");
     }
   for (char const* phase : {"ic_only", "per_step"}) {
@@ -330,7 +330,7 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
       if (!empty)
         problems.error(entries.path(),
                        phase == "post_rollout" ? "blocks after the rollout are not supported"
-                                               : "is no phase of postblocks",
+                                               : "is not a phase of postblocks",
                        "put blocks under per_step");
     }
   // What `reconstruct` makes of the truth is the twin: the loader derives it, so its blocks are only read.

@@ -269,7 +269,7 @@ void read_clock(DeckNode const& node, DataConfig& config)
     for (auto const& range : node["date_ranges"].items()) {
       auto const both = range.items();
       if (both.size() != 2)
-        range.reject("is no pair [start, end]");
+        range.reject("is not a pair [start, end]");
       config.ranges.emplace_back(time(both[0]), time(both[1]));
     }
     if (config.ranges.empty())

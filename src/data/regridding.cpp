@@ -32,7 +32,8 @@ Orientation orientation_of(std::vector<double> const& lat, std::vector<double> c
   for (auto const* const axis : {&lat, &lon})
     for (double const x : *axis)
       if (!(std::fabs(x) <= 720))
-        fail(file, fmt::format("holds the coordinate {:g}, which is no angle in degrees", x), "make the weights anew");
+        fail(file, fmt::format("holds the coordinate {:g}, which is not an angle in degrees", x),
+             "make the weights anew");
   Orientation o;
   o.height = static_cast<index_t>(rows), o.width = static_cast<index_t>(columns);
   o.flip = lat.front() < lat.back();

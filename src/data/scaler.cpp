@@ -3,6 +3,7 @@
 #include <rossby/core/base64.hpp>
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/io/replace.hpp>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -74,7 +75,7 @@ std::vector<double> decode(std::string const& text, std::string const& dtype, st
 {
   auto const bytes = decode_base64(text);
   if (!bytes)
-    fail(where, "holds text that is no base64", "fit the scaler again with rossby preprocess");
+    fail(where, "holds text that is not base64", "fit the scaler again with rossby preprocess");
   std::string const type =
       dtype.empty() || std::isalpha(static_cast<unsigned char>(dtype[0])) ? dtype : dtype.substr(1);
   if (!dtype.empty() && dtype[0] == '>')
@@ -129,7 +130,7 @@ std::vector<double> array_of(Json const& a, std::string const& where)
     return values;
   }
   if (!a.is_array())
-    fail(where, "is no array");
+    fail(where, "is not an array");
   flatten(a, values, where);
   return values;
 }
@@ -163,7 +164,8 @@ Scaler scaler_of(Json const& entry, std::string const& where)
     s = &parsed;
   }
   if (!s->is_object())
-    fail(where, "is no scaler", "expected bridgescaler's JSON form of a DStandardScalerTensor or DMinMaxScalerTensor");
+    fail(where, "is not a scaler",
+         "expected bridgescaler's JSON form of a DStandardScalerTensor or DMinMaxScalerTensor");
   std::string const type = text_of(*s, "type", "DStandardScalerTensor", where);
   bool const minmax = type.find("MinMaxScaler") != std::string::npos;
   if (!minmax && type.find("StandardScaler") == std::string::npos)
@@ -239,11 +241,11 @@ ScalerFile ScalerFile::parse(std::string const& json, std::string const& name)
   file.name_ = name;
   for (auto const& [data_type, sources] : root.items()) {
     if (!sources.is_object())
-      fail(name, fmt::format("entry {} is no object", data_type),
+      fail(name, fmt::format("entry {} is not an object", data_type),
            "expected {input|target: {source: {var_key: scaler}}}");
     for (auto const& [source, variables] : sources.items()) {
       if (!variables.is_object())
-        fail(name, fmt::format("entry {}/{} is no object", data_type, source),
+        fail(name, fmt::format("entry {}/{} is not an object", data_type, source),
              "expected {input|target: {source: {var_key: scaler}}}");
       for (auto const& [key, scaler] : variables.items())
         file.entries_[data_type][key] = scaler_of(scaler, fmt::format("{}, {} {}", name, data_type, key));
@@ -321,29 +323,13 @@ std::string ScalerFile::save(std::string const& file) const
   std::error_code code;
   if (auto const folder = fs::path(file).parent_path(); !folder.empty())
     fs::create_directories(folder, code);
-  std::string const part = file + ".tmp";
-  {
-    std::ofstream out(part, std::ios::binary);
-    out << to_json();
-    out.flush();
-    if (!out) {
-      fs::remove(part, code);
-      fail(file, "can't be written", "check free space and permissions of the folder");
-    }
-  }
   std::string backup;
   if (fs::exists(file, code)) {
     std::time_t const now = std::time(nullptr);
     backup = fmt::format("{}.{:%Y%m%dT%H%M%SZ}.bak", file, fmt::gmtime(now));
-    // A copy, not a rename: a scaler of the name exists at every moment.
-    fs::copy_file(file, backup, fs::copy_options::overwrite_existing, code);
-    if (code)
-      fail(backup, fmt::format("can't be written: {}", code.message()),
-           "check free space and permissions of the folder");
+    io::keep_as(file, backup); // another name, not a rename: a scaler of the name exists at every moment
   }
-  fs::rename(part, file, code);
-  if (code)
-    fail(file, fmt::format("can't be written: {}", code.message()), "check permissions of the folder");
+  io::replace_text(file, to_json());
   return backup;
 }
 

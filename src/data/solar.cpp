@@ -81,7 +81,7 @@ SolarIrradiance::SolarIrradiance(std::string const& file)
       continue;
     if (!(words >> year >> value) || !(value > 0) || (!years_.empty() && year <= years_.back()))
       fail(fmt::format("{}:{}", file, number),
-           fmt::format("'{}' is no pair of a year (rising) and an irradiance", line));
+           fmt::format("'{}' is not a pair of a year (rising) and an irradiance", line));
     years_.push_back(year);
     values_.push_back(value);
   }

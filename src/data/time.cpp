@@ -162,7 +162,7 @@ Duration parse_duration(std::string const& text, std::string const& where)
     Duration const seconds = seconds_in(unit);
     if (seconds == 0)
       fail(where,
-           fmt::format("'{}' is no duration{}", text,
+           fmt::format("'{}' is not a duration{}", text,
                        unit == "M" || unit == "MS" || unit == "Y" ? " of fixed length" : ""),
            fix);
     total += count * static_cast<double>(seconds);

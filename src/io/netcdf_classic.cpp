@@ -163,7 +163,7 @@ void expect_whole_netcdf_file(std::string const& file)
     return;
   int const version = magic[3];
   if (std::memcmp(magic, "CDF", 3) != 0 || (version != 1 && version != 2 && version != 5))
-    fail(file, "is no netCDF file (its first bytes are neither those of netCDF nor of HDF5)",
+    fail(file, "is not a netCDF file (its first bytes are neither those of netCDF nor of HDF5)",
          "give a netCDF file or a Zarr store; GRIB data must be converted first");
   std::uint64_t expected = 0;
   try {

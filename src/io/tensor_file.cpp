@@ -116,7 +116,7 @@ TensorFile::TensorFile(std::string path) : impl_(std::make_unique<Impl>(std::mov
   case Format::none:
     break;
   }
-  file.refuse(file.size() == 0 ? "is empty" : "is no file of torch.save and no safetensors file",
+  file.refuse(file.size() == 0 ? "is empty" : "is neither a file of torch.save nor a safetensors file",
               "give a file that torch.save or safetensors has written");
 }
 

@@ -151,7 +151,7 @@ ScheduleConfig::Kind ScheduleConfig::parse_kind(std::string const& text, std::st
                                                  {"lambda", Kind::lambda}};
   auto const found = kinds.find(text);
   if (found == kinds.end())
-    fail(where, "'" + text + "' is no schedule",
+    fail(where, "'" + text + "' is not a schedule",
          "use plateau, cosine-annealing, cosine-annealing-restarts, linear-warmup-cosine or lambda");
   return found->second;
 }

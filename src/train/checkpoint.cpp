@@ -209,7 +209,7 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
   read_parts(exec, parameters, open, [&](PartReader& reader, Hdf5Source const& source) {
     auto const& in = source.file();
     if (!in.has_attribute("/", "rossby_checkpoint"))
-      fail(file, "is no checkpoint of Rossby, or was not written to its end");
+      fail(file, "is not a checkpoint of Rossby, or was not written to its end");
     auto const version = in.read_int_attribute("/", "rossby_checkpoint");
     if (version < 1 || version > format_version)
       fail(file, fmt::format("has checkpoint format {}, this program reads formats 1 to {}", version, format_version),

@@ -35,7 +35,7 @@ void check_agreement(RunConfig const& c, Problems& problems)
     auto const multiple = [&](char const* key, Duration d) {
       if (d > 0 && d % c.data.timestep != 0)
         problems.error(std::string("inference.") + key,
-                       fmt::format("{} is no multiple of data.timestep ({})", format_duration(d),
+                       fmt::format("{} is not a multiple of data.timestep ({})", format_duration(d),
                                    format_duration(c.data.timestep)));
     };
     multiple(c.inference->single ? "single_forecast.forecast_length" : "batch_forecast.forecast_length",

@@ -63,7 +63,7 @@ double weight_of(DeckNode const& node)
 {
   double const w = node.as<double>();
   if (!std::isfinite(w) || w < 0)
-    node.reject("is no weight", "give a number of 0 or more");
+    node.reject("is not a weight", "give a number of 0 or more");
   return w;
 }
 

@@ -118,7 +118,8 @@ void CreditSource::add_model(TensorFile const& file, PickledValue const& state_d
   int left_out = 0;
   for (auto const& [key, value] : state_dict.entries()) {
     if (!key.text() || !value.tensor())
-      fail(file.path(), fmt::format("its state_dict holds '{}', which is no tensor", key.text() ? *key.text() : "?"));
+      fail(file.path(),
+           fmt::format("its state_dict holds '{}', which is not a tensor", key.text() ? *key.text() : "?"));
     std::string const name = without_wrappers(*key.text());
     if (!is_floating(value.tensor()->type))
       continue; // counters and index tables: PyTorch's buffers, which the model makes itself
@@ -141,7 +142,7 @@ void CreditSource::add_averages(TensorFile const& file, PickledValue const& mode
 {
   for (auto const& [key, value] : model_state.find("shadow")->entries()) {
     if (!key.text() || !value.tensor())
-      fail(file.path(), "its averaged weights hold what is no tensor");
+      fail(file.path(), "its averaged weights hold something that is not a tensor");
     // Files of some months hold averages of the spectral-norm vectors, too; but the mean of unit vectors is not one.
     if (std::string const name = without_wrappers(*key.text()); !is_spectral_vector(name))
       add("/ema/" + name, file, *value.tensor());

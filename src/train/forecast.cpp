@@ -184,7 +184,7 @@ int forecast_steps(InferenceConfig const& config, Duration timestep)
 {
   if (config.forecast_length < timestep || config.forecast_length % timestep != 0)
     fail("inference.forecast_length",
-         fmt::format("{} is no multiple of the time step {}", format_duration(config.forecast_length),
+         fmt::format("{} is not a multiple of the time step {}", format_duration(config.forecast_length),
                      format_duration(timestep)),
          "use a multiple of data.timestep");
   return static_cast<int>(config.forecast_length / timestep);
@@ -195,7 +195,7 @@ std::vector<ForecastFile> forecast_files(InferenceConfig const& config, Time ini
   Duration const interval = config.output.output_interval > 0 ? config.output.output_interval : timestep;
   if (interval % timestep != 0)
     fail("inference.output.output_interval",
-         fmt::format("{} is no multiple of the time step {}", format_duration(interval), format_duration(timestep)));
+         fmt::format("{} is not a multiple of the time step {}", format_duration(interval), format_duration(timestep)));
   int const every = static_cast<int>(interval / timestep), steps = forecast_steps(config, timestep);
   std::string const folder = config.save_forecast + "/" + format_time(initial, "%Y%m%d_%H%MZ", config.calendar) + "/";
   std::vector<ForecastFile> files;

@@ -182,7 +182,7 @@ std::vector<ForecastVariable> forecast_variables(OutputConfig const& config, Dat
     auto const found = std::find_if(target.begin(), target.end(),
                                     [&](auto const& e) { return e.key == v.name || e.variable == v.name; });
     if (found == target.end())
-      fail("inference.output.variables", fmt::format("'{}' is no output variable", v.name),
+      fail("inference.output.variables", fmt::format("'{}' is not an output variable", v.name),
            "use a name of the data block's prognostic or diagnostic variables, or of what postblocks add");
     wanted.push_back({&*found, v});
   }

@@ -24,7 +24,7 @@ std::size_t find(std::vector<SchemaEntry> const& variables, std::string const& k
       return i;
     known += (i ? ", " : "") + variables[i].key;
   }
-  fail(where, fmt::format("'{}' is no output variable", key), "use one of " + known);
+  fail(where, fmt::format("'{}' is not an output variable", key), "use one of " + known);
 }
 
 void scale_to_mean_one(std::vector<double>& weights)

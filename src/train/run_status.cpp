@@ -80,7 +80,7 @@ CheckpointStatus judge(std::string const& file, std::int64_t read_up_to)
     Hdf5Source const source(file);
     c.sealed = source.sealed();
     if (!source.file().has_attribute("/", "rossby_checkpoint"))
-      fail(file, "is no checkpoint of Rossby, or was not written to its end");
+      fail(file, "is not a checkpoint of Rossby, or was not written to its end");
     source.verify(0, 1);
     auto const number = [&](char const* name) { return static_cast<std::int64_t>(source.number(name)); };
     c.epoch = number("/trainer/epoch");

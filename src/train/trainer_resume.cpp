@@ -27,7 +27,7 @@ std::string damage_of(std::string const& file)
   try {
     verify_file(file);
     if (!io::Hdf5File::open_read(file).has_attribute("/", "rossby_checkpoint"))
-      return file + ": is no checkpoint";
+      return file + ": is not a checkpoint";
   } catch (...) {
     return current_error().what();
   }

@@ -211,7 +211,8 @@ double TrainingLog::column(std::string const& name) const
     std::string known;
     for (std::size_t i = 6; i + 1 < columns_.size(); ++i)
       known += (i > 6 ? ", " : "") + columns_[i];
-    fail("trainer.training_metric", fmt::format("'{}' is no column of training_log.csv", name), "use one of " + known);
+    fail("trainer.training_metric", fmt::format("'{}' is not a column of training_log.csv", name),
+         "use one of " + known);
   }
   return last_.empty() ? std::numeric_limits<double>::quiet_NaN()
                        : last_[static_cast<std::size_t>(found - columns_.begin())];

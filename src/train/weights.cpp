@@ -117,7 +117,7 @@ void PartReader::read_weights(std::string const& group)
   }
   for (auto const& name : match.unknown)
     unknown.push_back(
-        fmt::format("{} {} is no parameter of the model", name, to_string(source_->shape(group + "/" + name))));
+        fmt::format("{} {} is not a parameter of the model", name, to_string(source_->shape(group + "/" + name))));
   if (!unfit.empty() || !unknown.empty())
     fail(source_->path(), "holds the weights of another model:" + first_ten(unfit, unknown),
          "use the deck that the weights were trained with");

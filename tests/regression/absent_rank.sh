@@ -34,7 +34,7 @@ expect_success "a job that is suspended" mpirun -np 2 bash each.sh runs/rests 1
 wait
 
 for bad in soon -1 1e999; do
-  ROSSBY_COMM_TIMEOUT=$bad expect_failure "a limit of '$bad'" "ROSSBY_COMM_TIMEOUT: '$bad' is no number of seconds" mpirun -np 2 "$ROSSBY_PROGRAM" --version
+  ROSSBY_COMM_TIMEOUT=$bad expect_failure "a limit of '$bad'" "ROSSBY_COMM_TIMEOUT: '$bad' is not a number of seconds" mpirun -np 2 "$ROSSBY_PROGRAM" --version
 done
 ROSSBY_COMM_TIMEOUT=0 expect_success "no limit" mpirun -np 2 "$ROSSBY_PROGRAM" --version
 finish

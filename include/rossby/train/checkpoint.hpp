@@ -69,7 +69,7 @@ struct CheckpointParts {
 
 /// Reads weights, and what `parts` says, each rank the parts that it stores, from a checkpoint of any mesh. Collective
 /// over all ranks of the placement.
-/// \throws Error on all ranks for a damaged file, a file that is no checkpoint, weights of another model (see
+/// \throws Error on all ranks for a damaged file, a file that is not a checkpoint, weights of another model (see
 /// load_model_weights), or a model block that differs from `expected`, naming the first line that does. Parameters,
 /// moments and averages are then what they were.
 TrainingState read_checkpoint(std::string const& file, Exec const&, Parameters&, AdamW&, Ema*, CheckpointParts,

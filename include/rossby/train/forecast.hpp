@@ -15,7 +15,7 @@ struct ForecastFile {
   std::vector<int> steps;
 };
 
-/// Model steps of a forecast. \throws Error when the length is no multiple of the time step.
+/// Model steps of a forecast. \throws Error when the length is not a multiple of the time step.
 int forecast_steps(InferenceConfig const&, Duration timestep);
 /// <save_forecast>/YYYYMMDD_HHMMZ/ with one file for each step, day, month, year, or for all ("full.nc").
 std::vector<ForecastFile> forecast_files(InferenceConfig const&, Time initial, Duration timestep);

@@ -217,7 +217,7 @@ TEST(Netcdf, SaysWhatIsWrongWithAFile)
   std::ofstream(path_of("empty.nc")).flush();
   EXPECT_THAT(message_of(path_of("empty.nc")), HasSubstr("empty"));
   std::ofstream(path_of("text.nc")) << "temperature,12\n";
-  EXPECT_THAT(message_of(path_of("text.nc")), HasSubstr("no netCDF file"));
+  EXPECT_THAT(message_of(path_of("text.nc")), HasSubstr("not a netCDF file"));
   EXPECT_THROW(NetcdfWriter(path_of("no/such/folder.nc")), Error);
 
   std::string const whole = path_of("whole.nc"), cut = path_of("cut.nc");

@@ -144,7 +144,7 @@ TEST_F(TensorFiles, HostileOnesAreRefusedByNameWithTheReason)
                                                                {"header_too_long.safetensors", "header"},
                                                                {"negative_size.pt", "negative"},
                                                                {"no_data_pkl.pt", "data.pkl"},
-                                                               {"not_a_torch_file.pt", "no file of torch.save"},
+                                                               {"not_a_torch_file.pt", "neither a file of torch.save"},
                                                                {"os_system.pt", "system"},
                                                                {"overlap.safetensors", "overlap"},
                                                                {"pickle_cut.pt", "too early"},
@@ -176,7 +176,7 @@ TEST_F(TensorFiles, WhatIsNoOrdinaryFileIsRefused)
   EXPECT_THAT(judge("/dev/zero"), HasSubstr("not an ordinary file"));
   EXPECT_THAT(judge("/"), HasSubstr("not an ordinary file"));
   EXPECT_THAT(judge(path), HasSubstr("No such file"));
-  EXPECT_THAT(judge(torch_fixture("expected_cf.h5")), HasSubstr("no file of torch.save"));
+  EXPECT_THAT(judge(torch_fixture("expected_cf.h5")), HasSubstr("neither a file of torch.save"));
 }
 
 /// A pickle in the container from before 1.6, which has no checksums in the way.

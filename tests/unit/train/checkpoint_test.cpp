@@ -143,7 +143,7 @@ TEST_F(Checkpoint, RefusesAnotherModelByNamesAndShapes)
   a.save(file);
   auto const before = other.parameters[0].value().to_host(Exec());
   auto const message = message_of([&] { load_model_weights(other.exec, other.parameters, file); });
-  EXPECT_THAT(message, AllOf(HasSubstr("head.gain [7] is missing"), HasSubstr("head.bias [7] is no parameter"),
+  EXPECT_THAT(message, AllOf(HasSubstr("head.gain [7] is missing"), HasSubstr("head.bias [7] is not a parameter"),
                              HasSubstr("weight_u is [4], but the model has [5]"), HasSubstr(file)));
   EXPECT_EQ(other.parameters[0].value().to_host(Exec()), before) << "nothing is loaded by halves";
 
@@ -203,7 +203,7 @@ TEST_F(Checkpoint, DamageIsNoticed)
     h5.write("/x", DType::float32, {1}, {1});
     h5.close();
   }
-  EXPECT_THAT(message_of([&] { b.load(damaged); }), HasSubstr("no checkpoint"));
+  EXPECT_THAT(message_of([&] { b.load(damaged); }), HasSubstr("not a checkpoint"));
 }
 
 /// Everything that reading may change.

@@ -88,7 +88,7 @@ TEST(TrainerConfig, Refusals)
       {"train_batch_size: 0", "give 1 or more"},
       {"learning_rate: -1", "more than 0"},
       {"learning_rate: .nan", "more than 0"},
-      {"scheduler: {scheduler_type: cosine}", "no schedule"},
+      {"scheduler: {scheduler_type: cosine}", "not a schedule"},
       {"scheduler: {warmup_steps: 4}", "scheduler_type: is missing"},
       {"scheduler: {scheduler_type: cosine-annealing-restarts, first_cycle_steps: 5, warmup_steps: 5}", "don't fit"},
       {"type: era5-v2", "trainer.type: unknown value"},
