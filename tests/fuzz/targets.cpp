@@ -12,8 +12,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <typeinfo>
 
 namespace rossby::fuzz {
@@ -21,11 +19,6 @@ namespace rossby::fuzz {
 namespace fs = std::filesystem;
 
 namespace {
-void write(fs::path const& path, std::string const& bytes)
-{
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
-
 std::string big_endian(std::uint64_t value, int bytes)
 {
   std::string text;
@@ -67,7 +60,7 @@ public:
   }
   void read(std::string const& input) override
   {
-    write(file_, input);
+    test::write_bytes(file_, input);
     io::expect_whole_netcdf_file(file_);
   }
 
@@ -106,10 +99,10 @@ public:
     if (input.empty())
       return;
     auto const& file = files_[static_cast<unsigned char>(input[0]) % files_.size()];
-    write(file.store / file.name, input.substr(1));
+    test::write_bytes(file.store / file.name, input.substr(1));
     struct Restore {
       File const& f;
-      ~Restore() { write(f.store / f.name, f.content); }
+      ~Restore() { test::write_bytes(f.store / f.name, f.content); }
     } const restore{file};
     io::ArrayReader const reader(file.store.string());
     for (auto const& v : reader.variables()) {
@@ -196,7 +189,7 @@ public:
   }
   void read(std::string const& input) override
   {
-    write(file_, input);
+    test::write_bytes(file_, input);
     io::TensorFile const file(file_);
     file.verify();
     read_all(file, file.root());

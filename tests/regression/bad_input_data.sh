@@ -16,7 +16,7 @@ refused() {
 for file in "$state" data/tiny/static.nc; do
   : >"$file"
   refused "empty $file" "$file"
-  echo "this is not a netCDF file, but text that goes on and on" >"$file"
+  echo "this is no netCDF file, but text that goes on and on" >"$file"
   refused "text as $file" "$file"
   truncate -s $(($(stat -c %s "$file") / 2)) "$file"
   refused "half of $file" "$file"

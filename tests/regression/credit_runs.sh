@@ -60,7 +60,7 @@ mkdir credit
 rossby 1 convert runs/half/checkpoint.h5 credit/checkpoint.pt
 rossby 1 convert runs/half/best_checkpoint.h5 credit/best_checkpoint.pt
 cp runs/half/training_log.csv runs/half/model.yml runs/half/channel_schema.yaml credit
-[ -e credit/checkpoint_ema.pt ] || complain "averages" "there is not a checkpoint_ema.pt"
+[ -e credit/checkpoint_ema.pt ] || complain "averages" "there is no checkpoint_ema.pt"
 rossby 1 convert credit/checkpoint.pt back.h5
 same runs/half/checkpoint.h5 back.h5
 rossby 1 convert --moments by-name runs/half/checkpoint.h5 by_name.pt

@@ -49,10 +49,7 @@ public:
   std::string path() const { return path_.string(); }
   std::filesystem::path operator/(std::string const& name) const { return path_ / name; }
   std::string text(std::string const& name) const { return bytes_of_file(path_ / name); }
-  void write(std::string const& name, std::string const& bytes) const
-  {
-    std::ofstream(path_ / name, std::ios::binary | std::ios::trunc) << bytes;
-  }
+  void write(std::string const& name, std::string const& bytes) const { write_bytes(path_ / name, bytes); }
   /// Replaces the one place of a text in a file.
   void replace(std::string const& name, std::string const& from, std::string const& to) const
   {

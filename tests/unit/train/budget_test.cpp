@@ -8,7 +8,7 @@
 #include <rossby/models/spec.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
-#include <support/arrays.hpp>
+#include <support/kokkos_callbacks.hpp>
 #include <support/small_model.hpp>
 
 #include <gtest/gtest.h>
@@ -19,7 +19,6 @@
 namespace rossby {
 namespace {
 using namespace test;
-namespace tools = Kokkos::Tools::Experimental;
 
 struct Counts {
   std::uint64_t launches = 0, products = 0, copies = 0, copied_bytes = 0;
@@ -42,26 +41,6 @@ void on_copy(Kokkos::Tools::SpaceHandle, char const*, void const*, Kokkos::Tools
   counted.copied_bytes += bytes;
 }
 
-struct Count {
-  Count()
-  {
-    counted = {};
-    tools::set_begin_parallel_for_callback(on_kernel);
-    tools::set_begin_parallel_reduce_callback(on_kernel);
-    tools::set_begin_parallel_scan_callback(on_kernel);
-    tools::set_push_region_callback(on_region);
-    tools::set_begin_deep_copy_callback(on_copy);
-  }
-  ~Count()
-  {
-    tools::set_begin_parallel_for_callback(nullptr);
-    tools::set_begin_parallel_reduce_callback(nullptr);
-    tools::set_begin_parallel_scan_callback(nullptr);
-    tools::set_push_region_callback(nullptr);
-    tools::set_begin_deep_copy_callback(nullptr);
-  }
-};
-
 std::uint64_t all_waits()
 {
   std::uint64_t sum = 0;
@@ -79,7 +58,8 @@ template <class Work> std::map<std::string, double> cost_of(Work const& work)
   pool.reset_peak();
   std::size_t const before = pool.bytes_in_use();
   std::uint64_t const waits = all_waits();
-  Count const count;
+  counted = {};
+  KokkosCallbacks const count({on_kernel, on_copy, nullptr, on_region});
   work();
   return {{"launches", static_cast<double>(counted.launches)},      {"products", static_cast<double>(counted.products)},
           {"copies", static_cast<double>(counted.copies)},          {"copied_mib", mib(counted.copied_bytes)},

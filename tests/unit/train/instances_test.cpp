@@ -4,6 +4,7 @@
 #include <rossby/core/host_waits.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
+#include <support/kokkos_callbacks.hpp>
 #include <support/small_model.hpp>
 #include <support/small_models.hpp>
 
@@ -17,7 +18,6 @@
 namespace rossby {
 namespace {
 using namespace test;
-namespace tools = Kokkos::Tools::Experimental;
 
 /// What Kokkos tells its tools. (Its callbacks are plain functions.)
 struct Seen {
@@ -55,27 +55,6 @@ void on_allocation(Kokkos::Tools::SpaceHandle, char const* name, void const*, st
   if (!known(name) && std::string(name) != "Kokkos::Serial::scratch_mem")
     seen.strangers.insert(std::string("memory of ") + name);
 }
-
-struct Watch {
-  explicit Watch(Exec const& exec)
-  {
-    seen = {};
-    expected_device = tools::device_id(exec);
-    tools::set_begin_parallel_for_callback(on_kernel);
-    tools::set_begin_parallel_reduce_callback(on_kernel);
-    tools::set_begin_parallel_scan_callback(on_kernel);
-    tools::set_begin_deep_copy_callback(on_copy);
-    tools::set_allocate_data_callback(on_allocation);
-  }
-  ~Watch()
-  {
-    tools::set_begin_parallel_for_callback(nullptr);
-    tools::set_begin_parallel_reduce_callback(nullptr);
-    tools::set_begin_parallel_scan_callback(nullptr);
-    tools::set_begin_deep_copy_callback(nullptr);
-    tools::set_allocate_data_callback(nullptr);
-  }
-};
 
 std::uint64_t waits(std::map<std::string, std::uint64_t> const& before, std::string const& label)
 {
@@ -124,7 +103,9 @@ TEST_P(TrainingStep, KeepsToItsInstanceAndWaitsOnlyForValues)
   for (auto const& p : parameters.all())
     spectral = spectral || (!p.spec.trainable && p.spec.used);
   for (int step = 0; step < 2; ++step) { // in the first, plans that modules need are made
-    Watch const watch(exec);
+    seen = {};
+    expected_device = Kokkos::Tools::Experimental::device_id(exec);
+    KokkosCallbacks const watch({on_kernel, on_copy, on_allocation});
     auto const before = host_waits();
     Tape tape;
     Context context{exec, &tape, true};
