@@ -18,6 +18,15 @@ template <class Data> void forget_origins(Data& data)
   for (auto& item : data.items)
     forget_origins(*item);
 }
+
+/// Text as a deck writes it: what is read from there is `text` again, whatever dollar signs it has.
+std::string written(std::string const& text)
+{
+  std::string out;
+  for (char const c : text)
+    out.append(c == '$' ? 2 : 1, c);
+  return out;
+}
 } // namespace
 
 DeckEditor::DeckEditor(std::string name) : root_(std::make_shared<DeckNode::Data>()), name_(std::move(name))
@@ -94,7 +103,7 @@ void DeckEditor::set_text(std::string const& place, std::string const& text, std
 {
   auto data = std::make_shared<DeckNode::Data>();
   data->kind = DeckNode::Data::Kind::scalar;
-  data->scalar = text;
+  data->scalar = written(text);
   data->quoted = true;
   put(place, std::move(data), written_as);
 }
@@ -107,7 +116,7 @@ void DeckEditor::set_texts(std::string const& place, std::vector<std::string> co
   for (auto const& text : texts) {
     data->items.push_back(std::make_shared<DeckNode::Data>());
     data->items.back()->kind = DeckNode::Data::Kind::scalar;
-    data->items.back()->scalar = text;
+    data->items.back()->scalar = written(text);
     data->items.back()->quoted = true;
   }
   put(place, std::move(data), written_as);

@@ -329,7 +329,13 @@ std::string ScalerFile::save(std::string const& file) const
     backup = fmt::format("{}.{:%Y%m%dT%H%M%SZ}.bak", file, fmt::gmtime(now));
     io::keep_as(file, backup); // another name, not a rename: a scaler of the name exists at every moment
   }
-  io::replace_text(file, to_json());
+  try {
+    io::replace_text(file, to_json());
+  } catch (...) {
+    if (!backup.empty()) // the file is as it was
+      fs::remove(backup, code);
+    throw;
+  }
   return backup;
 }
 

@@ -229,6 +229,21 @@ TEST(DeckEditor, WhatIsMovedKeepsItsNameInMessages)
   EXPECT_EQ(problems.errors()[0].where(), "kept");
 }
 
+TEST(DeckEditor, TextIsReadAsItWasPut)
+{
+  ::setenv("ROSSBY_TEST_PLACE", "elsewhere", 1);
+  auto const old = Deck::parse("path: $ROSSBY_TEST_PLACE/$$ROSSBY_TEST_PLACE");
+  std::string const text = "elsewhere/$ROSSBY_TEST_PLACE";
+  ASSERT_EQ(old["path"].as<std::string>(), text);
+  DeckEditor out(old);
+  out.set_text("new.path", old["path"].as<std::string>());
+  out.set_texts("new.list", {text, "a$$b"});
+  auto const deck = out.deck(Problems());
+  EXPECT_EQ(deck["new"]["path"].as<std::string>(), text);
+  EXPECT_EQ(deck["new"]["list"].as<std::vector<std::string>>(), (std::vector<std::string>{text, "a$$b"}));
+  EXPECT_EQ(Deck::parse(out.commented())["new"]["path"].as<std::string>(), text);
+}
+
 TEST(DeckEditor, CommentsAreWrittenAndReadOver)
 {
   DeckEditor editor("new");

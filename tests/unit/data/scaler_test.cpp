@@ -63,6 +63,18 @@ TEST(ScalerFile, WritesWhatItReadsAndKeepsTheOldOne)
   EXPECT_FALSE(fs::exists(path + ".tmp"));
 }
 
+TEST(ScalerFile, WritingThatFailsLeavesOnlyTheOldFile)
+{
+  auto const file = ScalerFile::parse(one_line(by_hand), "by hand");
+  file.save("scaler.json");
+  std::filesystem::create_directories("scaler.json.tmp/in_the_way");
+  EXPECT_THROW((void)file.save("scaler.json"), Error);
+  std::filesystem::remove_all("scaler.json.tmp");
+  for (auto const& entry : std::filesystem::directory_iterator("."))
+    EXPECT_EQ(entry.path().filename().string().find("scaler.json."), std::string::npos) << entry.path();
+  EXPECT_TRUE(ScalerFile::load("scaler.json").has("input", "ERA5/prognostic/3d/T"));
+}
+
 TEST(ScalerFile, MinMaxScalers)
 {
   auto const file = ScalerFile::parse(
