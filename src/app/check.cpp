@@ -102,21 +102,20 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
                "era5.yaml and cam.yaml, without a folder, name tables that the program has itself");
 }
 
-/// Scaler files that the preblocks name and that `rossby preprocess` has yet to write.
+/// Scaler files that blocks name and that `rossby preprocess` has yet to write.
 std::set<std::string> absent_scalers(Deck const& deck)
 {
   std::set<std::string> absent;
-  auto const preblocks = deck["preblocks"];
-  for (char const* phase : {"ic_only", "per_step"}) {
-    if (!preblocks.is_map() || !preblocks[phase].is_map())
-      continue;
-    for (auto const& [name, block] : preblocks[phase].entries())
-      if (block.is_map() && block["args"].is_map()) {
-        auto const path = block["args"].get<std::string>("scaler_path", "");
-        if (!path.empty() && !std::filesystem::exists(path))
-          absent.insert(path);
-      }
-  }
+  for (char const* key : {"preblocks", "postblocks"})
+    if (auto const phases = deck[key]; phases.is_map())
+      for (auto const& [phase, blocks] : phases.entries())
+        if (blocks.is_map())
+          for (auto const& [name, block] : blocks.entries())
+            if (block.is_map() && block["args"].is_map()) {
+              auto const path = block["args"].get<std::string>("scaler_path", "");
+              if (!path.empty() && !std::filesystem::exists(path))
+                absent.insert(path);
+            }
   return absent;
 }
 

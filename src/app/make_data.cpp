@@ -4,10 +4,9 @@
 #include <rossby/core/log.hpp>
 #include <rossby/data/made_up.hpp>
 #include <rossby/train/config.hpp>
+#include <rossby/train/variable_facts.hpp>
 
 #include <fmt/format.h>
-
-#include <filesystem>
 
 namespace rossby::app {
 
@@ -18,17 +17,53 @@ struct Options {
   double limit = 4;
 };
 
-/// Files of means and standard deviations that blocks name.
-void add_statistics(Deck const& deck, DataConfig const& data, MadeUpPlan& plan)
+/// Times of forecasts: those of their initial states and of what they are asked for.
+std::vector<Time> times_of(InferenceConfig const& inference, DataConfig const& data)
 {
-  auto const preblocks = deck["preblocks"];
-  for (char const* phase : {"ic_only", "per_step"})
-    if (preblocks.is_map() && preblocks[phase].is_map())
-      for (auto const& [name, block] : preblocks[phase].entries())
-        if (block.is_map() && block["args"].is_map())
-          for (char const* key : {"mean_path", "std_path"})
-            if (block["args"][key].is_scalar())
-              plan.add_statistics(block["args"][key].as<std::string>(), data);
+  std::vector<Time> times;
+  for (Time const start : inference.initial_times())
+    for (Time t = start - (data.history_len - 1) * data.timestep; t <= start + inference.forecast_length;
+         t += data.timestep)
+      times.push_back(t);
+  return times;
+}
+
+/// Attributes for every variable that forecasts have.
+std::string metadata_of(DataConfig const& data)
+{
+  std::string text;
+  for (auto const& source : data.sources)
+    for (auto const& group : source.groups)
+      for (auto const* names : {&group.vars_3d, &group.vars_2d})
+        for (auto const& name : *names)
+          text += fmt::format("{}: {{long_name: 'made-up {}', units: '1'}}\n", name, name);
+  return text;
+}
+
+/// Irradiances by year.
+std::string irradiances()
+{
+  std::string text;
+  for (int year = 1800; year <= 2200; ++year)
+    text += fmt::format("{} 1361\n", year);
+  return text;
+}
+
+/// What is asked for where forecasts are made.
+void add_inference(Deck const& deck, RunConfig const& c, MadeUpPlan& plan)
+{
+  auto const node = deck["inference"];
+  Problems problems;
+  auto const own =
+      node["data"].exists() ? DataConfig::read(node["data"], problems, &c.data, DataConfig::Dates::optional) : c.data;
+  problems.raise();
+  auto forecast = own;
+  forecast.ranges.clear();
+  plan.add(forecast, times_of(*c.inference, own), 0);
+  for (char const* key : {"preblocks", "postblocks"})
+    plan.add_blocks(node[key], own);
+  if (auto const& metadata = c.inference->output.metadata; !metadata.empty() && !is_table_of_facts(metadata))
+    plan.texts[metadata] = metadata_of(own);
 }
 
 MadeUpPlan plan_of(Deck const& deck, Options const& o)
@@ -40,21 +75,18 @@ MadeUpPlan plan_of(Deck const& deck, Options const& o)
   plan.height = c.model->fields.height;
   plan.width = c.model->fields.width;
   plan.n_levels = c.model->fields.levels;
-  std::vector<Time> forecasts;
-  if (c.inference)
-    for (Time const start : c.inference->initial_times())
-      for (Time t = start - (c.data.history_len - 1) * c.data.timestep; t <= start + c.inference->forecast_length;
-           t += c.data.timestep)
-        forecasts.push_back(t);
-  plan.add(c.data, o.records > 0 ? std::vector<Time>() : forecasts, o.records);
+  plan.add(c.data, {}, o.records);
   plan.add(c.validation_data, {}, o.records);
-  if (o.records > 0 && c.inference) { // from the first initial time on
-    auto at = c.data;
-    at.ranges = {{c.inference->first_init - (at.history_len - 1) * at.timestep,
-                  c.inference->first_init + c.inference->forecast_length}};
-    plan.add(at, {}, o.records);
-  }
-  add_statistics(deck, c.data, plan);
+  if (c.inference)
+    add_inference(deck, c, plan);
+  for (char const* key : {"preblocks", "postblocks"})
+    plan.add_blocks(deck[key], c.data);
+  for (auto const* data : {&c.data, &c.validation_data})
+    for (auto const& source : data->sources)
+      if (auto const& path = source.solar.irradiance_path; !path.empty())
+        plan.texts[path] = irradiances();
+  if (auto const path = c.metrics.climatology())
+    plan.add_climatology(*path, c.data);
   for (auto const& path : {c.loss.use_latitude_weights ? c.loss.latitude_weights : std::string(),
                            c.metrics.use_latitude_weights ? c.metrics.latitude_weights : std::string()})
     if (!path.empty())
@@ -70,7 +102,8 @@ int run(Options const& o, Communicator const& world)
     double const gib = plan.bytes() / (1024.0 * 1024 * 1024);
     if (gib > o.limit)
       fail("--limit", fmt::format("the deck's data would be {:.1f} GiB", gib),
-           "take fewer records with --records, a smaller grid or fewer dates with --set, or raise the limit");
+           "take fewer records with --records, a smaller grid, fewer dates or shorter forecasts with --set, or raise "
+           "the limit");
     for (auto const& path : write_made_up(plan))
       log::info(fmt::format("wrote {}", path));
   });
@@ -84,7 +117,9 @@ void add_make_data(CLI::App& program, Job& job)
   auto* const command = program.add_subcommand(
       "make-data", "Write made-up data in the layout that a deck asks for, to try it where its data are not");
   o->deck.add_to(*command);
-  command->add_option("--records", o->records, "At most so many records in a file (default: all of the deck's dates)")
+  command
+      ->add_option("--records", o->records,
+                   "At most so many records in a file, besides those of forecasts (default: all of the deck's dates)")
       ->check(CLI::PositiveNumber);
   command->add_option("--limit", o->limit, "Refuse to write more than so many GiB (default: 4)")
       ->check(CLI::PositiveNumber);

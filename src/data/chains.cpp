@@ -224,7 +224,10 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid 
 {
   auto const section = [&](char const* key) {
     auto const own = for_inference ? deck["inference"][key] : DeckNode();
-    return for_inference && own.exists() ? own : deck[key];
+    if (!for_inference || !own.exists())
+      return deck[key];
+    deck[key].mark_read(); // for training
+    return own;
   };
   index_t const cells = grid.height() * grid.width();
   ScalerCache cache;

@@ -2,6 +2,7 @@
 
 #include <rossby/core/error.hpp>
 #include <rossby/io/netcdf.hpp>
+#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 
@@ -16,26 +17,6 @@
 namespace rossby {
 
 namespace {
-/// The name that a template has at a time: codes filled in, wildcards left out.
-std::string name_at(std::string const& path_template, Time t)
-{
-  std::string out;
-  for (std::size_t i = 0; i < path_template.size(); ++i) {
-    char const c = path_template[i];
-    if (c == '%' && i + 1 < path_template.size())
-      out += format_time(t, path_template.substr(i++, 2));
-    else if (c == '[') {
-      auto const end = path_template.find(']', i);
-      out += path_template.substr(i + 1, 1);
-      i = end == std::string::npos ? path_template.size() : end;
-    } else if (c != '*')
-      out += c == '?' ? '0' : c;
-  }
-  if (std::filesystem::path(out).extension().empty())
-    out += ".nc";
-  return out;
-}
-
 /// A smooth field between -1 and 1, of its own for each variable and level.
 double wave(std::string const& variable, std::size_t level, Time t, double latitude, double longitude)
 {
@@ -193,6 +174,12 @@ void write_fields(MadeUpPlan const& plan, std::string const& path, MadeUpPlan::F
                       {{"units", "seconds since 1970-01-01 00:00:00"}, {"calendar", "proleptic_gregorian"}}});
     axes.emplace_back(file.times.begin(), file.times.end());
   }
+  for (auto const& [name, values] : file.lists)
+    if (!with_levels || name != file.level_coord) {
+      auto const n = static_cast<index_t>(values.size());
+      arrays.push_back({name, {fmt::format("n{}", n)}, {n}, 'd'});
+      axes.push_back(values);
+    }
   for (auto const& [name, v] : file.variables) {
     Sink::Array a{name, {}, {}, 'f'};
     if (v.with_time)
@@ -217,8 +204,12 @@ void write_fields(MadeUpPlan const& plan, std::string const& path, MadeUpPlan::F
         field.reserve(latitude.size() * longitude.size());
         for (double const lat : latitude)
           for (double const lon : longitude) {
+            using Values = MadeUpPlan::Variable::Values;
             double const w = wave(arrays[i].name, k, v.with_time ? times[t] : 0, lat, lon);
-            field.push_back(v.with_time ? 10 + 2 * w : 0.5 + 0.5 * w);
+            field.push_back(v.values == Values::latitude    ? lat
+                            : v.values == Values::longitude ? lon
+                            : v.with_time                   ? 10 + 2 * w
+                                                            : 0.5 + 0.5 * w);
           }
         Shape start, count;
         if (v.with_time)
@@ -250,79 +241,6 @@ void write_statistics(std::string const& path, double value, index_t n_levels,
 }
 } // namespace
 
-void MadeUpPlan::add(DataConfig const& config, std::vector<Time> const& more, index_t records)
-{
-  auto const ticks = config.clock();
-  std::set<Time> times(ticks.begin(), ticks.end());
-  times.insert(more.begin(), more.end());
-  for (auto const& source : config.sources) {
-    if (source.kind != SourceConfig::Kind::local)
-      continue;
-    std::set<Time> own = times;
-    if (source.temporal_mode == TemporalMode::cyclic) {
-      own.clear();
-      for (Time const t : times) {
-        auto date = date_of(t);
-        date.year = source.cycle_year;
-        own.insert(time_of(date));
-      }
-    }
-    for (auto const& group : source.groups) {
-      bool const timed = group.type != FieldType::fixed;
-      std::map<std::string, std::set<Time>> by_path;
-      if (!timed)
-        by_path[name_at(group.path, 0)];
-      else
-        for (Time const t : own)
-          if (auto& in_file = by_path[name_at(group.path, t)];
-              records == 0 || static_cast<index_t>(in_file.size()) < records)
-            in_file.insert(t);
-      for (auto const& [path, in_file] : by_path) {
-        auto& file = files[path];
-        file.times.insert(in_file.begin(), in_file.end());
-        file.time_coord = source.time_coord;
-        if (!group.vars_3d.empty()) {
-          file.level_coord = source.level_coord;
-          if (source.levels)
-            file.levels = *source.levels;
-        }
-        for (auto const& name : group.vars_3d)
-          file.variables[name] = {true, timed};
-        for (auto const& name : group.vars_2d)
-          file.variables[name] = {false, timed};
-      }
-    }
-  }
-}
-
-void MadeUpPlan::add_statistics(std::string const& path, DataConfig const& config)
-{
-  for (auto const& source : config.sources)
-    for (auto const& group : source.groups)
-      if (group.type != FieldType::fixed && source.kind == SourceConfig::Kind::local &&
-          source.temporal_mode != TemporalMode::cyclic) {
-        auto const put = [](std::vector<std::string>& list, std::vector<std::string> const& names) {
-          for (auto const& name : names)
-            if (std::find(list.begin(), list.end(), name) == list.end())
-              list.push_back(name);
-        };
-        put(levels[path], group.vars_3d);
-        put(scalars[path], group.vars_2d);
-      }
-}
-
-void MadeUpPlan::add_coordinates(std::string const& path) { files[path]; }
-
-double MadeUpPlan::bytes() const
-{
-  double sum = 0;
-  for (auto const& [path, file] : files)
-    for (auto const& [name, v] : file.variables)
-      sum += 4.0 * static_cast<double>(height * width) * (v.with_levels ? static_cast<double>(n_levels) : 1.0) *
-             (v.with_time ? static_cast<double>(file.times.size()) : 1.0);
-  return sum;
-}
-
 std::vector<std::string> write_made_up(MadeUpPlan const& plan)
 {
   namespace fs = std::filesystem;
@@ -338,6 +256,9 @@ std::vector<std::string> write_made_up(MadeUpPlan const& plan)
   for (auto const& [path, file] : plan.files)
     if (is_new(path))
       write_fields(plan, path, file);
+  for (auto const& [path, text] : plan.texts)
+    if (is_new(path))
+      io::replace_text(path, text);
   static std::vector<std::string> const none;
   for (auto const& [path, names] : plan.levels)
     if (is_new(path)) {

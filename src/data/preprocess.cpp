@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace rossby {
 
@@ -145,6 +146,21 @@ void report(Fit const& fit, PreprocessReport& out)
 
 } // namespace
 
+namespace {
+/// Scaler files that postblocks name.
+std::set<std::string> scalers_of_postblocks(DeckNode const& phases)
+{
+  std::set<std::string> paths;
+  if (phases.is_map())
+    for (auto const& [phase, blocks] : phases.entries())
+      if (blocks.is_map())
+        for (auto const& [name, block] : blocks.entries())
+          if (block.is_map() && block["args"].is_map() && block["args"]["scaler_path"].is_scalar())
+            paths.insert(block["args"]["scaler_path"].as<std::string>());
+  return paths;
+}
+} // namespace
+
 PreprocessReport preprocess(Deck const& deck, FieldShape const& model, Communicator const& world)
 {
   Problems problems;
@@ -172,6 +188,17 @@ PreprocessReport preprocess(Deck const& deck, FieldShape const& model, Communica
     report(fit, result);
     files[fit.path].set(fit.slice == Slice::input ? "input" : "target", fit.entry->key, scaler_from(fit));
   }
+  auto of_outputs = scalers_of_postblocks(deck["postblocks"]);
+  if (deck["inference"].is_map())
+    of_outputs.merge(scalers_of_postblocks(deck["inference"]["postblocks"]));
+  std::set<std::string> only_of_outputs; // files of their own, of which an inverse reads the targets' part
+  for (auto const& path : of_outputs)
+    if (files.count(path) == 0)
+      only_of_outputs.insert(path);
+  for (auto const& path : only_of_outputs)
+    for (auto const& fit : fits)
+      if (fit.slice == Slice::target)
+        files[path].set("target", fit.entry->key, scaler_from(fit));
   for (auto const& [path, file] : files) {
     std::string outcome;
     bool failed = false;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Decks in every layout that CREDIT's runs have: data made up for each, the deck checked, two steps trained; and what
-# convert-deck makes of a first-generation deck trains to the same numbers.
+# Decks in every layout that CREDIT's runs have: data made up for each, the deck checked, two steps trained, the deck's
+# forecasts made; and what convert-deck makes of a first-generation deck trains to the same numbers.
 # needs: netcdf
 set -euo pipefail
 . "$ROSSBY_SOURCE/scripts/env.sh"
@@ -18,7 +18,7 @@ step() {
   return 1
 }
 
-# try NAME DECK: data, check, two steps
+# try NAME DECK: data, check, two steps, forecasts
 try() {
   step "$1: make-data" "$ROSSBY_PROGRAM" make-data "$2" --records 8 || return 0
   if grep -q bridgescaler "$2"; then
@@ -31,6 +31,9 @@ try() {
   if [ "$(wc -l <"$folder/training_steps.csv")" -ne 3 ]; then
     echo "FAIL: $1: not two steps in $folder/training_steps.csv" >&2
     failures=$((failures + 1))
+  fi
+  if grep -qE '^(inference|predict):' "$2"; then
+    step "$1: forecast" "$ROSSBY_PROGRAM" forecast "$2" || return 0
   fi
 }
 

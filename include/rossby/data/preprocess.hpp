@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// `rossby preprocess`: fits the scalers that the deck's preblocks name, from its training data.
+/// `rossby preprocess`: fits the scalers that the deck's preblocks name, from its training data. Files that postblocks
+/// alone name get what belongs to targets.
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/deck.hpp>
