@@ -35,6 +35,14 @@ with h5py.File('good.h5') as f:
     assert f['output'].shape == (2, 9, 1, 32, 64) and np.isfinite(f['output'][:]).all() and np.isfinite(f['loss'][()])
     assert len(f['grad']) > 100" || complain "apply" "its output is not what it should be"
 
+(
+  flock -n 9 || exit 1
+  expect_failure "an output that another program writes" "y.h5: another program is writing there" \
+    "$rossby" apply deck.yml --weights w.h5 --input x.h5 --output y.h5
+  exit "$failures"
+) 9>y.h5.lock || failures=$((failures + 1))
+rm -f y.h5*
+
 refused "no weights" "gone.h5" --weights gone.h5 --input x.h5
 refused "no input" "gone.h5" --weights w.h5 --input gone.h5
 : >empty.h5

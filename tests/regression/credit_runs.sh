@@ -75,6 +75,12 @@ if has_mpi; then
   same runs/half/checkpoint.h5 two/back.h5
 fi
 expect_failure "an output that is there" "back.h5: is there already" "$ROSSBY_PROGRAM" convert credit/checkpoint.pt back.h5
+(
+  flock -n 9 || exit 1
+  expect_failure "an output that another program writes" "locked.h5: another program is writing there" \
+    "$ROSSBY_PROGRAM" convert credit/checkpoint.pt locked.h5
+  exit "$failures"
+) 9>locked.h5.lock || failures=$((failures + 1))
 expect_failure "an output of no format" "says no format" "$ROSSBY_PROGRAM" convert credit/checkpoint.pt back.xyz
 expect_failure "no deck" "no model.yml beside it" "$ROSSBY_PROGRAM" convert "$fixtures/cf_ddp" cf.h5
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 
 namespace rossby::io {
@@ -57,6 +58,19 @@ TEST_F(ChunkCaches, AskAheadWithinTheBound)
   EXPECT_TRUE(cache.prefetch(key(3), 1000, make()));
   cache.forget(1);
   EXPECT_EQ(cache.bytes(), 0u);
+}
+
+TEST_F(ChunkCaches, TakeTheirBoundFromTheEnvironment)
+{
+  constexpr std::size_t mebibyte = std::size_t{1} << 20;
+  ASSERT_EQ(::setenv("ROSSBY_CHUNK_CACHE", "3", 1), 0);
+  auto const small = ChunkCache::shared();
+  ::unsetenv("ROSSBY_CHUNK_CACHE");
+  EXPECT_EQ(ChunkCache::shared(), small); // one for all stores that are open
+  for (index_t k = 0; k < 5; ++k)
+    small->get(key(k), mebibyte, make(mebibyte));
+  EXPECT_GT(small->bytes(), mebibyte);
+  EXPECT_LE(small->bytes(), 3 * mebibyte);
 }
 
 TEST_F(ChunkCaches, TellErrorsToWhoAsksAndTryAgain)

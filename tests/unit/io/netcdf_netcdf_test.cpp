@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <hdf5.h>
 
 #include <cmath>
 #include <cstdint>
@@ -20,6 +21,7 @@
 namespace rossby::io {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::string path_of(std::string const& name)
@@ -282,6 +284,39 @@ TEST(Netcdf, HostileHeadersAreRefusedAtOnce)
       EXPECT_THAT(message_of(file), HasSubstr("header is damaged or cut short")) << count << " " << length;
     }
   EXPECT_THAT(message_of("/dev/zero"), HasSubstr("is not an ordinary file"));
+}
+
+/// Leaves the bytes as they are.
+std::size_t filter_nothing(unsigned, std::size_t, unsigned const*, std::size_t bytes, std::size_t*, void**)
+{
+  return bytes;
+}
+
+TEST(Netcdf, NamesTheFilterThatIsNotInstalled)
+{
+  constexpr H5Z_filter_t id = 32004;
+  if (H5Zfilter_avail(id) > 0)
+    GTEST_SKIP() << "lz4 is installed here";
+  H5Z_class2_t const filter{H5Z_CLASS_T_VERS, id, 1, 1, "test", nullptr, nullptr, filter_nothing};
+  ASSERT_GE(H5Zregister(&filter), 0);
+  std::string const file = path_of("filtered.nc");
+  std::filesystem::remove(file);
+  hsize_t const size = 4;
+  std::vector<double> const values(size, 1.0);
+  hid_t const out = H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
+              space = H5Screate_simple(1, &size, nullptr), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(how, 1, &size);
+  H5Pset_filter(how, id, H5Z_FLAG_MANDATORY, 0, nullptr);
+  hid_t const data = H5Dcreate2(out, "v", H5T_IEEE_F64LE, space, H5P_DEFAULT, how, H5P_DEFAULT);
+  EXPECT_GE(H5Dwrite(data, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()), 0);
+  H5Dclose(data);
+  H5Pclose(how);
+  H5Sclose(space);
+  H5Fclose(out);
+  H5Zunregister(id);
+  EXPECT_THAT(message_of(file),
+              AllOf(HasSubstr("filtered.nc"), HasSubstr("HDF5 filter 32004 (lz4), which is not installed"),
+                    HasSubstr("HDF5_PLUGIN_PATH")));
 }
 
 TEST(Netcdf, SaysThatAFileIsLocked)

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <thread>
 
 namespace rossby::io {
@@ -79,6 +81,35 @@ TEST(ZarrReader, TimesOfTheirOwnTypeAreSeconds)
   auto const stamps = zarr.read("stamp");
   ASSERT_EQ(stamps.size(), 5u);
   EXPECT_EQ(stamps[0], 951696000.0); // 2000-02-28
+}
+
+TEST(ZarrReader, ReadsHalfPrecisionAndTruthValues)
+{
+  namespace fs = std::filesystem;
+  auto const folder = fs::path(::testing::TempDir()) / "half.zarr";
+  auto const put = [&](std::string const& name, std::string const& bytes) {
+    fs::create_directories((folder / name).parent_path());
+    std::ofstream(folder / name, std::ios::binary) << bytes;
+  };
+  // 1.5, -2, the smallest number, infinity, the largest number: sign, five bits of exponent, ten of mantissa
+  std::string const little("\x00\x3e\x00\xc0\x01\x00\x00\x7c\xff\x7b", 10),
+      big("\x3e\x00\xc0\x00\x00\x01\x7c\x00\x7b\xff", 10);
+  std::vector<double> const expected{1.5, -2, 0x1p-24, std::numeric_limits<double>::infinity(), 65504};
+  put(".zgroup", R"({"zarr_format": 2})");
+  auto const array = [&](std::string const& name, std::string const& type, int size, std::string const& bytes) {
+    put(name + "/.zarray", R"({"zarr_format": 2, "shape": [)" + std::to_string(size) + R"(], "chunks": [)" +
+                               std::to_string(size) + R"(], "dtype": ")" + type +
+                               R"(", "order": "C", "fill_value": null, "compressor": null, "filters": null})");
+    put(name + "/.zattrs", R"({"_ARRAY_DIMENSIONS": ["n)" + std::to_string(size) + R"("]})");
+    put(name + "/0", bytes);
+  };
+  array("little", "<f2", 5, little);
+  array("big", ">f2", 5, big);
+  array("mask", "|b1", 3, std::string("\x01\x00\x01", 3));
+  ArrayReader const reader(folder.string());
+  EXPECT_EQ(reader.read("little"), expected);
+  EXPECT_EQ(reader.read("big"), expected);
+  EXPECT_EQ(reader.read("mask"), (std::vector<double>{1, 0, 1}));
 }
 
 TEST(ZarrReader, NamesWhatItDoesNotRead)

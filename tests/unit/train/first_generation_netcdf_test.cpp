@@ -231,6 +231,24 @@ TEST_F(FirstGenerationFaults, ConservationNamesItsVariables)
     EXPECT_THAT(text, HasSubstr(expected));
 }
 
+TEST_F(FirstGenerationFaults, NetFluxesAreNamedInPairs)
+{
+  auto look = FileLook::nothing();
+  std::string const post =
+      "model.post_conf={activate: true, global_energy_fixer: {activate: true, grid_type: sigma, midpoint: true, "
+      "lon_lat_level_name: [lon, lat, a, b], air_temperature_name: [T], specific_total_water_name: [Q], "
+      "u_wind_name: [U], v_wind_name: [V], surface_pressure_name: [SP], surface_geopotential_name: [PHIS], "
+      "TOA_net_radiation_flux_name: [FSNT, FLNT], surface_net_radiation_flux_name: [FSNS, FLNS], "
+      "surface_energy_flux_name: [SHFLX, LHFLX]}}";
+  auto const text =
+      to_second_generation(Deck::load("gen1_a_paper_single_step.yml", {post, "data.save_loc_physics=p.nc"}), look).text;
+  for (char const* expected :
+       {"type: global_energy_fixer", "T_var: \"T\"", "q_var: \"Q\"", "U_var: \"U\"", "V_var: \"V\"",
+        "toa_solar_var: \"FSNT\"", "toa_olr_var: \"FLNT\"", "surf_solar_var: \"FSNS\"", "surf_lw_var: \"FLNS\"",
+        "surf_sh_var: \"SHFLX\"", "surf_lh_var: \"LHFLX\""})
+    EXPECT_THAT(text, HasSubstr(expected));
+}
+
 TEST_F(FirstGenerationFaults, InitialTimesAtUnequalDistances)
 {
   auto const o =
