@@ -16,22 +16,42 @@ void Var::accumulate(Exec const& exec, Array const& g) const
   if (!data_->needs_grad)
     return;
   ROSSBY_EXPECT(g.size() == data_->value.size() && g.dtype() == data_->value.dtype());
-  if (!data_->grad) {
-    data_->grad = g.reshaped(data_->value.shape());
-    return;
-  }
-  if (data_->grad.shared()) // handed to several inputs of one node: adding in place would change theirs too
-    data_->grad = data_->grad.clone(exec);
-  ops::add_scaled(exec, 1, g, data_->grad);
+  if (data_->grad)
+    return ops::add_scaled(exec, 1, g, grad_to_add_to(exec));
+  if (data_->place && g.data() != data_->place.data())
+    data_->place.copy_from(exec, g);
+  data_->grad = (data_->place ? data_->place : g).reshaped(data_->value.shape());
 }
 
 Array Var::grad_to_add_to(Exec const& exec) const
 {
-  if (!data_->grad)
+  if (data_->grad) {
+    if (!data_->place && data_->grad.shared()) // handed to several inputs of one node: adding would change theirs too
+      data_->grad = data_->grad.clone(exec);
+  } else if (data_->place) {
+    if (data_->stale)
+      data_->place.fill(exec, 0);
+    data_->grad = data_->place;
+  } else {
     data_->grad = Array::zeros(exec, data_->value.dtype(), data_->value.shape());
-  else if (data_->grad.shared())
-    data_->grad = data_->grad.clone(exec);
+  }
   return data_->grad;
+}
+
+void Var::drop_grad() const
+{
+  data_->stale = data_->stale || (data_->place && data_->grad);
+  data_->grad = Array();
+}
+
+void Var::keep_grad_in(Exec const& exec, Array place) const
+{
+  if (place && data_->grad) {
+    place.copy_from(exec, data_->grad);
+    data_->grad = place;
+  }
+  data_->place = std::move(place);
+  data_->stale = false;
 }
 
 void Tape::record(char const* op, Var output, std::function<void(Exec const&)> backward, std::size_t saved_bytes)

@@ -5,6 +5,9 @@
 namespace rossby {
 
 namespace {
+/// What is averaged.
+Array weights(Parameters const& parameters) { return parameters.values().slice(0, {parameters.layout().trainable()}); }
+
 template <class T> void average(Exec const& exec, T decay, View<T, 1> shadow, View<T const, 1> p)
 {
   Kokkos::parallel_for(
@@ -23,10 +26,11 @@ template <class T> void exchange(Exec const& exec, View<T, 1> a, View<T, 1> b)
 }
 } // namespace
 
-Ema::Ema(Exec const& exec, Parameters const& parameters, double decay) : decay_(decay)
+Ema::Ema(Exec const& exec, Parameters const& parameters, double decay)
+    : decay_(decay), means_(weights(parameters).clone(exec))
 {
-  for (auto const& p : parameters.all())
-    shadow_.push_back(p.spec.trainable ? p.value().clone(exec) : Array());
+  for (int i = 0; i < parameters.size(); ++i)
+    shadow_.push_back(parameters[i].spec.trainable ? parameters.slice(means_, i) : Array());
 }
 
 double Ema::effective_decay(std::int64_t step) const
@@ -39,22 +43,18 @@ void Ema::update(Exec const& exec, Parameters const& parameters)
 {
   ROSSBY_EXPECT(!swapped_);
   double const decay = effective_decay(++steps_);
-  for (int i = 0; i < parameters.size(); ++i)
-    if (auto const& mean = shadow(i))
-      dispatch_wide(mean.dtype(), [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        average<T>(exec, T(decay), mean.flat<T>(), parameters[i].value().template flat<T>());
-      });
+  dispatch_wide(means_.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    average<T>(exec, T(decay), means_.flat<T>(), weights(parameters).template flat<T>());
+  });
 }
 
 void Ema::swap(Exec const& exec, Parameters& parameters)
 {
-  for (int i = 0; i < parameters.size(); ++i)
-    if (auto const& mean = shadow(i))
-      dispatch_wide(mean.dtype(), [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        exchange<T>(exec, mean.flat<T>(), parameters[i].value().template flat<T>());
-      });
+  dispatch_wide(means_.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    exchange<T>(exec, means_.flat<T>(), weights(parameters).template flat<T>());
+  });
   swapped_ = !swapped_;
 }
 

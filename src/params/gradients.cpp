@@ -1,10 +1,9 @@
-// Gradients live in a few flat buffers, filled from the model's last unit to its first, as a backward pass goes: a
-// buffer can be summed as soon as the units in it are done. Parameters that a tensor group cuts are summed over other
-// ranks than those it does not, hence in buffers of their own. What is sharded is summed already, and is only measured
-// here.
+// Buckets follow one another as backward passes go, from the model's last unit to its first: a bucket can be summed as
+// soon as the units in it are done. Parameters that a tensor group cuts are summed over other ranks than those it does
+// not, hence in buckets of their own. What is sharded is summed already, and is only measured here.
 #include <rossby/params/gradients.hpp>
 
-#include <rossby/ops/fixed_order_sum.hpp>
+#include <rossby/ops/pieces.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,13 +12,14 @@
 namespace rossby {
 
 namespace {
-/// sum [1] = sum of squares of x. Squares of float32 values can't overflow float64, so a sum that is not finite means
-/// an element that is not.
-template <class T> void sum_of_squares(Exec const& exec, View<T const, 1> x, Array const& sum)
+/// The sum of squares of each slice. Squares of float32 values can't overflow float64, so a sum that is not finite
+/// means an element that is not.
+template <class T>
+void sums_of_squares(Exec const& exec, ops::Pieces const& pieces, View<T const, 1> x, Array const& to)
 {
-  ops::fixed_order_sum(
-      "rossby::params::sum_of_squares", exec, static_cast<index_t>(x.extent(0)),
-      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(x(i)) * static_cast<double>(x(i)); }, sum);
+  ops::slice_sums(
+      "rossby::params::sums_of_squares", exec, pieces,
+      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(x(i)) * static_cast<double>(x(i)); }, to);
 }
 } // namespace
 
@@ -29,58 +29,27 @@ double ClipConfig::coefficient(double norm) const
 }
 
 Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
-    : dtype_(parameters.dtype()), placement_(parameters.placement()),
-      slice_(static_cast<std::size_t>(parameters.size())), reached_(static_cast<std::size_t>(parameters.size()), 0),
+    : parameters_(&parameters), reached_(static_cast<std::size_t>(parameters.size()), 0),
       present_(static_cast<std::size_t>(parameters.size()), 0)
 {
-  for (int i = 0; i < parameters.size(); ++i)
-    in_parts_.push_back(parameters.parts(i).size() > 1);
-  fill_buckets(parameters, bucket_bytes, false);
-  fill_buckets(parameters, bucket_bytes, true);
-}
-
-void Gradients::fill_buckets(Parameters const& parameters, std::size_t bucket_bytes, bool cut)
-{
-  index_t const limit = static_cast<index_t>(bucket_bytes / size_of(dtype_));
-  index_t elements = 0;
-  Bucket bucket;
-  auto const close = [&] {
-    if (elements == 0)
-      return;
-    bucket.values = Array::empty(dtype_, {elements});
-    bucket.copies = cut ? placement_.replicas : placement_.world;
-    index_t offset = 0;
-    for (int const i : bucket.members) {
-      slice_[static_cast<std::size_t>(i)] = bucket.values.slice(offset, parameters[i].value().shape());
-      offset += parameters[i].value().size();
+  auto const& layout = parameters.layout();
+  auto const limit = static_cast<index_t>(bucket_bytes / size_of(parameters.dtype()));
+  int previous = -1;
+  for (int const i : layout.order()) {
+    auto const cut = [&](int k) { return parameters[k].spec.cut != TensorCut::none; };
+    int const unit = parameters.unit_of(i);
+    bool const other_ranks = previous < 0 || cut(i) != cut(previous);
+    if (other_ranks || unit != parameters.unit_of(previous)) {
+      // What no unit holds waits for collect().
+      if (other_ranks || unit < 0 || buckets_.back().end - buckets_.back().begin >= limit)
+        buckets_.push_back({parameters.copies(i), layout.begin(i), layout.begin(i)});
+      if (unit >= 0)
+        buckets_.back().units.push_back(unit);
     }
-    buckets_.push_back(std::move(bucket));
-    bucket = Bucket();
-    elements = 0;
-  };
-  auto const fill = [&](int begin, int end) {
-    auto const before = bucket.members.size();
-    for (int i = begin; i < end; ++i) {
-      auto const& spec = parameters[i].spec;
-      if (!is_optimized(spec) || (spec.cut != TensorCut::none) != cut)
-        continue;
-      bucket.members.push_back(i);
-      elements += parameters[i].value().size();
-    }
-    return bucket.members.size() > before;
-  };
-  // From the last unit to the first, as backward passes go; what no unit holds waits for collect().
-  auto const& units = parameters.units();
-  for (auto u = static_cast<int>(units.size()) - 1; u >= 0; --u) {
-    auto const& unit = units[static_cast<std::size_t>(u)];
-    if (fill(unit.begin, unit.end))
-      bucket.units.push_back(u);
-    if (elements >= limit)
-      close();
+    buckets_.back().members.push_back(i);
+    buckets_.back().end = layout.begin(i) + layout.padded(parameters[i].value().size());
+    previous = i;
   }
-  close();
-  fill(0, units.empty() ? parameters.size() : units.front().begin);
-  close();
 }
 
 void Gradients::Overlap::unit_done(Exec const& exec, int unit)
@@ -94,27 +63,28 @@ void Gradients::start(Exec const& exec, Parameters& parameters, Bucket& bucket)
 {
   ROSSBY_EXPECT(!bucket.started);
   for (int const i : bucket.members) {
-    auto const n = static_cast<std::size_t>(i);
-    if (auto const& gradient = parameters[i].var.grad()) {
-      reached_[n] = 1;
-      slice_[n].copy_from(exec, gradient);
-      parameters[i].var.drop_grad();
-    } else {
-      slice_[n].fill(exec, 0);
-    }
+    Var const& var = parameters[i].var;
+    if (var.grad())
+      reached_[static_cast<std::size_t>(i)] = 1;
+    else
+      var.grad_to_add_to(exec); // zeros
+    var.drop_grad();
   }
-  if (!placement_.sharded)
-    bucket.sum = bucket.copies.start_all_reduce_sum(exec, bucket.values);
+  if (!parameters.placement().sharded)
+    bucket.sum = bucket.copies.start_all_reduce_sum(
+        exec, parameters.gradients().slice(bucket.begin, {bucket.end - bucket.begin}));
   bucket.started = true;
 }
 
 void Gradients::collect(Exec const& exec, Parameters& parameters)
 {
+  if (!parameters.gradients()) // no pass was recorded
+    parameters.ready_gradients(exec);
   for (auto& bucket : buckets_)
     if (!bucket.started)
       start(exec, parameters, bucket);
   // A rank whose tile is all padding may miss a parameter that others reach.
-  placement_.world.all_reduce_max(reached_.data(), reached_.size());
+  parameters.placement().world.all_reduce_max(reached_.data(), reached_.size());
   present_.assign(reached_.begin(), reached_.end());
   std::fill(reached_.begin(), reached_.end(), 0.0);
   for (auto& bucket : buckets_) {
@@ -129,22 +99,25 @@ void Gradients::collect(Exec const& exec, Parameters& parameters)
 
 std::vector<double> Gradients::squares(Exec const& exec) const
 {
-  Array const sums = Array::zeros(exec, DType::float64, {static_cast<index_t>(slice_.size())});
-  for (std::size_t i = 0; i < slice_.size(); ++i)
-    if (slice_[i])
-      dispatch_wide(dtype_, [&](auto tag) {
-        using T = typename decltype(tag)::type;
-        sum_of_squares<T>(exec, slice_[i].template flat<T>(), sums.slice(static_cast<index_t>(i), {1}));
-      });
-  auto values = sums.to_host(exec);
-  std::vector<double> parts;
+  auto const& layout = parameters_->layout();
+  auto const& order = layout.order();
+  Array const sums = Array::empty(DType::float64, {static_cast<index_t>(order.size())});
+  dispatch_wide(parameters_->dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    sums_of_squares<T>(exec, layout.pieces(), parameters_->gradients().flat<T>(), sums);
+  });
+  auto const mine = sums.to_host(exec);
+  std::vector<double> values(static_cast<std::size_t>(parameters_->size()), 0.0), parts;
+  for (std::size_t k = 0; k < order.size(); ++k)
+    values[static_cast<std::size_t>(order[k])] = mine[k];
+  auto const in_parts = [&](std::size_t i) { return parameters_->parts(static_cast<int>(i)).size() > 1; };
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (in_parts_[i])
+    if (in_parts(i))
       parts.push_back(values[i]);
-  placement_.part_ranks().all_reduce_sum(parts.data(), parts.size());
+  parameters_->placement().part_ranks().all_reduce_sum(parts.data(), parts.size());
   auto next = parts.begin();
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (in_parts_[i])
+    if (in_parts(i))
       values[i] = *next++;
   return values;
 }

@@ -74,7 +74,6 @@ int Parameters::unit_of(int i) const
   for (std::size_t u = 0; u < units_.size(); ++u)
     if (i >= units_[u].begin && i < units_[u].end)
       return static_cast<int>(u);
-  ROSSBY_EXPECT(!"a parameter of no unit");
   return -1;
 }
 
@@ -122,7 +121,13 @@ void Parameters::allocate(Exec const& exec, DType dtype, std::uint64_t seed)
     auto& p = list_[static_cast<std::size_t>(i)];
     p.block = tensor_block(p.spec, placement_.tensor.rank(), placement_.tensor.size());
     p.part = shares_ ? shares_->share(i, copies(i).rank()) : p.block;
-    Array const value = Array::empty(dtype, memory_shape(p.spec, p.part));
+  }
+  layout_ = FlatLayout(exec, dtype, list_, units_);
+  values_ = Array::zeros(exec, dtype, {layout_.elements()});
+  gradients_ = Array();
+  for (int i = 0; i < size(); ++i) {
+    auto& p = list_[static_cast<std::size_t>(i)];
+    Array const value = values_.slice(layout_.begin(i), memory_shape(p.spec, p.part));
     value.copy_from_host(exec, draw(p.spec, p.part, seed));
     p.var = Var(value, is_optimized(p.spec));
   }
@@ -142,6 +147,23 @@ index_t Parameters::count_trainable() const
   for (auto const& p : list_)
     count += p.spec.trainable ? product(p.spec.shape) : 0;
   return count;
+}
+
+void Parameters::ready_gradients(Exec const& exec)
+{
+  bool held = false, stale = false;
+  for (int const i : layout_.order()) {
+    held = held || (*this)[i].var.grad();
+    stale = stale || (*this)[i].var.grad_place_is_stale();
+  }
+  if (!gradients_)
+    gradients_ = Array::zeros(exec, dtype_, {layout_.optimized()});
+  else if (stale && !held)
+    gradients_.fill(exec, 0);
+  else
+    return;
+  for (int const i : layout_.order())
+    (*this)[i].var.keep_grad_in(exec, slice(gradients_, i));
 }
 
 void Parameters::drop_grads()

@@ -61,6 +61,8 @@ ParameterPass::ParameterPass(Context& ctx, Parameters& parameters) : shards_(par
 {
   if (shards_)
     shards_->drop_gathers();
+  if (ctx.tape)
+    parameters.ready_gradients(ctx.exec);
   if (ctx.tape && shards_) // recorded before all units, so the last thing that the backward pass does
     ctx.tape->record_always("sums of gradients",
                             [store = shards_](Exec const& exec, GradientSink*) { store->finish_pass(exec); });

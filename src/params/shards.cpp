@@ -1,5 +1,9 @@
 #include <rossby/params/shards.hpp>
 
+#include <rossby/ops/elementwise.hpp>
+
+#include <numeric>
+
 namespace rossby {
 
 namespace {
@@ -22,79 +26,85 @@ UnitShares::UnitShares(Exec const& exec, Parameters& parameters, std::vector<int
     : parameters_(&parameters), copies_(copies), numbers_(std::move(numbers)),
       counts_(static_cast<std::size_t>(copies.size()), 0)
 {
+  auto const& layout = parameters.layout();
   for (int const i : numbers_)
     for (int r = 0; r < copies.size(); ++r)
-      counts_[static_cast<std::size_t>(r)] += parameters.share(i, r).size();
+      counts_[static_cast<std::size_t>(r)] += layout.padded(parameters.share(i, r).size());
   std::vector<index_t> by_rank(counts_.size(), 0); // where the next share of each rank begins
   for (std::size_t r = 1; r < counts_.size(); ++r)
     by_rank[r] = by_rank[r - 1] + counts_[r - 1];
 
-  mine_ = Array::empty(parameters.dtype(), {counts_[static_cast<std::size_t>(copies.rank())]});
-  index_t at = 0;
   std::vector<index_t> ordered, gathered, length;
+  index_t stored = layout.begin(numbers_.front());
   for (int const i : numbers_) {
-    auto& p = parameters[i];
-    Array const share = mine_.slice(at, p.value().shape());
-    share.copy_from(exec, p.value());
-    p.var.set_value(share);
-    at += share.size();
+    auto const& p = parameters[i];
+    ROSSBY_EXPECT(layout.begin(i) == stored); // neighbours
+    stored += layout.padded(p.part.size());
     shapes_.push_back(memory_shape(p.spec, p.block));
+    index_t at = elements_;
     for (std::size_t r = 0; r < counts_.size(); ++r) {
       index_t const n = parameters.share(i, static_cast<int>(r)).size();
       if (n > 0) {
-        ordered.push_back(elements_);
+        ordered.push_back(at);
         gathered.push_back(by_rank[r]);
         length.push_back(n);
       }
-      by_rank[r] += n;
-      elements_ += n;
+      by_rank[r] += layout.padded(n);
+      at += n;
     }
+    elements_ += layout.padded(p.block.size());
   }
   ordered_ = IndexList(exec, ordered);
   gathered_ = IndexList(exec, gathered);
   length_ = IndexList(exec, length);
 }
 
+Array UnitShares::mine_in(Array const& flat) const
+{
+  return flat.slice(parameters_->layout().begin(numbers_.front()), {counts_[static_cast<std::size_t>(copies_.rank())]});
+}
+
+std::vector<Array> UnitShares::blocks_in(Array const& all) const
+{
+  std::vector<Array> list;
+  index_t at = 0;
+  for (auto const& shape : shapes_) {
+    list.push_back(all.slice(at, shape));
+    at += parameters_->layout().padded(list.back().size());
+  }
+  return list;
+}
+
 UnitShares::Gather UnitShares::start_gather(Exec const& exec) const
 {
-  Gather g{Array::empty(mine_.dtype(), {elements_}), {}};
-  g.exchange = copies_.start_all_gather(exec, mine_, g.by_rank, counts_);
+  Array const mine = mine_in(parameters_->values());
+  index_t const all = std::accumulate(counts_.begin(), counts_.end(), index_t(0));
+  Gather g{Array::empty(dtype(), {all}), {}};
+  g.exchange = copies_.start_all_gather(exec, mine, g.by_rank, counts_);
   return g;
 }
 
 std::vector<Array> UnitShares::finish_gather(Exec const& exec, Gather& gather) const
 {
   gather.exchange.wait();
-  Array const blocks = Array::empty(mine_.dtype(), {elements_});
-  dispatch_wide(mine_.dtype(), [&](auto tag) {
+  Array const blocks = Array::empty(dtype(), {elements_});
+  dispatch_wide(dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     move_runs<T>(exec, gathered_.view(), ordered_.view(), length_.view(), gather.by_rank.flat<T>(), blocks.flat<T>());
   });
   gather.by_rank = Array();
-  std::vector<Array> list;
-  index_t at = 0;
-  for (auto const& shape : shapes_) {
-    list.push_back(blocks.slice(at, shape));
-    at += product(shape);
-  }
-  return list;
+  return blocks_in(blocks);
 }
 
-UnitShares::Sums UnitShares::start_sums(Exec const& exec, std::vector<Array> const& gradients) const
+UnitShares::Sums UnitShares::start_sums(Exec const& exec, Array const& gradients) const
 {
-  Array const ordered = Array::zeros(exec, mine_.dtype(), {elements_});
-  index_t at = 0;
-  for (std::size_t k = 0; k < gradients.size(); ++k) {
-    if (gradients[k])
-      ordered.slice(at, shapes_[k]).copy_from(exec, gradients[k]);
-    at += product(shapes_[k]);
-  }
-  Array const by_rank = Array::empty(mine_.dtype(), {elements_});
-  dispatch_wide(mine_.dtype(), [&](auto tag) {
+  index_t const all = std::accumulate(counts_.begin(), counts_.end(), index_t(0));
+  Array const by_rank = Array::zeros(exec, dtype(), {all}); // between shares, too
+  dispatch_wide(dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    move_runs<T>(exec, ordered_.view(), gathered_.view(), length_.view(), ordered.flat<T>(), by_rank.flat<T>());
+    move_runs<T>(exec, ordered_.view(), gathered_.view(), length_.view(), gradients.flat<T>(), by_rank.flat<T>());
   });
-  Sums sums{Array::empty(mine_.dtype(), mine_.shape()), {}};
+  Sums sums{Array::empty(dtype(), {counts_[static_cast<std::size_t>(copies_.rank())]}), {}};
   sums.exchange = copies_.start_reduce_scatter_sum(exec, by_rank, sums.mine, counts_);
   return sums;
 }
@@ -102,12 +112,9 @@ UnitShares::Sums UnitShares::start_sums(Exec const& exec, std::vector<Array> con
 void UnitShares::finish_sums(Exec const& exec, Sums& sums) const
 {
   sums.exchange.wait();
-  index_t at = 0;
-  for (int const i : numbers_) {
-    auto const& p = (*parameters_)[i];
-    p.var.accumulate(exec, sums.mine.slice(at, p.value().shape()));
-    at += p.value().size();
-  }
+  for (int const i : numbers_)
+    (*parameters_)[i].var.grad_to_add_to(exec); // they have one from now on
+  ops::add_scaled(exec, 1, sums.mine, mine_in(parameters_->gradients()));
 }
 
 ShardStore::ShardStore(Exec const& exec, Parameters& parameters)
@@ -141,11 +148,22 @@ void ShardStore::enter(Exec const& exec, int unit, UnitScope::Direction directio
     next += step;
   start(unit);
   start(next);
+  gradients_.clear();
   auto const n = static_cast<std::size_t>(unit);
   for (std::size_t s = 0; s < units_[n].size(); ++s) {
-    auto const values = units_[n][s].finish_gather(exec, under_way_[n][s]);
+    auto const& shares = units_[n][s];
+    auto const block = [&](std::size_t k) -> Var const& {
+      return blocks[static_cast<std::size_t>(shares.numbers()[k])];
+    };
+    auto const values = shares.finish_gather(exec, under_way_[n][s]);
     for (std::size_t k = 0; k < values.size(); ++k)
-      blocks[static_cast<std::size_t>(units_[n][s].numbers()[k])].set_value(values[k]);
+      block(k).set_value(values[k]);
+    if (direction == UnitScope::Direction::backward) {
+      gradients_.push_back(shares.room_for_gradients(exec));
+      auto const places = shares.blocks_in(gradients_.back());
+      for (std::size_t k = 0; k < places.size(); ++k)
+        block(k).keep_grad_in(exec, places[k]);
+    }
   }
   under_way_[n].clear();
 }
@@ -161,15 +179,16 @@ void ShardStore::start_sums(Exec const& exec, int unit, std::vector<Var> const& 
 {
   finish_sums(exec);
   summed_ = static_cast<std::size_t>(unit);
-  for (auto const& shares : units_[summed_]) {
-    std::vector<Array> gradients;
+  for (std::size_t s = 0; s < units_[summed_].size(); ++s) {
+    auto const& shares = units_[summed_][s];
     for (int const i : shares.numbers()) {
       Var const& block = blocks[static_cast<std::size_t>(i)];
-      gradients.push_back(block.grad());
       block.drop_grad();
+      block.keep_grad_in(exec, Array());
     }
-    sums_.push_back(shares.start_sums(exec, gradients));
+    sums_.push_back(shares.start_sums(exec, gradients_[s]));
   }
+  gradients_.clear();
 }
 
 void ShardStore::finish_pass(Exec const& exec)

@@ -174,18 +174,18 @@ void write_weights(std::string const& file, Communicator const& ranks, Exec cons
              [](Facts const&) {});
 }
 
-void read_moments(PartReader& reader, ArraySource const& source, Parameters const& parameters, AdamW& optimizer)
+void read_moments(PartReader& reader, ArraySource const& source, Exec const& exec, Parameters const& parameters,
+                  AdamW& optimizer)
 {
   for (int i = 0; i < parameters.size(); ++i)
     if (std::string const group = "/optimizer/" + reader.name_in_file(i);
         !reader.name_in_file(i).empty() && source.exists(group))
-      reader.when_sound([&moments = optimizer.moments(i), first = reader.read(i, group + "/exp_avg"),
-                         second = reader.read(i, group + "/exp_avg_sq"),
-                         step = static_cast<std::int64_t>(source.number(group + "/step"))] {
-        moments.first = first;
-        moments.second = second;
-        moments.step = step;
-      });
+      reader.when_sound(
+          [&optimizer, &parameters, exec, i,
+           moments = AdamW::Moments{reader.read(i, group + "/exp_avg"), reader.read(i, group + "/exp_avg_sq"),
+                                    static_cast<std::int64_t>(source.number(group + "/step"))}] {
+            optimizer.restore(exec, parameters, i, moments);
+          });
 }
 
 void read_averages(PartReader& reader, ArraySource const& source, Exec const& exec, Parameters const& parameters,
@@ -221,7 +221,7 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
 
     reader.read_weights("/model");
     if (parts.optimizer)
-      read_moments(reader, source, parameters, optimizer);
+      read_moments(reader, source, exec, parameters, optimizer);
     if (parts.averages && averages)
       read_averages(reader, source, exec, parameters, *averages);
     state.epoch = number("/trainer/epoch");

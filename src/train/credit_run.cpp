@@ -126,7 +126,7 @@ TrainingState read_credit_run(std::string const& file, Exec const& exec, Paramet
   auto const open = [&] { return std::make_unique<CreditSource>(file, Extent::run); };
   read_parts(exec, parameters, open, [&](PartReader& reader, CreditSource const& source) {
     reader.read_weights("/model");
-    read_moments(reader, source, parameters, optimizer);
+    read_moments(reader, source, exec, parameters, optimizer);
     if (averages) {
       read_averages(reader, source, exec, parameters, *averages);
       reader.when_sound([averages, steps = source.ema_steps()] { averages->set_steps(steps); });

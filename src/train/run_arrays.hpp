@@ -11,7 +11,7 @@
 namespace rossby {
 
 /// AdamW's state of the parameters for which the file has one.
-void read_moments(PartReader&, ArraySource const&, Parameters const&, AdamW&);
+void read_moments(PartReader&, ArraySource const&, Exec const&, Parameters const&, AdamW&);
 /// Averages; those that the file lacks begin as the weights.
 void read_averages(PartReader&, ArraySource const&, Exec const&, Parameters const&, Ema&);
 

@@ -203,10 +203,12 @@ TEST_F(Adjoints, BlocksOfSharedParameters)
         UnitShares const shares(exec_, parameters, numbers, parameters.copies(numbers.front()));
         auto gather = shares.start_gather(exec_);
         auto const blocks = shares.finish_gather(exec_, gather);
-        std::vector<Array> up;
-        for (auto const& b : blocks)
-          up.push_back(random(b.shape()));
-        auto sums = shares.start_sums(exec_, up);
+        parameters.ready_gradients(exec_);
+        Array const room = shares.room_for_gradients(exec_);
+        auto const up = shares.blocks_in(room);
+        for (auto const& u : up)
+          u.copy_from(exec_, random(u.shape()));
+        auto sums = shares.start_sums(exec_, room);
         shares.finish_sums(exec_, sums);
         // All of them together are one operator.
         double dots[2] = {0, 0}, size = 0;

@@ -31,12 +31,20 @@ public:
   void accumulate(Exec const&, Array const& g) const;
   /// The gradient array, zeroed when none has arrived: for kernels that add into it.
   Array grad_to_add_to(Exec const&) const;
-  void drop_grad() const { data_->grad = Array(); }
+  void drop_grad() const;
+
+  /// From now on the gradient is made in `place`, which holds zeros: one that is there already moves into it. For
+  /// parameters, whose gradients are slices of one array. An empty place: in arrays of its own again.
+  void keep_grad_in(Exec const&, Array place) const;
+  /// Whether the place holds what is left of a gradient that was dropped.
+  bool grad_place_is_stale() const { return data_->stale; }
 
 private:
   struct Data {
     Array value, grad;
     bool needs_grad;
+    Array place{}; ///< empty: every gradient is an array of its own
+    bool stale = false;
   };
   std::shared_ptr<Data> data_;
 };

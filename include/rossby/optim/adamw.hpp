@@ -18,7 +18,7 @@ class AdamW {
 public:
   /// What the optimizer remembers of a parameter. Empty until its first gradient.
   struct Moments {
-    Array first, second; ///< running means of g and g^2, in memory order, in the parameters' type
+    Array first, second; ///< running means of g and g^2, slices of one array each, in the parameters' type
     std::int64_t step = 0;
   };
 
@@ -27,16 +27,23 @@ public:
   /// With g = coefficient * gradient, and t the steps of this parameter so far:
   ///   p -= rate * decay * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
   ///   p -= rate / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + eps)
-  /// Parameters without a gradient are left as they are, without decay.
+  /// Parameters without a gradient are left as they are, without decay. One launch for all.
   void step(Exec const&, Parameters&, Gradients const&, double rate, double coefficient);
 
   AdamWConfig const& config() const { return config_; }
-  Moments& moments(int parameter) { return moments_[static_cast<std::size_t>(parameter)]; }
   Moments const& moments(int parameter) const { return moments_[static_cast<std::size_t>(parameter)]; }
+  /// Copies the moments of a parameter and takes over its steps.
+  void restore(Exec const&, Parameters const&, int parameter, Moments const&);
 
 private:
+  Moments& begun(Exec const&, Parameters const&, int parameter);
+
   AdamWConfig config_;
+  Array first_, second_; ///< of all that is optimized, laid out as their values are
   std::vector<Moments> moments_;
+  std::vector<index_t> steps_behind_; ///< of what is optimized, in the layout's order: the newest parameter's steps
+                                      ///< less its own; -1: without a gradient in this step
+  IndexList steps_behind_on_device_;
 };
 
 } // namespace rossby

@@ -11,7 +11,7 @@ namespace rossby {
 
 /// After step s (from 1): shadow = d shadow + (1 - d) p with d = min(decay, (1 + s)/(10 + s)). Spectral-norm vectors
 /// are no weights and stay out of it: an average of unit vectors is not one. Parameters that the model never uses are
-/// averaged like all others, as CREDIT does, so that its files come back as they were.
+/// averaged like all others, as CREDIT does, so that its files come back as they were. One launch a call.
 class Ema {
 public:
   Ema(Exec const&, Parameters const&, double decay);
@@ -32,6 +32,7 @@ private:
   double decay_;
   std::int64_t steps_ = 0;
   bool swapped_ = false;
+  Array means_; ///< of all that is trainable, laid out as their values are
   std::vector<Array> shadow_;
 };
 

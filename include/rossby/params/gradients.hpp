@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The gradients of one optimizer step: packed, summed over ranks, measured, clipped. Each rank has the gradients of
-/// the parts of parameters that it stores.
+/// The gradients of one optimizer step: summed over ranks where backward passes made them, measured, clipped. Each rank
+/// has the gradients of the parts of parameters that it stores.
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/params/parameters.hpp>
@@ -22,7 +22,8 @@ struct ClipConfig {
   double coefficient(double norm) const;
 };
 
-/// Flat buffers of a bounded size, so that a step makes few reductions and none of them is huge.
+/// Sums over ranks go by buckets, slices of the parameters' array of gradients that hold whole units, so that a step
+/// makes few reductions and none of them is huge.
 class Gradients {
 public:
   explicit Gradients(Parameters const&, std::size_t bucket_bytes = std::size_t{32} << 20);
@@ -40,14 +41,15 @@ public:
     Gradients* gradients_;
     Parameters* parameters_;
   };
-  /// Packs the gradients, drops them from the parameters and sums each over the ranks with a copy of it. (The gradients
-  /// of sharded parameters are sums already.) Collective over all ranks of the placement.
+  /// Takes the gradients from the parameters' variables, and sums each over the ranks with a copy of it. (The gradients
+  /// of sharded parameters are sums already.) They are there until the next recorded pass. Collective over all ranks of
+  /// the placement.
   void collect(Exec const&, Parameters&);
 
   /// False when no rank's backward pass reached the parameter: it is then left alone by the optimizer.
   bool present(int parameter) const { return present_[static_cast<std::size_t>(parameter)]; }
   /// The summed gradient, in memory order and shaped like the stored part.
-  Array const& of(int parameter) const { return slice_[static_cast<std::size_t>(parameter)]; }
+  Array of(int parameter) const { return parameters_->slice(parameters_->gradients(), parameter); }
   /// Length of all of them together, all parts of all parameters, in float64, summed in a fixed order. Collective.
   double norm(Exec const&) const;
   /// The first parameter whose gradient holds a NaN or an infinity; -1 when there is none. Collective.
@@ -55,24 +57,20 @@ public:
 
 private:
   struct Bucket {
-    Array values;
     Communicator copies;
-    std::vector<int> members; ///< parameters
-    std::vector<int> units;   ///< that hold them
+    index_t begin, end;         ///< in the array of gradients
+    std::vector<int> members{}; ///< parameters
+    std::vector<int> units{};   ///< that hold them
     std::size_t units_done = 0;
     bool started = false;
     Communicator::Exchange sum{};
   };
   void start(Exec const&, Parameters&, Bucket&);
   std::vector<double> squares(Exec const&) const;
-  void fill_buckets(Parameters const&, std::size_t bucket_bytes, bool cut);
 
-  DType dtype_;
-  ParameterPlacement placement_;
+  Parameters const* parameters_;
   std::vector<Bucket> buckets_;
-  std::vector<Array> slice_;
   std::vector<double> reached_; ///< 1 for parameters that this rank's backward passes reached
-  std::vector<char> in_parts_;  ///< parameters of which other ranks hold other parts
   std::vector<char> present_;
 };
 

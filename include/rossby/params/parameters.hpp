@@ -5,6 +5,7 @@
 
 #include <rossby/autograd/tape.hpp>
 #include <rossby/comm/communicator.hpp>
+#include <rossby/params/flat_layout.hpp>
 #include <rossby/params/parameter_spec.hpp>
 
 #include <map>
@@ -24,7 +25,8 @@ struct ParameterPlacement {
   Communicator const& part_ranks() const { return sharded ? world : tensor; }
 };
 
-/// A parameter and its storage. `value` and, once a backward pass has run, `var.grad()` are in memory order.
+/// A parameter and its storage: `value` and, once a backward pass has run, `var.grad()` are slices of flat arrays, in
+/// memory order.
 struct Parameter {
   ParameterSpec spec;
   Part block{}; ///< what this rank computes with
@@ -66,7 +68,7 @@ public:
   /// Those ranks: a sum over all elements is a sum over them.
   Communicator const& parts(int i) const;
   std::vector<ParameterUnit> const& units() const { return units_; }
-  int unit_of(int i) const;
+  int unit_of(int i) const; ///< -1 when no unit holds it
   /// What rank `holder` of copies(i) stores of a sharded parameter.
   Part share(int i, int holder) const;
   /// Null when every rank stores what it computes with.
@@ -81,6 +83,17 @@ public:
   Parameter* find(std::string const& name);
   DType dtype() const { return dtype_; }
   index_t count_trainable() const; ///< elements of trainable parameters, unused ones included
+
+  /// Where each parameter lies in arrays for all of them.
+  FlatLayout const& layout() const { return layout_; }
+  /// The slice of such an array that parameter `i` has, shaped like its stored part.
+  Array slice(Array const& flat, int i) const { return flat.slice(layout_.begin(i), (*this)[i].value().shape()); }
+  Array const& values() const { return values_; }
+  /// The gradients of what is optimized; empty before the first call of ready_gradients().
+  Array const& gradients() const { return gradients_; }
+  /// Before a pass whose backward pass makes gradients: zeroes what is left of earlier ones, all at once, unless some
+  /// are there to be added to.
+  void ready_gradients(Exec const&);
   void drop_grads();
 
 private:
@@ -91,6 +104,8 @@ private:
   std::shared_ptr<ShardStore> shards_;
   ParameterPlacement placement_;
   Communicator alone_;
+  FlatLayout layout_;
+  Array values_, gradients_;
   DType dtype_ = DType::float32;
 };
 

@@ -12,10 +12,11 @@
 namespace rossby {
 
 /// How the shares of one unit's parameters become blocks, and gradients of blocks sums of shares, for the parameters
-/// with one group of copies: each rank's shares lie in one array, so that one message per rank moves them.
+/// with one group of copies: each rank's shares are neighbours in the flat arrays, so that one message per rank moves
+/// them from and to where they are.
 class UnitShares {
 public:
-  /// Moves the stored values of these parameters into one array. All of them have `copies` for their group.
+  /// All of these parameters have `copies` for their group.
   UnitShares(Exec const&, Parameters&, std::vector<int> numbers, Communicator const& copies);
 
   std::vector<int> const& numbers() const { return numbers_; }
@@ -32,19 +33,25 @@ public:
     Array mine;
     Communicator::Exchange exchange;
   };
-  /// Starts to sum gradients of blocks (an empty one is zero) over the copies. They are not needed any more.
-  Sums start_sums(Exec const&, std::vector<Array> const& gradients) const;
+  /// An array for gradients of the blocks, zeroed, and the slices that they have in it, in the order of numbers().
+  Array room_for_gradients(Exec const& exec) const { return Array::zeros(exec, dtype(), {elements_}); }
+  std::vector<Array> blocks_in(Array const& all) const;
+  /// Starts to sum gradients of blocks over the copies. They are not needed any more.
+  Sums start_sums(Exec const&, Array const& gradients) const;
   /// Adds this rank's shares of the sums to the stored parameters' gradients. Waits for them.
   void finish_sums(Exec const&, Sums&) const;
 
 private:
+  DType dtype() const { return parameters_->dtype(); }
+  /// This rank's shares in a flat array.
+  Array mine_in(Array const& flat) const;
+
   Parameters* parameters_;
   Communicator copies_;
   std::vector<int> numbers_;
-  Array mine_;
-  std::vector<index_t> counts_;  ///< elements that each rank stores
+  std::vector<index_t> counts_;  ///< elements that each rank stores, with what lies between
   std::vector<Shape> shapes_;    ///< of the blocks
-  index_t elements_ = 0;         ///< of all blocks
+  index_t elements_ = 0;         ///< of all blocks, with what lies between
   IndexList ordered_, gathered_; ///< where each run of elements lies: blocks one after the other, and rank by rank
   IndexList length_;
 };
@@ -72,6 +79,7 @@ private:
   void finish_sums(Exec const&);
   std::vector<std::vector<UnitShares>> units_;
   std::vector<std::vector<UnitShares::Gather>> under_way_;
+  std::vector<Array> gradients_;       ///< of the blocks of the unit whose backward pass computes
   std::vector<UnitShares::Sums> sums_; ///< under way, of unit `summed_`
   std::size_t summed_ = 0;
 };

@@ -120,6 +120,31 @@ TEST(Var, AGradientThatIsPartOfAnArrayIsNotAddedToInPlace)
   EXPECT_EQ(b.grad().to_host(Exec()), (Values{3, 4}));
 }
 
+TEST(Var, AGradientWithAPlaceOfItsOwnIsMadeThere)
+{
+  Exec const exec;
+  Array const all = Array::zeros(exec, DType::float64, {4});
+  Var const a = variable({1, 1}), b = variable({1, 1});
+  b.accumulate(exec, numbers({5, 6}));
+  a.keep_grad_in(exec, all.slice(0, {2}));
+  b.keep_grad_in(exec, all.slice(2, {2}));
+  EXPECT_FALSE(a.grad());
+  EXPECT_EQ(all.to_host(exec), (Values{0, 0, 5, 6})) << "what was there moves";
+  Array const g = numbers({1, 2});
+  a.accumulate(exec, g);
+  a.accumulate(exec, numbers({10, 10}));
+  b.grad_to_add_to(exec).fill(exec, 7);
+  EXPECT_EQ(all.to_host(exec), (Values{11, 12, 7, 7}));
+  EXPECT_EQ(g.to_host(exec), (Values{1, 2}));
+  // What is left of a dropped one does not get into the next.
+  a.drop_grad();
+  b.drop_grad();
+  EXPECT_TRUE(a.grad_place_is_stale());
+  EXPECT_EQ(a.grad_to_add_to(exec).to_host(exec), (Values{0, 0}));
+  b.accumulate(exec, numbers({3, 4}));
+  EXPECT_EQ(all.to_host(exec), (Values{0, 0, 3, 4}));
+}
+
 TEST(Var, ArraysToAddToBeginAtZeroAndKeepWhatCame)
 {
   Exec const exec;

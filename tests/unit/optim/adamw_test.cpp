@@ -1,9 +1,12 @@
 #include <rossby/optim/adamw.hpp>
 #include <rossby/optim/ema.hpp>
+#include <support/kokkos_callbacks.hpp>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <string>
 
 namespace {
 using namespace rossby;
@@ -127,5 +130,59 @@ TEST(Ema, StartsFastLeavesSpectralVectorsAloneAndSwapsBack)
   EXPECT_EQ(p[1].value().to_host(Exec()), u);
   ema.swap(exec, p);
   EXPECT_EQ(p[3].value().to_host(Exec())[0], 2);
+}
+
+std::map<std::string, int> kernels; // Kokkos' callbacks are plain functions
+int copies = 0;
+
+/// Kernels of `work` by name, and copies and fills as "copies".
+template <class Work> std::map<std::string, int> launches(Work const& work)
+{
+  kernels.clear();
+  copies = 0;
+  using Kokkos::Tools::SpaceHandle;
+  test::KokkosCallbacks const count(
+      {[](char const* name, std::uint32_t, std::uint64_t*) {
+         if (std::string(name).rfind("rossby::", 0) == 0)
+           ++kernels[name];
+       },
+       [](SpaceHandle, char const*, void const*, SpaceHandle, char const*, void const*, std::uint64_t) { ++copies; }});
+  work();
+  if (copies > 0)
+    kernels["copies"] = copies;
+  return kernels;
+}
+
+TEST(FlatParameters, AStepIsOneLaunchOfEachKind)
+{
+  using Launches = std::map<std::string, int>;
+  Exec const exec;
+  Parameters p;
+  p.begin_unit("all");
+  for (int i = 0; i < 20; ++i)
+    p.declare({"p" + std::to_string(i), {i + 1, 100 * i + 3}, ParameterLayout::natural, {}, {}});
+  p.allocate(exec, DType::float32, 1);
+  Gradients gradients(p);
+  AdamW adam(p, {});
+  Ema ema(exec, p, 0.9);
+  auto const backward = [&] {
+    for (auto const& one : p.all())
+      one.var.grad_to_add_to(exec);
+  };
+  for (int step = 0; step < 2; ++step) {
+    auto const ready = launches([&] { p.ready_gradients(exec); });
+    auto const passed = launches(backward), collected = launches([&] { gradients.collect(exec, p); });
+    auto const measured = launches([&] { gradients.norm(exec); });
+    auto const moved = launches([&] { adam.step(exec, p, gradients, 1e-3, 1); });
+    if (step == 0) // moments are made, and the table of steps
+      continue;
+    EXPECT_EQ(ready, (Launches{{"copies", 1}})) << "zeros";
+    EXPECT_EQ(passed, Launches());
+    EXPECT_EQ(collected, Launches()) << "gradients are where they are summed";
+    EXPECT_EQ(measured, (Launches{{"rossby::params::sums_of_squares", 2}, {"copies", 1}})) << "the host reads sums";
+    EXPECT_EQ(moved, (Launches{{"rossby::optim::adamw", 1}}));
+  }
+  EXPECT_EQ(launches([&] { ema.update(exec, p); }), (Launches{{"rossby::optim::ema", 1}}));
+  EXPECT_EQ(launches([&] { ema.swap(exec, p); }), (Launches{{"rossby::optim::exchange", 1}}));
 }
 } // namespace
