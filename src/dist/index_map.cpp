@@ -1,6 +1,6 @@
 #include <rossby/dist/index_map.hpp>
 
-#include <rossby/ops/channel_runs.hpp>
+#include <rossby/core/rows.hpp>
 
 #include <algorithm>
 #include <map>
@@ -15,13 +15,11 @@ using Indices = Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos
 template <class T> void pack(Exec const& exec, Indices cells, View<T, 3> x, View<T, 3> buffer)
 {
   index_t const batch = static_cast<index_t>(x.extent(0)), channels = static_cast<index_t>(x.extent(2));
-  Kokkos::parallel_for(
-      "rossby::dist::pack", Range(exec, 0, static_cast<index_t>(cells.extent(0)) * batch), KOKKOS_LAMBDA(index_t item) {
-        index_t const k = item / batch, b = item % batch;
-        T const* from = &x(b, cells(k), 0);
-        T* to = &buffer(k, b, 0);
-        for (index_t c = 0; c < channels; ++c)
-          to[c] = from[c];
+  for_rows(
+      "rossby::dist::pack", exec, static_cast<index_t>(cells.extent(0)) * batch, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const k = row.number() / batch, b = row.number() % batch;
+        row.copy(channels, &buffer(k, b, 0), &x(b, cells(k), 0));
       });
 }
 
@@ -29,19 +27,14 @@ template <class T> void pack(Exec const& exec, Indices cells, View<T, 3> x, View
 template <class T> void move_local(Exec const& exec, Indices from, index_t sources, View<T, 3> x, View<T, 3> y)
 {
   index_t const targets = static_cast<index_t>(y.extent(1)), channels = static_cast<index_t>(y.extent(2));
-  Kokkos::parallel_for(
-      "rossby::dist::move_local", Range(exec, 0, static_cast<index_t>(y.extent(0)) * targets),
-      KOKKOS_LAMBDA(index_t item) {
-        index_t const b = item / targets, t = item % targets, s = from(t);
-        T* to = &y(b, t, 0);
-        if (s < 0) {
-          for (index_t c = 0; c < channels; ++c)
-            to[c] = T(0);
-        } else if (s < sources) {
-          T const* source = &x(b, s, 0);
-          for (index_t c = 0; c < channels; ++c)
-            to[c] = source[c];
-        }
+  for_rows(
+      "rossby::dist::move_local", exec, static_cast<index_t>(y.extent(0)) * targets, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const b = row.number() / targets, t = row.number() % targets, s = from(t);
+        if (s < 0)
+          row.fill(channels, &y(b, t, 0), T(0));
+        else if (s < sources)
+          row.copy(channels, &y(b, t, 0), &x(b, s, 0));
       });
 }
 
@@ -49,14 +42,11 @@ template <class T>
 void unpack(Exec const& exec, Indices remote, Indices from, index_t sources, View<T, 3> buffer, View<T, 3> y)
 {
   index_t const batch = static_cast<index_t>(y.extent(0)), channels = static_cast<index_t>(y.extent(2));
-  Kokkos::parallel_for(
-      "rossby::dist::unpack", Range(exec, 0, static_cast<index_t>(remote.extent(0)) * batch),
-      KOKKOS_LAMBDA(index_t item) {
-        index_t const t = remote(item / batch), b = item % batch;
-        T const* source = &buffer(from(t) - sources, b, 0);
-        T* to = &y(b, t, 0);
-        for (index_t c = 0; c < channels; ++c)
-          to[c] = source[c];
+  for_rows(
+      "rossby::dist::unpack", exec, static_cast<index_t>(remote.extent(0)) * batch, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const t = remote(row.number() / batch), b = row.number() % batch;
+        row.copy(channels, &y(b, t, 0), &buffer(from(t) - sources, b, 0));
       });
 }
 
@@ -66,32 +56,21 @@ void sum_targets(Exec const& exec, Indices start, Indices position, View<T, 3> d
 {
   index_t const batch = static_cast<index_t>(dy.extent(0)), channels = static_cast<index_t>(dy.extent(2));
   index_t const rows = static_cast<index_t>(start.extent(0)) - 1;
-  Kokkos::parallel_for(
-      "rossby::dist::sum_targets", Range(exec, 0, rows * batch), KOKKOS_LAMBDA(index_t item) {
-        index_t const row = buffer ? item / batch : item % rows, b = buffer ? item % batch : item / rows;
-        T* to = buffer ? &sum(row, b, 0) : &sum(b, row, 0);
-        index_t const first = start(row), last = start(row + 1);
-        if (first == last) {
-          for (index_t c = 0; c < channels; ++c)
-            to[c] = T(0);
-          return;
-        }
-        if (last == first + 1) {
-          T const* one = &dy(b, position(first), 0);
-          for (index_t c = 0; c < channels; ++c)
-            to[c] = one[c];
-          return;
-        }
-        ops::for_each_run(channels, [&](index_t c0, index_t run) {
-          wide_t<T> total[ops::channel_run] = {};
-          for (index_t e = first; e < last; ++e) {
-            T const* more = &dy(b, position(e), c0);
-            for (index_t c = 0; c < run; ++c)
-              total[c] += more[c];
-          }
-          for (index_t c = 0; c < run; ++c)
-            to[c0 + c] = T(total[c]);
-        });
+  for_rows(
+      "rossby::dist::sum_targets", exec, rows * batch, channels, KOKKOS_LAMBDA(Row const& row) {
+        index_t const item = row.number();
+        index_t const source = buffer ? item / batch : item % rows, b = buffer ? item % batch : item / rows;
+        T* to = buffer ? &sum(source, b, 0) : &sum(b, source, 0);
+        index_t const first = start(source), last = start(source + 1);
+        if (first == last)
+          row.fill(channels, to, T(0));
+        else if (last == first + 1)
+          row.copy(channels, to, &dy(b, position(first), 0));
+        else
+          row.sums<wide_t<T>>(channels, into(to), [&](auto const& add) {
+            for (index_t e = first; e < last; ++e)
+              add(&dy(b, position(e), 0));
+          });
       });
 }
 
@@ -101,24 +80,15 @@ void add_returned(Exec const& exec, Indices start, Indices position, View<T, 3> 
 {
   index_t const batch = static_cast<index_t>(dx.extent(0)), channels = static_cast<index_t>(dx.extent(2));
   index_t const rows = static_cast<index_t>(start.extent(0)) - 1;
-  Kokkos::parallel_for(
-      "rossby::dist::add_returned", Range(exec, 0, rows * batch), KOKKOS_LAMBDA(index_t item) {
-        index_t const b = item / rows, row = item % rows;
-        index_t const first = start(row), last = start(row + 1);
+  for_rows(
+      "rossby::dist::add_returned", exec, rows * batch, channels, KOKKOS_LAMBDA(Row const& row) {
+        index_t const b = row.number() / rows, source = row.number() % rows;
+        index_t const first = start(source), last = start(source + 1);
         if (first == last)
           return;
-        T* to = &dx(b, row, 0);
-        ops::for_each_run(channels, [&](index_t c0, index_t run) {
-          wide_t<T> total[ops::channel_run];
-          for (index_t c = 0; c < run; ++c)
-            total[c] = to[c0 + c];
-          for (index_t e = first; e < last; ++e) {
-            T const* from = &buffer(position(e), b, c0);
-            for (index_t c = 0; c < run; ++c)
-              total[c] += from[c];
-          }
-          for (index_t c = 0; c < run; ++c)
-            to[c0 + c] = T(total[c]);
+        row.sums<wide_t<T>>(channels, onto(&dx(b, source, 0)), [&](auto const& add) {
+          for (index_t e = first; e < last; ++e)
+            add(&buffer(position(e), b, 0));
         });
       });
 }

@@ -1,7 +1,11 @@
+// Norm over a cell's channels: y = (x - mean) rstd gain + bias. Mean and deviations are summed in two passes over the
+// row, which is in cache (or registers) by then: one pass with squares would cancel where the mean is large. Backward
+// makes the moments again rather than keep them, and writes dy xhat, whose column sums are the gain's gradient.
+
 #include <rossby/ops/norm.hpp>
 
+#include <rossby/core/rows.hpp>
 #include <rossby/ops/gemm.hpp>
-#include <rossby/ops/lanes.hpp>
 
 namespace rossby::ops {
 
@@ -11,11 +15,14 @@ namespace {
 template <class T> struct CellMoments {
   wide_t<T> mean, rstd;
 
-  KOKKOS_INLINE_FUNCTION CellMoments(T const* in, index_t channels, wide_t<T> eps)
+  KOKKOS_INLINE_FUNCTION CellMoments(Row const& row, T const* in, index_t channels, wide_t<T> eps)
   {
     using W = wide_t<T>;
-    W const average = lane_sum<W>(channels, [&](index_t c) { return W(in[c]); }) / W(channels);
-    W const squares = lane_sum<W>(channels, [&](index_t c) { return (in[c] - average) * (in[c] - average); });
+    W const average = row.sum<W>(
+                          channels, [](W x) { return x; }, in) /
+                      W(channels);
+    W const squares = row.sum<W>(
+        channels, [&](W x) { return (x - average) * (x - average); }, in);
     mean = average;
     rstd = W(1) / math::sqrt(squares / W(channels) + eps);
   }
@@ -25,16 +32,16 @@ template <class T>
 void forward(Exec const& exec, View<T, 2> x, View<wide_t<T>, 1> gain, View<wide_t<T>, 1> bias, wide_t<T> eps,
              View<T, 2> y)
 {
-  index_t const channels = static_cast<index_t>(x.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::channel_norm", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const* in = &x(i, 0);
-        T* out = &y(i, 0);
-        wide_t<T> const *g = gain.data(), *b = bias.data();
-        CellMoments<T> const moments(in, channels, eps);
-        wide_t<T> const mean = moments.mean, rstd = moments.rstd;
-        for (index_t c = 0; c < channels; ++c)
-          out[c] = T((in[c] - mean) * rstd * g[c] + b[c]);
+  index_t const rows = static_cast<index_t>(x.extent(0)), channels = static_cast<index_t>(x.extent(1));
+  for_rows(
+      "rossby::ops::channel_norm", exec, rows, channels, KOKKOS_LAMBDA(Row const& row) {
+        using W = wide_t<T>;
+        T const* in = &x(row.number(), 0);
+        CellMoments<T> const moments(row, in, channels, eps);
+        W const mean = moments.mean, rstd = moments.rstd;
+        row.each(
+            channels, [&](T& out, W v, W g, W b) { out = T((v - mean) * rstd * g + b); }, into(&y(row.number(), 0)), in,
+            gain.data(), bias.data());
       });
 }
 
@@ -43,24 +50,29 @@ template <class T>
 void backward(Exec const& exec, View<T, 2> x, View<wide_t<T>, 1> gain, wide_t<T> eps, View<T, 2> dy, View<T, 2> dx,
               View<wide_t<T>, 2> product)
 {
-  index_t const channels = static_cast<index_t>(x.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::channel_norm_adjoint", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
+  index_t const rows = static_cast<index_t>(x.extent(0)), channels = static_cast<index_t>(x.extent(1));
+  for_rows(
+      "rossby::ops::channel_norm_adjoint", exec, rows, channels, KOKKOS_LAMBDA(Row const& row) {
         using W = wide_t<T>;
-        T const *in = &x(i, 0), *up = &dy(i, 0);
+        T const *in = &x(row.number(), 0), *up = &dy(row.number(), 0);
         W const* g = gain.data();
-        T* out = &dx(i, 0);
-        W* prod = &product(i, 0);
         W const n = W(channels);
-        CellMoments<T> const moments(in, channels, eps);
+        CellMoments<T> const moments(row, in, channels, eps);
         W const mean = moments.mean, rstd = moments.rstd;
-        W const m1 = lane_sum<W>(channels, [&](index_t c) { return up[c] * g[c]; }) / n;
-        W const m2 = lane_sum<W>(channels, [&](index_t c) { return up[c] * g[c] * (in[c] - mean) * rstd; }) / n;
-        for (index_t c = 0; c < channels; ++c) {
-          W const xhat = (in[c] - mean) * rstd;
-          out[c] = T((up[c] * g[c] - m1 - xhat * m2) * rstd);
-          prod[c] = up[c] * xhat;
-        }
+        W const m1 = row.sum<W>(
+                         channels, [](W u, W f) { return u * f; }, up, g) /
+                     n;
+        W const m2 = row.sum<W>(
+                         channels, [&](W v, W u, W f) { return u * f * (v - mean) * rstd; }, in, up, g) /
+                     n;
+        row.each(
+            channels,
+            [&](T& out, W& prod, W v, W u, W f) {
+              W const xhat = (v - mean) * rstd;
+              out = T((u * f - m1 - xhat * m2) * rstd);
+              prod = u * xhat;
+            },
+            into(&dx(row.number(), 0)), into(&product(row.number(), 0)), in, up, g);
       });
 }
 

@@ -4,6 +4,7 @@
 
 #include <rossby/ops/conv.hpp>
 
+#include <rossby/core/rows.hpp>
 #include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
@@ -42,16 +43,12 @@ void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t l
                     View<wide_t<T>, 2> patches)
 {
   index_t const run = g.kernel * g.in;
-  Kokkos::parallel_for(
-      "rossby::ops::conv_patches", Range(exec, 0, lines * g.cols), KOKKOS_LAMBDA(index_t cell) {
-        index_t const j = g.col0 + cell % g.cols, line = line0 + cell / g.cols;
+  for_rows(
+      "rossby::ops::conv_patches", exec, lines * g.cols, run, KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number(), j = g.col0 + cell % g.cols, line = line0 + cell / g.cols;
         index_t const b = line / g.rows, i = g.row0 + line % g.rows;
-        for (index_t p = 0; p < g.kernel; ++p) {
-          T const* from = &x(b, g.offset + i * g.stride + p, g.offset + j * g.stride, 0);
-          wide_t<T>* to = &patches(cell, p * run);
-          for (index_t k = 0; k < run; ++k)
-            to[k] = from[k];
-        }
+        for (index_t p = 0; p < g.kernel; ++p)
+          row.copy(run, &patches(cell, p * run), &x(b, g.offset + i * g.stride + p, g.offset + j * g.stride, 0));
       });
 }
 
@@ -66,26 +63,24 @@ void scatter_patches(Exec const& exec, Geometry const& g, View<T, 2> patches, in
   index_t const first = b0 * g.height + g.offset + (g.row0 + line0 % g.rows) * g.stride;
   index_t const last = b1 * g.height + g.offset + (g.row0 + (line0 + lines - 1) % g.rows) * g.stride + g.kernel - 1;
   index_t const left = g.col0 * g.stride, across = (g.cols - 1) * g.stride + g.kernel;
-  Kokkos::parallel_for(
-      "rossby::ops::conv_patches_adjoint", Range(exec, 0, (last - first + 1) * across), KOKKOS_LAMBDA(index_t item) {
-        index_t const row = first + item / across, b = row / g.height;
-        index_t const r = row % g.height - g.offset, s = left + item % across;
+  for_rows(
+      "rossby::ops::conv_patches_adjoint", exec, (last - first + 1) * across, g.in, KOKKOS_LAMBDA(Row const& cell) {
+        index_t const row = first + cell.number() / across, b = row / g.height;
+        index_t const r = row % g.height - g.offset, s = left + cell.number() % across;
         if (r < 0)
           return;
-        T* to = &dx(b, r + g.offset, s + g.offset, 0);
-        for (index_t p = r % g.stride; p < g.kernel && p <= r; p += g.stride) {
-          index_t const i = (r - p) / g.stride - g.row0, line = b * g.rows + i - line0;
-          if (i < 0 || i >= g.rows || line < 0 || line >= lines)
-            continue;
-          for (index_t q = s % g.stride; q < g.kernel && q <= s; q += g.stride) {
-            index_t const j = (s - q) / g.stride - g.col0;
-            if (j < 0 || j >= g.cols)
+        cell.sums<T>(g.in, onto(&dx(b, r + g.offset, s + g.offset, 0)), [&](auto const& add) {
+          for (index_t p = r % g.stride; p < g.kernel && p <= r; p += g.stride) {
+            index_t const i = (r - p) / g.stride - g.row0, line = b * g.rows + i - line0;
+            if (i < 0 || i >= g.rows || line < 0 || line >= lines)
               continue;
-            T const* from = &patches(line * g.cols + j, (p * g.kernel + q) * g.in);
-            for (index_t c = 0; c < g.in; ++c)
-              to[c] += from[c];
+            for (index_t q = s % g.stride; q < g.kernel && q <= s; q += g.stride) {
+              index_t const j = (s - q) / g.stride - g.col0;
+              if (j >= 0 && j < g.cols)
+                add(&patches(line * g.cols + j, (p * g.kernel + q) * g.in));
+            }
           }
-        }
+        });
       });
 }
 
@@ -102,17 +97,13 @@ template <class T, bool to_y>
 void copy_lines(Exec const& exec, Geometry const& g, index_t line0, View<T, 4> y, index_t channel0, View<T, 2> matrix)
 {
   index_t const channels = static_cast<index_t>(matrix.extent(1));
-  Kokkos::parallel_for(
-      to_y ? "rossby::ops::conv_lines_to_y" : "rossby::ops::conv_lines_of_y",
-      Range(exec, 0, static_cast<index_t>(matrix.extent(0))), KOKKOS_LAMBDA(index_t cell) {
-        index_t const line = line0 + cell / g.cols;
+  for_rows(
+      to_y ? "rossby::ops::conv_lines_to_y" : "rossby::ops::conv_lines_of_y", exec,
+      static_cast<index_t>(matrix.extent(0)), channels, KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number(), line = line0 + cell / g.cols;
         T* whole = &y(line / g.rows, g.row0 + line % g.rows, g.col0 + cell % g.cols, channel0);
         T* part = &matrix(cell, 0);
-        for (index_t c = 0; c < channels; ++c)
-          if (to_y)
-            whole[c] = part[c];
-          else
-            part[c] = whole[c];
+        row.copy(channels, to_y ? whole : part, to_y ? part : whole);
       });
 }
 

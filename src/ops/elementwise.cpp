@@ -1,6 +1,7 @@
 #include <rossby/ops/elementwise.hpp>
 
 #include <rossby/core/random.hpp>
+#include <rossby/core/rows.hpp>
 #include <rossby/ops/fast_math.hpp>
 
 namespace rossby::ops {
@@ -67,27 +68,26 @@ template <class T> void add_views(Exec const& exec, View<T, 1> a, View<T, 1> b, 
 template <class T>
 void add_views_with_bias(Exec const& exec, View<T, 2> a, View<wide_t<T>, 1> bias, View<T, 2> b, View<T, 2> c)
 {
-  index_t const channels = static_cast<index_t>(a.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::add_with_bias", Range(exec, 0, static_cast<index_t>(a.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const *left = &a(i, 0), *right = &b(i, 0);
-        wide_t<T> const* middle = bias.data();
-        T* sum = &c(i, 0);
-        for (index_t k = 0; k < channels; ++k)
-          sum[k] = T(left[k] + middle[k] + right[k]);
+  index_t const rows = static_cast<index_t>(a.extent(0)), channels = static_cast<index_t>(a.extent(1));
+  for_rows(
+      "rossby::ops::add_with_bias", exec, rows, channels, KOKKOS_LAMBDA(Row const& row) {
+        using W = wide_t<T>;
+        index_t const i = row.number();
+        row.each(
+            channels, [](T& sum, W left, W middle, W right) { sum = T(left + middle + right); }, into(&c(i, 0)),
+            &a(i, 0), bias.data(), &b(i, 0));
       });
 }
 
 template <class T> void add_bias_view(Exec const& exec, View<T, 2> a, View<wide_t<T>, 1> bias, View<T, 2> c)
 {
-  index_t const channels = static_cast<index_t>(a.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::add_bias", Range(exec, 0, static_cast<index_t>(a.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const* in = &a(i, 0);
-        wide_t<T> const* b = bias.data();
-        T* sum = &c(i, 0);
-        for (index_t k = 0; k < channels; ++k)
-          sum[k] = T(in[k] + b[k]);
+  index_t const rows = static_cast<index_t>(a.extent(0)), channels = static_cast<index_t>(a.extent(1));
+  for_rows(
+      "rossby::ops::add_bias", exec, rows, channels, KOKKOS_LAMBDA(Row const& row) {
+        using W = wide_t<T>;
+        row.each(
+            channels, [](T& sum, W in, W b) { sum = T(in + b); }, into(&c(row.number(), 0)), &a(row.number(), 0),
+            bias.data());
       });
 }
 
@@ -101,12 +101,10 @@ template <class T> void add_scaled_views(Exec const& exec, wide_t<T> factor, Vie
 template <class T>
 void copy_columns(Exec const& exec, View<T, 2> from, index_t from0, View<T, 2> to, index_t to0, index_t channels)
 {
-  Kokkos::parallel_for(
-      "rossby::ops::copy_channels", Range(exec, 0, static_cast<index_t>(from.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const* source = &from(i, 0) + from0;
-        T* target = &to(i, 0) + to0;
-        for (index_t c = 0; c < channels; ++c)
-          target[c] = source[c];
+  for_rows(
+      "rossby::ops::copy_channels", exec, static_cast<index_t>(from.extent(0)), channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        row.copy(channels, &to(row.number(), 0) + to0, &from(row.number(), 0) + from0);
       });
 }
 
@@ -118,15 +116,20 @@ void drop(Exec const& exec, DropoutKey key, double p, GlobalNumbers const& cells
   auto const numbers = cells.numbers.view();
   index_t const total = cells.total, first = cells.first_sample;
   KeepMask const mask(key, p);
-  Kokkos::parallel_for(
-      "rossby::ops::dropout", Range(exec, 0, static_cast<index_t>(x.extent(0)) * n), KOKKOS_LAMBDA(index_t item) {
-        index_t const b = item / n, i = item % n;
+  // One call of the generator gives the factors of four channels.
+  index_t const begin = share.first, end = begin + channels, first_four = begin / 4, fours = (end + 3) / 4 - first_four;
+  for_rows(
+      "rossby::ops::dropout", exec, static_cast<index_t>(x.extent(0)) * n, channels, KOKKOS_LAMBDA(Row const& row) {
+        index_t const b = row.number() / n, i = row.number() % n;
+        auto const number = static_cast<std::uint64_t>((first + b) * total + numbers(i));
         T const* from = &x(b, i, 0);
         T* to = &y(b, i, 0);
-        mask.for_each_in_row(static_cast<std::uint64_t>((first + b) * total + numbers(i)), share.total, share.first,
-                             share.first + channels, [&](index_t c, double factor) {
-                               to[c - share.first] = T(from[c - share.first] * static_cast<wide_t<T>>(factor));
-                             });
+        row.each(fours, [&](index_t four) {
+          index_t const c0 = 4 * (first_four + four);
+          mask.for_each_in_row(
+              number, share.total, math::max(begin, c0), math::min(end, c0 + 4),
+              [&](index_t c, double factor) { to[c - begin] = T(from[c - begin] * static_cast<wide_t<T>>(factor)); });
+        });
       });
 }
 

@@ -6,6 +6,7 @@
 
 #include <rossby/ops/embed.hpp>
 
+#include <rossby/core/rows.hpp>
 #include <rossby/ops/gemm.hpp>
 
 #include <algorithm>
@@ -69,15 +70,14 @@ template <class T>
 void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line0, View<T, 4> x,
                   View<wide_t<T>, 2> compact)
 {
-  Kokkos::parallel_for(
-      "rossby::ops::embed_rows", Range(exec, 0, static_cast<index_t>(compact.extent(0)) * l.groups),
-      KOKKOS_LAMBDA(index_t item) {
-        index_t const line = line0 + item / l.groups, group = item % l.groups;
-        index_t const row = (l.row0 + line % l.rows) * l.stride + phase;
-        T const* from = &x(line / l.rows, row, (l.group0 + group) * l.stride, 0);
-        wide_t<T>* to = &compact(item / l.groups, 0) + group * l.stride * l.in;
-        for (index_t k = 0; k < l.stride * l.in; ++k)
-          to[k] = from[k];
+  index_t const run = l.depth();
+  for_rows(
+      "rossby::ops::embed_rows", exec, static_cast<index_t>(compact.extent(0)) * l.groups, run,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const line = line0 + row.number() / l.groups, group = row.number() % l.groups;
+        index_t const input = (l.row0 + line % l.rows) * l.stride + phase;
+        row.copy(run, &compact(row.number() / l.groups, 0) + group * run,
+                 &x(line / l.rows, input, (l.group0 + group) * l.stride, 0));
       });
 }
 
@@ -88,17 +88,19 @@ void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, T
                       View<T, 2> matrix)
 {
   index_t const taps = l.taps[j], out = l.out[j], first = l.column0[j], run = l.depth(), kernel = taps * l.stride;
-  Kokkos::parallel_for(
-      forward ? "rossby::ops::embed_weights" : "rossby::ops::embed_weights_adjoint", Range(exec, 0, taps * taps * out),
-      KOKKOS_LAMBDA(index_t item) {
-        index_t const o = item % out, b = item / out % taps, a = item / (out * taps);
-        T* w = &weight(o, 0) + ((phase + a * l.stride) * kernel + b * l.stride) * l.in;
+  index_t const stride = l.stride, in = l.in;
+  for_rows(
+      forward ? "rossby::ops::embed_weights" : "rossby::ops::embed_weights_adjoint", exec, taps * taps * out, run,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const item = row.number(), o = item % out, b = item / out % taps, a = item / (out * taps);
+        T* w = &weight(o, 0) + ((phase + a * stride) * kernel + b * stride) * in;
         T* m = &matrix(first + item, 0);
-        for (index_t k = 0; k < run; ++k)
-          if (forward)
-            m[k] = scale * w[k];
-          else
-            w[k] += m[k];
+        if (forward)
+          row.each(
+              run, [&](T& to, T from) { to = scale * from; }, into(m), w);
+        else
+          row.each(
+              run, [](T& to, T from) { to += from; }, onto(w), m);
       });
 }
 
@@ -115,26 +117,25 @@ void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, 
   index_t const last = std::min((b1 + 1) * l.out_rows, b1 * l.out_rows + l.row0 + (line0 + lines - 1) % l.rows + 1);
   if (last <= first)
     return;
-  Kokkos::parallel_for(
-      "rossby::ops::embed_add", Range(exec, 0, (last - first) * l.out_cols), KOKKOS_LAMBDA(index_t item) {
-        index_t const row = first + item / l.out_cols, b = row / l.out_rows, i = row % l.out_rows,
-                      m = item % l.out_cols;
-        T* cell = &y(b, i, m, 0);
+  for_rows(
+      "rossby::ops::embed_add", exec, (last - first) * l.out_cols, l.out[0], KOKKOS_LAMBDA(Row const& cell) {
+        index_t const row = first + cell.number() / l.out_cols, b = row / l.out_rows, i = row % l.out_rows,
+                      m = cell.number() % l.out_cols;
         for (int j = 0; j < l.branches; ++j) {
-          T* to = cell + l.channel0[j];
           index_t const out = l.out[j], taps = l.taps[j];
           // The taps whose columns the turn has.
           index_t const group = m + l.shift[j] - l.group0;
           index_t const q0 = math::max(index_t(0), -group), q1 = math::min(taps, l.groups - group);
-          for (index_t a = 0; a < taps && q0 < q1; ++a) {
-            index_t const in_part = l.shift[j] + i + a - l.row0, line = b * l.rows + in_part - line0;
-            if (in_part < 0 || in_part >= l.rows || line < 0 || line >= lines)
-              continue;
-            T const* from = &terms(line * l.groups + group + q0, l.column0[j] + (a * taps + q0) * out);
-            for (index_t q = q0; q < q1; ++q, from += l.terms + out)
-              for (index_t o = 0; o < out; ++o)
-                to[o] += from[o];
-          }
+          cell.sums<T>(out, onto(&y(b, i, m, l.channel0[j])), [&](auto const& add) {
+            for (index_t a = 0; a < taps && q0 < q1; ++a) {
+              index_t const in_part = l.shift[j] + i + a - l.row0, line = b * l.rows + in_part - line0;
+              if (in_part < 0 || in_part >= l.rows || line < 0 || line >= lines)
+                continue;
+              T const* from = &terms(line * l.groups + group + q0, l.column0[j] + (a * taps + q0) * out);
+              for (index_t q = q0; q < q1; ++q, from += l.terms + out)
+                add(from);
+            }
+          });
         }
       });
 }
@@ -144,24 +145,21 @@ template <class T>
 void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 4> dy,
                   View<wide_t<T>, 2> terms)
 {
-  Kokkos::parallel_for(
-      "rossby::ops::embed_spread", Range(exec, 0, lines * l.groups), KOKKOS_LAMBDA(index_t item) {
-        index_t const line = line0 + item / l.groups, b = line / l.rows, t = line % l.rows, g = item % l.groups;
-        wide_t<T>* to = &terms(item, 0);
+  for_rows(
+      "rossby::ops::embed_spread", exec, lines * l.groups, l.out[0], KOKKOS_LAMBDA(Row const& row) {
+        index_t const line = line0 + row.number() / l.groups, g = row.number() % l.groups;
+        index_t const b = line / l.rows, t = line % l.rows;
+        wide_t<T>* to = &terms(row.number(), 0);
         for (int j = 0; j < l.branches; ++j) {
           index_t const out = l.out[j], taps = l.taps[j];
           for (index_t a = 0; a < taps; ++a) {
             index_t const i = t - l.shift[j] - a;
             for (index_t q = 0; q < taps; ++q, to += out) {
               index_t const m = g - l.shift[j] - q;
-              if (i < 0 || i >= l.out_rows || m < 0 || m >= l.out_cols) {
-                for (index_t o = 0; o < out; ++o)
-                  to[o] = 0;
-              } else {
-                T const* from = &dy(b, i, m, l.channel0[j]);
-                for (index_t o = 0; o < out; ++o)
-                  to[o] = from[o];
-              }
+              if (i < 0 || i >= l.out_rows || m < 0 || m >= l.out_cols)
+                row.fill(out, to, wide_t<T>(0));
+              else
+                row.copy(out, to, &dy(b, i, m, l.channel0[j]));
             }
           }
         }

@@ -1,5 +1,7 @@
 #include <rossby/ops/gemm.hpp>
 
+#include <rossby/core/rows.hpp>
+
 #include <KokkosBlas3_gemm.hpp>
 
 namespace rossby::ops {
@@ -112,14 +114,10 @@ template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta,
 
 template <class From, class To> void convert_matrix(Exec const& exec, View<From, 2> from, View<To, 2> to)
 {
-  index_t const cols = static_cast<index_t>(from.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::convert", Range(exec, 0, static_cast<index_t>(from.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        From const* source = &from(i, 0);
-        To* target = &to(i, 0);
-        for (index_t c = 0; c < cols; ++c)
-          target[c] = To(source[c]);
-      });
+  index_t const rows = static_cast<index_t>(from.extent(0)), cols = static_cast<index_t>(from.extent(1));
+  for_rows(
+      "rossby::ops::convert", exec, rows, cols,
+      KOKKOS_LAMBDA(Row const& row) { row.copy(cols, &to(row.number(), 0), &from(row.number(), 0)); });
 }
 
 template <class T> Array rounded_weights(Exec const& exec, Array const& weights)
@@ -129,14 +127,10 @@ template <class T> Array rounded_weights(Exec const& exec, Array const& weights)
 
 template <class T> void spread_bias(Exec const& exec, View<T, 1> bias, View<T, 2> y)
 {
-  index_t const cols = static_cast<index_t>(y.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::bias", Range(exec, 0, static_cast<index_t>(y.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T* row = &y(i, 0);
-        T const* b = bias.data();
-        for (index_t c = 0; c < cols; ++c)
-          row[c] = b[c];
-      });
+  index_t const rows = static_cast<index_t>(y.extent(0)), cols = static_cast<index_t>(y.extent(1));
+  for_rows(
+      "rossby::ops::bias", exec, rows, cols,
+      KOKKOS_LAMBDA(Row const& row) { row.copy(cols, &y(row.number(), 0), bias.data()); });
 }
 
 template void gemm<float>(Exec const&, char, char, double, View<float, 2>, View<float, 2>, double, View<float, 2>);

@@ -3,6 +3,7 @@
 
 #include <rossby/ops/norm.hpp>
 
+#include <rossby/core/rows.hpp>
 #include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
@@ -22,28 +23,27 @@ namespace {
 template <class T>
 void squared_deviations(Exec const& exec, View<T, 2> x, View<wide_t<T>, 1> mean, View<wide_t<T>, 2> result)
 {
-  index_t const channels = static_cast<index_t>(x.extent(1));
-  Kokkos::parallel_for(
-      "rossby::ops::squared_deviations", Range(exec, 0, static_cast<index_t>(x.extent(0))), KOKKOS_LAMBDA(index_t i) {
-        T const* in = &x(i, 0);
-        wide_t<T> const* m = mean.data();
-        wide_t<T>* out = &result(i, 0);
-        for (index_t c = 0; c < channels; ++c)
-          out[c] = (in[c] - m[c]) * (in[c] - m[c]);
+  index_t const rows = static_cast<index_t>(x.extent(0)), channels = static_cast<index_t>(x.extent(1));
+  for_rows(
+      "rossby::ops::squared_deviations", exec, rows, channels, KOKKOS_LAMBDA(Row const& row) {
+        using W = wide_t<T>;
+        row.each(
+            channels, [](W& out, W in, W m) { out = (in - m) * (in - m); }, into(&result(row.number(), 0)),
+            &x(row.number(), 0), mean.data());
       });
 }
 
+/// f(row, sample, cell, group, the group's first channel, its channels) for every cell and group of x.
 template <class T, class F>
-void for_each_row(char const* label, Exec const& exec, View<T, 3> x, index_t groups, F const& f)
+void for_each_group(char const* label, Exec const& exec, View<T, 3> x, index_t groups, F const& f)
 {
   index_t const n = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
   index_t const width = channels / groups;
-  Kokkos::parallel_for(
-      label, Range(exec, 0, static_cast<index_t>(x.extent(0)) * n), KOKKOS_LAMBDA(index_t item) {
-        index_t const b = item / n, i = item % n;
+  for_rows(
+      label, exec, static_cast<index_t>(x.extent(0)) * n, width, KOKKOS_LAMBDA(Row const& row) {
+        index_t const b = row.number() / n, i = row.number() % n;
         for (index_t g = 0; g < groups; ++g)
-          for (index_t c = g * width; c < (g + 1) * width; ++c)
-            f(b, i, g, c);
+          f(row, b, i, g, g * width, width);
       });
 }
 
@@ -51,10 +51,14 @@ template <class T>
 void apply(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd, View<wide_t<T>, 1> gain,
            View<wide_t<T>, 1> bias, View<T, 3> y)
 {
-  for_each_row<T>(
+  for_each_group<T>(
       "rossby::ops::group_norm", exec, x, static_cast<index_t>(mean.extent(1)),
-      KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-        y(b, i, c) = T((x(b, i, c) - mean(b, g)) * rstd(b, g) * gain(c) + bias(c));
+      KOKKOS_LAMBDA(Row const& row, index_t b, index_t i, index_t g, index_t c, index_t width) {
+        using W = wide_t<T>;
+        W const m = mean(b, g), r = rstd(b, g);
+        row.each(
+            width, [&](T& out, W v, W f, W s) { out = T((v - m) * r * f + s); }, into(&y(b, i, c)), &x(b, i, c),
+            &gain(c), &bias(c));
       });
 }
 
@@ -62,10 +66,14 @@ template <class T>
 void product_with_xhat(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd, View<T, 3> dy,
                        View<wide_t<T>, 3> result)
 {
-  for_each_row<T>(
+  for_each_group<T>(
       "rossby::ops::group_norm_product", exec, x, static_cast<index_t>(mean.extent(1)),
-      KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-        result(b, i, c) = dy(b, i, c) * (x(b, i, c) - mean(b, g)) * rstd(b, g);
+      KOKKOS_LAMBDA(Row const& row, index_t b, index_t i, index_t g, index_t c, index_t width) {
+        using W = wide_t<T>;
+        W const m = mean(b, g), r = rstd(b, g);
+        row.each(
+            width, [&](W& out, W v, W up) { out = up * (v - m) * r; }, into(&result(b, i, c)), &x(b, i, c),
+            &dy(b, i, c));
       });
 }
 
@@ -73,11 +81,18 @@ template <class T>
 void input_gradient(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd,
                     View<wide_t<T>, 1> gain, View<T, 3> dy, View<wide_t<T>, 2> m1, View<wide_t<T>, 2> m2, View<T, 3> dx)
 {
-  for_each_row<T>(
+  for_each_group<T>(
       "rossby::ops::group_norm_adjoint", exec, x, static_cast<index_t>(mean.extent(1)),
-      KOKKOS_LAMBDA(index_t b, index_t i, index_t g, index_t c) {
-        wide_t<T> const xhat = (x(b, i, c) - mean(b, g)) * rstd(b, g);
-        dx(b, i, c) = T((gain(c) * dy(b, i, c) - m1(b, g) - xhat * m2(b, g)) * rstd(b, g));
+      KOKKOS_LAMBDA(Row const& row, index_t b, index_t i, index_t g, index_t c, index_t width) {
+        using W = wide_t<T>;
+        W const m = mean(b, g), r = rstd(b, g), first = m1(b, g), second = m2(b, g);
+        row.each(
+            width,
+            [&](T& out, W v, W up, W f) {
+              W const xhat = (v - m) * r;
+              out = T((f * up - first - xhat * second) * r);
+            },
+            into(&dx(b, i, c)), &x(b, i, c), &dy(b, i, c), &gain(c));
       });
 }
 

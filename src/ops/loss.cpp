@@ -3,6 +3,8 @@
 // the number of rows alone, never on threads.
 #include <rossby/ops/loss.hpp>
 
+#include <rossby/core/rows.hpp>
+
 namespace rossby::ops {
 
 namespace {
@@ -127,12 +129,14 @@ void error_gradient(Exec const& exec, View<T const, 2> p, View<T const, 2> t, Vi
                     View<T, 2> gradient)
 {
   index_t const channels = static_cast<index_t>(p.extent(1)), cells = static_cast<index_t>(cell_weight.extent(0));
-  Kokkos::parallel_for(
-      "rossby::ops::error_sums_backward", Range(exec, 0, static_cast<index_t>(p.extent(0))), KOKKOS_LAMBDA(index_t r) {
-        for (index_t c = 0; c < channels; ++c) {
+  for_rows(
+      "rossby::ops::error_sums_backward", exec, static_cast<index_t>(p.extent(0)), channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const r = row.number();
+        row.each(channels, [&](index_t c) {
           T const slope = error_slope<T>(kind(c), T(delta(c)), p(r, c), t(r, c));
           gradient(r, c) = r < rows ? T(dsums(c) * cell_weight(r % cells)) * slope : T(0);
-        }
+        });
       });
 }
 

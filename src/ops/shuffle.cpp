@@ -1,6 +1,6 @@
 #include <rossby/ops/shuffle.hpp>
 
-#include <rossby/ops/channel_runs.hpp>
+#include <rossby/core/rows.hpp>
 
 #include <algorithm>
 
@@ -12,19 +12,21 @@ template <class T, bool forward> void shuffle(Exec const& exec, View<T, 4> coars
 {
   index_t const rows = static_cast<index_t>(coarse.extent(1)), cols = static_cast<index_t>(coarse.extent(2));
   index_t const channels = static_cast<index_t>(fine.extent(3));
-  index_t const items = static_cast<index_t>(coarse.extent(0)) * rows * cols * 4;
-  Kokkos::parallel_for(
-      forward ? "rossby::ops::pixel_shuffle" : "rossby::ops::pixel_shuffle_adjoint", Range(exec, 0, items),
-      KOKKOS_LAMBDA(index_t item) {
-        index_t const part = item % 4, cell = item / 4;
-        index_t const j = cell % cols, i = cell / cols % rows, b = cell / (cols * rows);
-        T* f = &fine(b, 2 * i + part / 2, 2 * j + part % 2, 0);
-        T* c = &coarse(b, i, j, part);
-        for (index_t k = 0; k < channels; ++k)
-          if (forward)
-            f[k] = c[4 * k];
-          else
-            c[4 * k] = f[k];
+  index_t const cells = static_cast<index_t>(coarse.extent(0)) * rows * cols;
+  for_rows(
+      forward ? "rossby::ops::pixel_shuffle" : "rossby::ops::pixel_shuffle_adjoint", exec, cells, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number(), j = cell % cols, i = cell / cols % rows, b = cell / (cols * rows);
+        T *north = &fine(b, 2 * i, 2 * j, 0), *south = &fine(b, 2 * i + 1, 2 * j, 0), *c = &coarse(b, i, j, 0);
+        row.each(channels, [&](index_t k) {
+          if (forward) {
+            north[k] = c[4 * k], north[channels + k] = c[4 * k + 1];
+            south[k] = c[4 * k + 2], south[channels + k] = c[4 * k + 3];
+          } else {
+            c[4 * k] = north[k], c[4 * k + 1] = north[channels + k];
+            c[4 * k + 2] = south[k], c[4 * k + 3] = south[channels + k];
+          }
+        });
       });
 }
 
@@ -40,21 +42,14 @@ template <class T>
 void multiply(Exec const& exec, Indices start, Indices column, View<double, 1> weight, View<T, 3> x, View<T, 3> y)
 {
   index_t const rows = static_cast<index_t>(y.extent(1)), channels = static_cast<index_t>(y.extent(2));
-  Kokkos::parallel_for(
-      "rossby::ops::stencil", Range(exec, 0, static_cast<index_t>(y.extent(0)) * rows), KOKKOS_LAMBDA(index_t item) {
-        index_t const b = item / rows, row = item % rows;
-        T* to = &y(b, row, 0);
-        index_t const first = start(row), last = start(row + 1);
-        for_each_run(channels, [&](index_t c0, index_t run) {
-          wide_t<T> sum[channel_run] = {};
-          for (index_t e = first; e < last; ++e) {
-            T const* from = &x(b, column(e), c0);
-            auto const w = static_cast<wide_t<T>>(weight(e));
-            for (index_t c = 0; c < run; ++c)
-              sum[c] += w * from[c];
-          }
-          for (index_t c = 0; c < run; ++c)
-            to[c0 + c] = T(sum[c]);
+  for_rows(
+      "rossby::ops::stencil", exec, static_cast<index_t>(y.extent(0)) * rows, channels, KOKKOS_LAMBDA(Row const& row) {
+        using W = wide_t<T>;
+        index_t const b = row.number() / rows, target = row.number() % rows;
+        index_t const first = start(target), last = start(target + 1);
+        row.sums<W>(channels, into(&y(b, target, 0)), [&](auto const& add) {
+          for (index_t e = first; e < last; ++e)
+            add(&x(b, column(e), 0), static_cast<W>(weight(e)));
         });
       });
 }

@@ -1,5 +1,7 @@
 #include <rossby/train/device_chain.hpp>
 
+#include <rossby/core/rows.hpp>
+
 #include <cmath>
 
 namespace rossby {
@@ -84,10 +86,12 @@ KOKKOS_INLINE_FUNCTION Dual run(Tables const& t, index_t channel, index_t cell, 
 template <class T> void apply_kernel(Exec const& exec, Tables const t, View<T const, 3> x, View<T, 3> y)
 {
   index_t const cells = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
-  Kokkos::parallel_for(
-      "rossby::train::chain", Range(exec, 0, static_cast<index_t>(x.size())), KOKKOS_LAMBDA(index_t i) {
-        index_t const c = i % channels, cell = i / channels % cells, sample = i / channels / cells;
-        y(sample, cell, c) = static_cast<T>(run(t, c, cell, static_cast<double>(x(sample, cell, c))).value);
+  for_rows(
+      "rossby::train::chain", exec, static_cast<index_t>(x.extent(0)) * cells, channels, KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number() % cells, sample = row.number() / cells;
+        row.each(channels, [&](index_t c) {
+          y(sample, cell, c) = static_cast<T>(run(t, c, cell, static_cast<double>(x(sample, cell, c))).value);
+        });
       });
 }
 
@@ -95,11 +99,14 @@ template <class T>
 void backward_kernel(Exec const& exec, Tables const t, View<T const, 3> x, View<T const, 3> dy, View<T, 3> dx)
 {
   index_t const cells = static_cast<index_t>(x.extent(1)), channels = static_cast<index_t>(x.extent(2));
-  Kokkos::parallel_for(
-      "rossby::train::chain_backward", Range(exec, 0, static_cast<index_t>(x.size())), KOKKOS_LAMBDA(index_t i) {
-        index_t const c = i % channels, cell = i / channels % cells, sample = i / channels / cells;
-        double const slope = run(t, c, cell, static_cast<double>(x(sample, cell, c))).slope;
-        dx(sample, cell, c) = static_cast<T>(slope * static_cast<double>(dy(sample, cell, c)));
+  for_rows(
+      "rossby::train::chain_backward", exec, static_cast<index_t>(x.extent(0)) * cells, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number() % cells, sample = row.number() / cells;
+        row.each(channels, [&](index_t c) {
+          double const slope = run(t, c, cell, static_cast<double>(x(sample, cell, c))).slope;
+          dx(sample, cell, c) = static_cast<T>(slope * static_cast<double>(dy(sample, cell, c)));
+        });
       });
 }
 

@@ -3,6 +3,7 @@
 #include "postblock.hpp"
 
 #include <rossby/autograd/functions.hpp>
+#include <rossby/core/rows.hpp>
 #include <rossby/ops/elementwise.hpp>
 
 #include <algorithm>
@@ -19,10 +20,11 @@ template <class... F> Overloaded(F...) -> Overloaded<F...>;
 template <class T> void take_newest(Exec const& exec, int frames, View<T const, 3> input, View<T, 3> newest)
 {
   index_t const cells = static_cast<index_t>(newest.extent(1)), channels = static_cast<index_t>(newest.extent(2));
-  Kokkos::parallel_for(
-      "rossby::train::take_newest", Range(exec, 0, static_cast<index_t>(newest.size())), KOKKOS_LAMBDA(index_t i) {
-        index_t const c = i % channels, cell = i / channels % cells, b = i / channels / cells;
-        newest(b, cell, c) = input(b, cell, c * frames + frames - 1);
+  for_rows(
+      "rossby::train::take_newest", exec, static_cast<index_t>(newest.extent(0)) * cells, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number() % cells, b = row.number() / cells;
+        row.each(channels, [&](index_t c) { newest(b, cell, c) = input(b, cell, c * frames + frames - 1); });
       });
 }
 

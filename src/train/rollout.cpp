@@ -5,6 +5,7 @@
 #include <rossby/train/rollout.hpp>
 
 #include <rossby/core/host_waits.hpp>
+#include <rossby/core/rows.hpp>
 
 namespace rossby {
 
@@ -28,12 +29,16 @@ void gather_newest(Exec const& exec, Channels source, int frames, View<T const, 
                    View<T const, 3> forcing, View<T, 3> newest)
 {
   index_t const cells = static_cast<index_t>(newest.extent(1)), channels = static_cast<index_t>(newest.extent(2));
-  Kokkos::parallel_for(
-      "rossby::train::gather_newest", Range(exec, 0, static_cast<index_t>(newest.size())), KOKKOS_LAMBDA(index_t i) {
-        index_t const c = i % channels, cell = i / channels % cells, b = i / channels / cells, s = source(c);
-        newest(b, cell, c) = s >= 0               ? output(b, cell, s)
-                             : s == Origin::stays ? input(b, cell, c * frames + frames - 1)
-                                                  : forcing(b, cell, Origin::forcing(s));
+  for_rows(
+      "rossby::train::gather_newest", exec, static_cast<index_t>(newest.extent(0)) * cells, channels,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number() % cells, b = row.number() / cells;
+        row.each(channels, [&](index_t c) {
+          index_t const s = source(c);
+          newest(b, cell, c) = s >= 0               ? output(b, cell, s)
+                               : s == Origin::stays ? input(b, cell, c * frames + frames - 1)
+                                                    : forcing(b, cell, Origin::forcing(s));
+        });
       });
 }
 
@@ -42,10 +47,13 @@ template <class T>
 void shift_frames(Exec const& exec, int frames, View<T const, 3> input, View<T const, 3> newest, View<T, 3> next)
 {
   index_t const cells = static_cast<index_t>(next.extent(1)), width = static_cast<index_t>(next.extent(2));
-  Kokkos::parallel_for(
-      "rossby::train::shift_frames", Range(exec, 0, static_cast<index_t>(next.size())), KOKKOS_LAMBDA(index_t i) {
-        index_t const k = i % width, cell = i / width % cells, b = i / width / cells;
-        next(b, cell, k) = k % frames + 1 < frames ? input(b, cell, k + 1) : newest(b, cell, k / frames);
+  for_rows(
+      "rossby::train::shift_frames", exec, static_cast<index_t>(next.extent(0)) * cells, width,
+      KOKKOS_LAMBDA(Row const& row) {
+        index_t const cell = row.number() % cells, b = row.number() / cells;
+        row.each(width, [&](index_t k) {
+          next(b, cell, k) = k % frames + 1 < frames ? input(b, cell, k + 1) : newest(b, cell, k / frames);
+        });
       });
 }
 

@@ -22,6 +22,14 @@ using TeamMember = Team::member_type;
 /// True where the host can dereference device memory (Serial, OpenMP).
 constexpr bool host_accessible = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
 
+/// Whether kernels deal a row's channels to the lanes of a team (core/rows.hpp): wherever neighbouring threads should
+/// touch neighbouring bytes. A test builds the kernels so for a host too.
+#ifdef ROSSBY_ROWS_ON_LANES
+constexpr bool rows_on_lanes = true;
+#else
+constexpr bool rows_on_lanes = !host_accessible;
+#endif
+
 /// Waits for an instance; newer tools see the label. For `wait_for` alone (core/host_waits.hpp).
 inline void fence(Exec const& exec, [[maybe_unused]] char const* label)
 {

@@ -61,8 +61,9 @@ public:
     std::uint64_t counter = row * static_cast<std::uint64_t>((width + 3) / 4) + static_cast<std::uint64_t>(begin / 4);
     for (index_t c = first; c < end; c += 4, ++counter) {
       auto const bits = Philox::block(key_.seed, key_.stream, counter);
-      for (index_t e = math::max(c, begin); e < c + 4 && e < end; ++e)
-        f(e, bits.w[e - c] < threshold_ ? 0.0 : keep_);
+      for (int k = 0; k < 4; ++k) // of constant length: devices keep the bits in registers
+        if (c + k >= begin && c + k < end)
+          f(c + k, bits.w[k] < threshold_ ? 0.0 : keep_);
     }
   }
 

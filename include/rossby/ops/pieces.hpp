@@ -4,7 +4,7 @@
 /// Threads of a team are on neighbouring elements; on hosts a team is one thread, and its loop a plain one.
 
 #include <rossby/core/array.hpp>
-#include <rossby/ops/lanes.hpp>
+#include <rossby/core/rows.hpp>
 
 namespace rossby::ops {
 
@@ -62,7 +62,7 @@ KOKKOS_INLINE_FUNCTION void each_of_team(TeamMember const& team, index_t begin, 
 template <class T, class Term> KOKKOS_INLINE_FUNCTION T team_sum(TeamMember const& team, index_t n, Term const& term)
 {
   if (host_accessible)
-    return lane_sum<T>(n, term);
+    return rows::side_by_side<T>(n, term);
   T sum = 0;
   Kokkos::parallel_reduce(
       Kokkos::TeamVectorRange(team, n), [&](index_t i, T& mine) { mine += term(i); }, sum);
