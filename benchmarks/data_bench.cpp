@@ -6,7 +6,9 @@
 /// those that the system keeps of files read before.
 
 #include <rossby/core/log.hpp>
+#include <rossby/data/dataset.hpp>
 #include <rossby/data/loader.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/models/spec.hpp>
 
 #include <fmt/format.h>

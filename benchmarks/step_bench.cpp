@@ -14,7 +14,8 @@
 #include <rossby/core/pool.hpp>
 #include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
-#include <rossby/train/session.hpp>
+#include <rossby/session.hpp>
+#include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

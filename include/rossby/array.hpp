@@ -4,4 +4,3 @@
 
 #include <rossby/core/array.hpp>
 #include <rossby/core/pool.hpp>
-#include <rossby/core/random.hpp>

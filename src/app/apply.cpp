@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
 #include <rossby/core/log.hpp>
-#include <rossby/train/apply.hpp>
+#include <rossby/forecast.hpp>
 
 namespace rossby::app {
 

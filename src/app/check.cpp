@@ -5,9 +5,12 @@
 #include <rossby/data/block_types.hpp>
 #include <rossby/data/check_times.hpp>
 #include <rossby/data/climatology.hpp>
+#include <rossby/data/plan.hpp>
+#include <rossby/forecast.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/session.hpp>
 #include <rossby/train/config.hpp>
-#include <rossby/train/forecast.hpp>
+#include <rossby/train/forecast_files.hpp>
 #include <rossby/train/variable_facts.hpp>
 
 #include <fmt/format.h>
@@ -131,7 +134,7 @@ void check_shares(RunConfig const& c, Problems& problems)
 Problems examine(Deck const& deck, Options const& o, int ranks)
 {
   Problems problems;
-  auto const c = RunConfig::read(deck, RunConfig::Purpose::check, problems);
+  auto const c = RunConfig::read(deck, Purpose::check, problems);
   c.trainer.parallelism.check(ranks, problems);
   if (problems.errors().empty())
     check_shares(c, problems);

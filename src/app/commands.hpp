@@ -3,7 +3,7 @@
 
 #include <rossby/comm/communicator.hpp>
 #include <rossby/core/deck.hpp>
-#include <rossby/train/session.hpp>
+#include <rossby/session.hpp>
 
 #include <CLI/CLI.hpp>
 

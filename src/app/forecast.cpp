@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
 #include <rossby/core/log.hpp>
-#include <rossby/train/forecast.hpp>
+#include <rossby/forecast.hpp>
 
 #include <fmt/format.h>
 

@@ -69,7 +69,7 @@ void add_inference(Deck const& deck, RunConfig const& c, MadeUpPlan& plan)
 MadeUpPlan plan_of(Deck const& deck, Options const& o)
 {
   Problems problems;
-  auto const c = RunConfig::read(deck, RunConfig::Purpose::check, problems);
+  auto const c = RunConfig::read(deck, Purpose::check, problems);
   problems.raise();
   MadeUpPlan plan;
   plan.height = c.model->fields.height;

@@ -10,7 +10,7 @@
 #include <rossby/core/suggest.hpp>
 #include <rossby/core/version.hpp>
 #include <rossby/io/lock.hpp>
-#include <rossby/train/session.hpp>
+#include <rossby/session.hpp>
 
 #include <fmt/format.h>
 

@@ -3,6 +3,7 @@
 
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/data/levels.hpp>
 #include <rossby/io/array_reader.hpp>
 
 #include <fmt/format.h>

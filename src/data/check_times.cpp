@@ -3,6 +3,7 @@
 #include "field_reader.hpp"
 
 #include <rossby/core/suggest.hpp>
+#include <rossby/data/dataset.hpp>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,9 @@
 
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/data/solar.hpp>
+#include <rossby/fields.hpp>
 
 #include <fmt/format.h>
 

@@ -3,6 +3,8 @@
 #include <rossby/core/log.hpp>
 
 #include <rossby/core/error.hpp>
+#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 
 #include <condition_variable>
 #include <deque>

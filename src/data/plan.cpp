@@ -1,9 +1,12 @@
-#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 
 #include "field_reader.hpp"
 #include "regridding.hpp"
 
 #include <rossby/core/log.hpp>
+#include <rossby/data/dataset.hpp>
+#include <rossby/fields.hpp>
+#include <rossby/models/field_shape.hpp>
 
 #include <fmt/format.h>
 

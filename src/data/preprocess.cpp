@@ -6,6 +6,7 @@
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 
 #include <fmt/format.h>
 

@@ -4,6 +4,7 @@
 
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>
+#include <rossby/models/field_shape.hpp>
 
 #include <fmt/format.h>
 

@@ -7,9 +7,13 @@
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/environment.hpp>
-#include <rossby/parallel/plans.hpp>
-#include <rossby/train/forecast.hpp>
-#include <rossby/train/trainer.hpp>
+#include <rossby/data/plan.hpp>
+#include <rossby/forecast.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/rollout.hpp>
+#include <rossby/train.hpp>
+#include <rossby/train/postblocks.hpp>
 
 #include <fmt/format.h>
 
@@ -82,9 +86,8 @@ struct HostSession {
   Time time = 0;
   int step = -1; ///< steps made since rossby_begin; -1 before it
   // training
-  std::unique_ptr<RunFolder> folder;
   host::HostBatches batches;
-  std::optional<Trainer> trainer;
+  std::optional<BatchTrainer> trainer;
 
   HostSession(char const* deck, char const* overrides, int purpose, Communicator const& group, rossby_log log,
               void* log_data)
@@ -96,20 +99,16 @@ struct HostSession {
     auto const scope = session.enter();
     Model& model = session.model();
     auto const& spatial = session.mesh().spatial;
-    rollout.emplace(session.plan(), model, spatial);
+    rollout.emplace(session);
     data.emplace(session.plan(), rollout->tile());
     std::vector<Box> boxes(static_cast<std::size_t>(spatial.size()), Box{0, 0, 0, 0});
     boxes.front() = {0, grid().height(), 0, grid().width()};
     fields->set_tiles(spatial, Tiling(grid().height(), grid().width(), boxes), model.input_tiling());
-    if (purpose == ROSSBY_TRAIN) {
-      folder = std::make_unique<RunFolder>(session.config().save_loc, group, RunFolder::Entry::again);
-      trainer.emplace(TrainerParts{session.config(), session.plan(), session.mesh(), model, *folder, batches, nullptr,
-                                   description_of(session)});
-    }
+    if (purpose == ROSSBY_TRAIN)
+      trainer.emplace(session, batches);
   }
 
-  Grid const& grid() const { return session.plan().grid; }
-  Duration timestep() const { return session.plan().config.timestep; }
+  Grid const& grid() const { return session.grid(); }
 
   SchemaEntry const& find(std::vector<SchemaEntry> const& list, std::string const& name) const
   {
@@ -133,7 +132,7 @@ struct HostSession {
   /// Of the input, or else of the output: what is only diagnosed may be handed over as a truth.
   SchemaEntry const& input_or_target(std::string const& name) const
   {
-    auto const& schema = session.plan().schema;
+    auto const& schema = session.schema();
     for (auto const& e : schema.input)
       if (e.key == name || e.variable == name)
         return find(schema.input, name);
@@ -261,7 +260,7 @@ int rossby_load(rossby_session* s, char const* checkpoint)
   return guarded(s, [&] {
     std::string const file = checkpoint ? checkpoint : "";
     if (s->trainer)
-      s->trainer->restore(file.empty() ? s->folder->checkpoint() : file);
+      s->trainer->load(file);
     else
       load_forecast_weights(s->session, file);
   });
@@ -272,7 +271,7 @@ int rossby_checkpoint(rossby_session* s, char const* file)
   return guarded(s, [&] {
     if (!s->trainer)
       fail("session", "was not opened for training", "open one with ROSSBY_TRAIN");
-    s->trainer->save(file && *file ? std::string(file) : s->folder->checkpoint());
+    s->trainer->save(file ? file : "");
   });
 }
 
@@ -324,9 +323,8 @@ int rossby_put(rossby_session* s, char const* variable, char const* time, void c
 {
   return guarded(s, [&] {
     auto const& entry = s->input_or_target(variable ? variable : "");
-    Time const t = entry.type == FieldType::fixed
-                       ? 0
-                       : parse_time(time ? time : "", "rossby_put", s->session.plan().config.calendar);
+    Time const t =
+        entry.type == FieldType::fixed ? 0 : parse_time(time ? time : "", "rossby_put", s->session.calendar());
     Box const& tile = s->fields->tile();
     std::vector<double> values(static_cast<std::size_t>(entry.n_levels() * tile.cells()));
     each(const_cast<void*>(data), layout, entry.n_levels(), tile,
@@ -342,10 +340,10 @@ int rossby_get(rossby_session* s, char const* variable, void* data, rossby_layou
     if (s->step < 1)
       fail("rossby_get", "there is no output yet", "make a step before");
     Exec const exec;
-    auto const& entry = s->find(s->session.plan().schema.target, variable ? variable : "");
+    auto const& entry = s->find(s->session.schema().target, variable ? variable : "");
     Context context;
     context.exec = exec;
-    auto const channels = s->session.plan().schema.target_channels();
+    auto const channels = s->session.schema().target_channels();
     auto const physical = leading_channels(context, s->state->physical(context), channels).value().to_host(exec);
     auto const values = s->fields->bring_back(s->session.model().output_tiling(), physical, entry);
     each(data, layout, entry.n_levels(), s->fields->tile(),
@@ -357,7 +355,7 @@ int rossby_begin(rossby_session* s, char const* time)
 {
   return guarded(s, [&] {
     s->expect_forecast();
-    s->time = parse_time(time ? time : "", "rossby_begin", s->session.plan().config.calendar);
+    s->time = parse_time(time ? time : "", "rossby_begin", s->session.calendar());
     s->step = 0;
     s->state.emplace(*s->rollout);
   });
@@ -385,7 +383,7 @@ int rossby_step(rossby_session* s)
     context.exec = exec;
     s->state->step(context);
     s->fields->forget_before(s->time);
-    s->time += s->timestep();
+    s->time += s->session.timestep();
     ++s->step;
   });
 }
@@ -409,13 +407,13 @@ int rossby_train_step(rossby_session* s, char const* time, double* loss)
     if (!s->trainer)
       fail("session", "was not opened for training", "open one with ROSSBY_TRAIN");
     auto const& mesh = s->session.mesh();
-    Time const initial = parse_time(time ? time : "", "rossby_train_step", s->session.plan().config.calendar);
+    Time const initial = parse_time(time ? time : "", "rossby_train_step", s->session.calendar());
     int const steps = s->session.plan().config.forecast_len;
     s->fields->arrive();
     s->batches.clear();
     collectively(mesh.world, [&] {
       for (int step = 0; step < steps; ++step) {
-        Time const t = initial + step * s->timestep();
+        Time const t = initial + step * s->session.timestep();
         Batch b;
         b.step = step;
         b.last_step = step + 1 == steps;
@@ -424,12 +422,12 @@ int rossby_train_step(rossby_session* s, char const* time, double* loss)
         b.indices.first = mesh.data.rank();
         b.indices.global = mesh.data.size();
         b.initial_times = {initial};
-        b.valid_times = {t + s->timestep()};
+        b.valid_times = {t + s->session.timestep()};
         if (step == 0)
           b.input = s->data->input(t);
         else
           b.forcing = s->data->forcing(t);
-        auto target = s->data->target(t + s->timestep(), step == 0);
+        auto target = s->data->target(t + s->session.timestep(), step == 0);
         b.target = std::move(target.normalised);
         b.target_physical = std::move(target.physical);
         s->batches.add(std::move(b));

@@ -3,9 +3,9 @@
 /// Private to src/host: fields that a host program has on tiles of its own, and where a model wants them.
 
 #include <rossby/comm/communicator.hpp>
-#include <rossby/data/field_source.hpp>
 #include <rossby/dist/index_map.hpp>
 #include <rossby/dist/tiling.hpp>
+#include <rossby/fields.hpp>
 
 #include <map>
 #include <optional>

@@ -1,11 +1,13 @@
-#include <rossby/train/apply.hpp>
+#include <rossby/forecast.hpp>
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/io/hdf5.hpp>
 #include <rossby/io/output_lock.hpp>
 #include <rossby/io/replace.hpp>
 #include <rossby/models/model.hpp>
+#include <rossby/parallel/mesh.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/train/config.hpp>
 #include <rossby/train/loss.hpp>
 #include <rossby/train/weights.hpp>
 

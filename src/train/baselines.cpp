@@ -1,3 +1,4 @@
+#include <rossby/data/dataset.hpp>
 #include <rossby/train/baselines.hpp>
 
 #include <fmt/format.h>

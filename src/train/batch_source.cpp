@@ -1,3 +1,4 @@
+#include <rossby/data/loader.hpp>
 #include <rossby/train/batch_source.hpp>
 
 namespace rossby {

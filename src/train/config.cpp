@@ -1,6 +1,7 @@
 #include <rossby/train/config.hpp>
 
 #include <rossby/core/deck_block.hpp>
+#include <rossby/session.hpp>
 
 #include <fmt/format.h>
 
@@ -45,9 +46,9 @@ void check_agreement(RunConfig const& c, Problems& problems)
 }
 
 /// For commands that need no data: what they don't read belongs to others.
-RunConfig read_model_alone(Deck const& deck, RunConfig::Purpose purpose, Problems& problems)
+RunConfig read_model_alone(Deck const& deck, Purpose purpose, Problems& problems)
 {
-  using Purpose = RunConfig::Purpose;
+  using Purpose = Purpose;
   RunConfig c;
   c.model = read_spec(deck["model"], problems);
   std::set<std::string> read{"model"};

@@ -2,17 +2,21 @@
 // records nothing, whose states are written by the ranks that share it, file after file, as soon as they are there.
 // Where parameters are shared among data ranks every unit is gathered by all of them: a rank without a forecast in the
 // last round computes another's and writes nothing.
-#include <rossby/train/forecast.hpp>
+#include <rossby/forecast.hpp>
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
 #include <rossby/core/version.hpp>
+#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/io/output_lock.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/rollout.hpp>
 #include <rossby/train/checkpoint.hpp>
+#include <rossby/train/config.hpp>
+#include <rossby/train/forecast_files.hpp>
 #include <rossby/train/forecast_writer.hpp>
-#include <rossby/train/rollout.hpp>
 #include <rossby/train/weights.hpp>
 
 #include "run_settings.hpp"

@@ -3,6 +3,7 @@
 #include "computed_fields.hpp"
 
 #include <rossby/core/deck.hpp>
+#include <rossby/data/dataset.hpp>
 #include <rossby/io/array_reader.hpp>
 #include <rossby/train/variable_facts.hpp>
 

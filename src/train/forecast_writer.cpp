@@ -1,6 +1,7 @@
 #include <rossby/train/forecast_writer.hpp>
 
 #include <rossby/comm/agree.hpp>
+#include <rossby/data/dataset.hpp>
 #include <rossby/data/levels.hpp>
 #include <rossby/io/array_reader.hpp>
 #include <rossby/io/replace.hpp>

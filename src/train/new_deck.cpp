@@ -7,8 +7,10 @@
 
 #include <rossby/core/suggest.hpp>
 #include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/models/suggest.hpp>
+#include <rossby/session.hpp>
 #include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
@@ -377,7 +379,7 @@ NewDeck make_new_deck(NewDeckOptions const& options)
                   format_time(last.second - steps * times.step, times.calendar), format_duration(times.step));
 
   auto const deck = Deck::parse(text, "the new deck");
-  auto const config = RunConfig::read(deck, RunConfig::Purpose::check, problems);
+  auto const config = RunConfig::read(deck, Purpose::check, problems);
   config.trainer.parallelism.check(options.ranks, problems);
   if (problems.errors().empty()) // files, grids and times; scalers are yet to be fitted
     DataPlan::make(deck, DataPlan::Use::geometry, spec->fields, problems);

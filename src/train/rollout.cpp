@@ -2,10 +2,18 @@
 // output, the frame before and the new forcing, turned from the output's normalisation into the input's, and put behind
 // the older frames. Where the model's output has other tiles than its input, index maps bring the output, and the
 // truth, across.
-#include <rossby/train/rollout.hpp>
+#include <rossby/rollout.hpp>
 
 #include <rossby/core/host_waits.hpp>
 #include <rossby/core/rows.hpp>
+#include <rossby/dist/index_map.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/session.hpp>
+#include <rossby/train/postblocks.hpp>
+#include <rossby/train/upload.hpp>
+
+#include <optional>
 
 namespace rossby {
 
@@ -102,76 +110,106 @@ Array upload(Exec const& exec, DType dtype, Shape const& shape, std::vector<floa
   return result;
 }
 
-Rollout::Rollout(DataPlan const& plan, Model& model, Communicator const& spatial)
-    : model_(&model), frames_(model.fields().frames), channels_(plan.schema.input_channels()),
-      forcing_channels_(static_cast<index_t>(plan.schema.forcing().size())),
-      target_channels_(plan.schema.target_channels()), input_tile_(model.input_tiling().box(spatial.rank())),
-      output_tile_(model.output_tiling().box(spatial.rank())),
-      feedback_(plan.transforms.feedback, input_tile_, plan.grid.width()),
-      input_clamp_(clamp_chains(plan.config.clamp, channels_ * frames_), input_tile_, plan.grid.width()),
-      output_clamp_(clamp_chains(plan.config.clamp, target_channels_), output_tile_, plan.grid.width()),
-      postblocks_(plan, input_tile_, model.output_tiling(), spatial)
-{
-  auto const feedback = plan.schema.feedback(), forcing = plan.schema.forcing();
-  std::vector<index_t> source(feedback.begin(), feedback.end());
-  for (std::size_t k = 0; k < forcing.size(); ++k)
-    source[static_cast<std::size_t>(forcing[k])] = Origin::of_forcing(static_cast<index_t>(k));
-  source_ = IndexList(Exec(), source);
-  auto const &in = model.input_tiling(), &out = model.output_tiling();
-  if (in.height() != out.height() || in.width() != out.width())
-    fail("model", "its output grid is not the grid of the data", "set model.interp: True");
-  if (!same_tiles(in, out)) {
-    target_map_.emplace(Exec(), spatial, in, cells_of(output_tile_, in.width()));
-    feedback_map_.emplace(Exec(), spatial, out, cells_of(input_tile_, in.width()));
+struct Rollout::Impl {
+  Model* model;
+  int frames;
+  index_t channels, forcing_channels, target_channels;
+  Box input_tile, output_tile;
+  IndexList source; ///< where each base channel of the newest frame comes from; see Origin
+  DeviceChains feedback, input_clamp, output_clamp;
+  Postblocks postblocks;
+  std::optional<IndexMap> target_map, feedback_map; ///< where input and output tiles differ
+
+  Impl(DataPlan const& plan, Model& m, Communicator const& spatial)
+      : model(&m), frames(m.fields().frames), channels(plan.schema.input_channels()),
+        forcing_channels(static_cast<index_t>(plan.schema.forcing().size())),
+        target_channels(plan.schema.target_channels()), input_tile(m.input_tiling().box(spatial.rank())),
+        output_tile(m.output_tiling().box(spatial.rank())),
+        feedback(plan.transforms.feedback, input_tile, plan.grid.width()),
+        input_clamp(clamp_chains(plan.config.clamp, channels * frames), input_tile, plan.grid.width()),
+        output_clamp(clamp_chains(plan.config.clamp, target_channels), output_tile, plan.grid.width()),
+        postblocks(plan, input_tile, m.output_tiling(), spatial)
+  {
+    auto const fed = plan.schema.feedback(), forced = plan.schema.forcing();
+    std::vector<index_t> origins(fed.begin(), fed.end());
+    for (std::size_t k = 0; k < forced.size(); ++k)
+      origins[static_cast<std::size_t>(forced[k])] = Origin::of_forcing(static_cast<index_t>(k));
+    source = IndexList(Exec(), origins);
+    auto const &in = m.input_tiling(), &out = m.output_tiling();
+    if (in.height() != out.height() || in.width() != out.width())
+      fail("model", "its output grid is not the grid of the data", "set model.interp: True");
+    if (!same_tiles(in, out)) {
+      target_map.emplace(Exec(), spatial, in, cells_of(output_tile, in.width()));
+      feedback_map.emplace(Exec(), spatial, out, cells_of(input_tile, in.width()));
+    }
   }
+};
+
+Rollout::Rollout(DataPlan const& plan, Model& model, Communicator const& spatial)
+    : impl_(std::make_unique<Impl>(plan, model, spatial))
+{
 }
+Rollout::Rollout(Session& session) : Rollout(session.plan(), session.model(), session.mesh().spatial) {}
+Rollout::~Rollout() = default;
+Rollout::Rollout(Rollout&&) noexcept = default;
+Rollout& Rollout::operator=(Rollout&&) noexcept = default;
+
+Box const& Rollout::tile() const { return impl_->input_tile; }
+Box const& Rollout::output_tile() const { return impl_->output_tile; }
+Model& Rollout::model() const { return *impl_->model; }
+Postblocks const& Rollout::postblocks() const { return impl_->postblocks; }
+Var Rollout::clamp_output(Context& context, Var const& output) const { return impl_->output_clamp(context, output); }
 
 Array Rollout::first_input(Exec const& exec, DType dtype, Batch const& batch) const
 {
   Array const input =
-      upload(exec, dtype, {batch.samples(), input_tile_.rows(), input_tile_.cols(), channels_ * frames_}, batch.input);
-  if (!input_clamp_.identity())
-    input_clamp_.apply(exec, input, input);
+      upload(exec, dtype,
+             {batch.samples(), impl_->input_tile.rows(), impl_->input_tile.cols(), impl_->channels * impl_->frames},
+             batch.input);
+  if (!impl_->input_clamp.identity())
+    impl_->input_clamp.apply(exec, input, input);
   return input;
 }
 
 Array Rollout::next_input(Exec const& exec, Array const& input, Array const& output, Batch const& batch) const
 {
-  index_t const samples = batch.samples(), cells = input_tile_.cells();
+  index_t const samples = batch.samples(), cells = impl_->input_tile.cells();
   DType const dtype = input.dtype();
-  Array const forcing = upload(exec, dtype, {samples, cells, forcing_channels_}, batch.forcing);
-  Array const state = moved(exec, feedback_map_, input_tile_, output).reshaped({samples, cells, output.extent(3)});
-  Array const old = input.reshaped({samples, cells, channels_ * frames_});
-  Array const newest = Array::empty(dtype, {samples, cells, channels_}), next = Array::empty(dtype, old.shape());
+  Array const forcing = upload(exec, dtype, {samples, cells, impl_->forcing_channels}, batch.forcing);
+  Array const state =
+      moved(exec, impl_->feedback_map, impl_->input_tile, output).reshaped({samples, cells, output.extent(3)});
+  Array const old = input.reshaped({samples, cells, impl_->channels * impl_->frames});
+  Array const newest = Array::empty(dtype, {samples, cells, impl_->channels}), next = Array::empty(dtype, old.shape());
   dispatch_wide(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    gather_newest<T>(exec, source_.view(), frames_, old.view<T, 3>(), state.view<T, 3>(), forcing.view<T, 3>(),
-                     newest.view<T, 3>());
+    gather_newest<T>(exec, impl_->source.view(), impl_->frames, old.view<T, 3>(), state.view<T, 3>(),
+                     forcing.view<T, 3>(), newest.view<T, 3>());
   });
-  if (!feedback_.identity())
-    feedback_.apply(exec, newest, newest);
+  if (!impl_->feedback.identity())
+    impl_->feedback.apply(exec, newest, newest);
   dispatch_wide(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    shift_frames<T>(exec, frames_, old.view<T, 3>(), newest.view<T, 3>(), next.view<T, 3>());
+    shift_frames<T>(exec, impl_->frames, old.view<T, 3>(), newest.view<T, 3>(), next.view<T, 3>());
   });
-  if (!input_clamp_.identity())
-    input_clamp_.apply(exec, next, next);
+  if (!impl_->input_clamp.identity())
+    impl_->input_clamp.apply(exec, next, next);
   return next.reshaped(input.shape());
 }
 
 Array Rollout::target(Exec const& exec, DType dtype, Batch const& batch, bool physical) const
 {
-  return moved(exec, target_map_, output_tile_,
-               upload(exec, dtype, {batch.samples(), input_tile_.rows(), input_tile_.cols(), target_channels_},
+  return moved(exec, impl_->target_map, impl_->output_tile,
+               upload(exec, dtype,
+                      {batch.samples(), impl_->input_tile.rows(), impl_->input_tile.cols(), impl_->target_channels},
                       physical ? batch.target_physical : batch.target));
 }
 
 Array Rollout::physical_input(Exec const& exec, Array const& input) const
 {
-  Array const x = postblocks_.physical_input(exec, input);
-  return moved(exec, target_map_, output_tile_,
-               x.reshaped({x.extent(0), input_tile_.rows(), input_tile_.cols(), x.extent(2)}))
-      .reshaped({x.extent(0), output_tile_.cells(), x.extent(2)});
+  Array const x = impl_->postblocks.physical_input(exec, input);
+  return moved(exec, impl_->target_map, impl_->output_tile,
+               x.reshaped({x.extent(0), impl_->input_tile.rows(), impl_->input_tile.cols(), x.extent(2)}))
+      .reshaped({x.extent(0), impl_->output_tile.cells(), x.extent(2)});
 }
 
 void RolloutUnderWay::feed(Exec const& exec, Batch const& batch)

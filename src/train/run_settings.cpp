@@ -6,6 +6,7 @@
 #include "array_source.hpp"
 #include "text_file.hpp"
 
+#include <rossby/train/config.hpp>
 #include <rossby/train/weights.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 /// \file
 /// Private to src/train: the files that scores are written to.
 
-#include <rossby/train/verify.hpp>
+#include <rossby/forecast.hpp>
 
 #include <string>
 #include <vector>

@@ -2,11 +2,15 @@
 // looked into under collectively(), so that what one rank can't find all ranks refuse, and all problems are reported at
 // once. The mesh and the model, which cost memory and collective calls, are made when they are first asked for:
 // verification needs neither, and a run folder that is taken is noticed before.
-#include <rossby/train/session.hpp>
+#include <rossby/session.hpp>
 
 #include <rossby/comm/agree.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/parallel/plans.hpp>
+#include <rossby/train/config.hpp>
 #include <rossby/train/first_generation.hpp>
+
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -113,6 +117,11 @@ DataPlan const& Session::plan() const
   ROSSBY_EXPECT(state_->plan);
   return *state_->plan;
 }
+
+Grid const& Session::grid() const { return plan().grid; }
+ChannelSchema const& Session::schema() const { return plan().schema; }
+Duration Session::timestep() const { return plan().config.timestep; }
+Calendar Session::calendar() const { return plan().config.calendar; }
 
 DataPlan const* Session::validation() const { return state_->validation ? &*state_->validation : nullptr; }
 

@@ -1,8 +1,9 @@
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/io/replace.hpp>
-#include <rossby/parallel/plans.hpp>
+#include <rossby/train.hpp>
 #include <rossby/train/credit_run.hpp>
+#include <rossby/train/run_folder.hpp>
 #include <rossby/train/trainer.hpp>
 
 #include "run_settings.hpp"
@@ -16,13 +17,19 @@
 namespace rossby {
 
 namespace {
-Sampler sampler_of(DataPlan const& plan, RunConfig const& config, Mesh const& mesh, bool training)
+std::unique_ptr<BatchSource> batches_of(Session& session, DataPlan const& plan, bool training)
 {
   auto const samples = static_cast<index_t>(plan.config.initial_times().size());
   if (samples == 0)
     fail(plan.config.deck_key, "its dates hold no sample",
          "a sample needs history_len - 1 time steps before its initial time and forecast_len after it");
-  return sampler_for(config, mesh, samples, training);
+  auto const& trainer = session.config().trainer;
+  auto const& mesh = session.mesh();
+  // As many batches ahead as that many workers would prefetch, though one thread reads them.
+  int const workers = training ? trainer.thread_workers : trainer.valid_thread_workers;
+  int const depth = std::max(1, workers) * std::max(1, trainer.prefetch_factor);
+  return loader_source(plan, session.model().input_tiling().box(mesh.spatial.rank()),
+                       sampler_for(session.config(), mesh, samples, training), depth);
 }
 
 /// A later deck may not reorder channels.
@@ -105,6 +112,49 @@ RunDescription description_of(Session const& session)
   return about;
 }
 
+std::unique_ptr<BatchSource> training_batches(Session& session) { return batches_of(session, session.plan(), true); }
+
+struct BatchTrainer::Impl {
+  Session& session;
+  RunFolder folder;
+  Trainer trainer;
+
+  Impl(Session& s, BatchSource& batches, std::function<bool()> stop)
+      : session(s), folder(s.config().save_loc, s.ranks(), RunFolder::Entry::again),
+        trainer(
+            {s.config(), s.plan(), s.mesh(), s.model(), folder, batches, nullptr, description_of(s), std::move(stop)})
+  {
+  }
+  std::string or_folders(std::string const& file) const { return file.empty() ? folder.checkpoint() : file; }
+};
+
+BatchTrainer::BatchTrainer(Session& session, BatchSource& batches, std::function<bool()> stop)
+{
+  auto const scope = session.enter();
+  impl_ = std::make_unique<Impl>(session, batches, std::move(stop));
+}
+BatchTrainer::~BatchTrainer() = default;
+BatchTrainer::BatchTrainer(BatchTrainer&&) noexcept = default;
+BatchTrainer& BatchTrainer::operator=(BatchTrainer&&) noexcept = default;
+
+void BatchTrainer::load(std::string const& checkpoint)
+{
+  auto const scope = impl_->session.enter();
+  impl_->trainer.restore(impl_->or_folders(checkpoint));
+}
+
+TrainedBatch BatchTrainer::train_batch(Batch first)
+{
+  auto const scope = impl_->session.enter();
+  return impl_->trainer.train_batch(std::move(first));
+}
+
+void BatchTrainer::save(std::string const& checkpoint)
+{
+  auto const scope = impl_->session.enter();
+  impl_->trainer.save(impl_->or_folders(checkpoint));
+}
+
 TrainResult train(Session& session, TrainOptions const& options)
 {
   auto const scope = session.enter();
@@ -131,15 +181,10 @@ TrainResult train(Session& session, TrainOptions const& options)
 
   Model& model = session.model();
   Mesh const& mesh = session.mesh();
-  Box const tile = get_domain_manager(model).input().box(mesh.spatial.rank());
-  // As many batches ahead as that many workers would prefetch, though one thread reads them.
-  auto const depth = [&](int workers) { return std::max(1, workers) * std::max(1, config.trainer.prefetch_factor); };
-  auto const training =
-      loader_source(plan, tile, sampler_of(plan, config, mesh, true), depth(config.trainer.thread_workers));
+  auto const training = training_batches(session);
   std::unique_ptr<BatchSource> validation;
   if (auto const* const data = session.validation())
-    validation =
-        loader_source(*data, tile, sampler_of(*data, config, mesh, false), depth(config.trainer.valid_thread_workers));
+    validation = batches_of(session, *data, false);
   log::info(fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
                         static_cast<double>(model.parameters().count_trainable()) * 1e-6, plan.grid.height(),
                         plan.grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,

@@ -6,6 +6,7 @@
 // happens next (is the loss finite, was an interrupt asked for) travel in one sum with the losses, so that all ranks
 // decide alike.
 #include <rossby/core/log.hpp>
+#include <rossby/train/postblocks.hpp>
 #include <rossby/train/trainer.hpp>
 
 #include <fmt/format.h>
@@ -146,11 +147,11 @@ void Trainer::update()
   accumulated_loss_ = 0;
 }
 
-Trainer::Trained Trainer::train_batch(Batch first)
+TrainedBatch Trainer::train_batch(Batch first)
 {
   index_t const samples = first.indices.global;
   auto const outcome = roll_out(Pass::training, parts_.training, std::move(first));
-  Trained trained{outcome.loss.total, ends_update(), outcome.interrupted};
+  TrainedBatch trained{outcome.loss.total, ends_update(), outcome.interrupted};
   training_means_.add(outcome.loss, outcome.metrics, samples);
   accumulated_loss_ += outcome.loss.total * static_cast<double>(samples);
   accumulated_samples_ += samples;

@@ -1,15 +1,19 @@
 // Verification. Every rank reads a band of latitudes of forecasts and truths, and makes the sums of metrics
 // (ops::pair_sums) by channel for the forecast and for what it has to beat; one sum over ranks for each forecast and
 // lead makes them global; correlations are means over forecasts, errors are means over all cells and forecasts.
-#include <rossby/train/verify.hpp>
+#include <rossby/forecast.hpp>
 
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/progress.hpp>
 #include <rossby/data/climatology.hpp>
+#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
+#include <rossby/forecast.hpp>
 #include <rossby/io/array_reader.hpp>
 #include <rossby/train/baselines.hpp>
-#include <rossby/train/forecast.hpp>
+#include <rossby/train/config.hpp>
+#include <rossby/train/forecast_files.hpp>
 #include <rossby/train/forecast_writer.hpp>
 #include <rossby/train/metrics.hpp>
 

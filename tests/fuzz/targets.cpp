@@ -6,6 +6,7 @@
 #include <rossby/data/scaler.hpp>
 #include <rossby/io/array_reader.hpp>
 #include <rossby/io/tensor_file.hpp>
+#include <rossby/session.hpp>
 #include <rossby/train/config.hpp>
 #include <support/files.hpp>
 
@@ -241,7 +242,7 @@ public:
   {
     auto const deck = Deck::parse(input);
     Problems problems;
-    RunConfig::read(deck, RunConfig::Purpose::check, problems);
+    RunConfig::read(deck, Purpose::check, problems);
     deck.check_all_read(problems);
   }
 };

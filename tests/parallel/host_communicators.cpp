@@ -2,7 +2,7 @@
 // Groups made from a host program's communicators, exchanges that nobody waits for, and errors of every type.
 #include <rossby/comm/agree.hpp>
 #include <rossby/comm/counters.hpp>
-#include <rossby/comm/mpi.hpp>
+#include <rossby/mpi.hpp>
 
 #include <gtest/gtest.h>
 

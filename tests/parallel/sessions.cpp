@@ -1,7 +1,9 @@
 // ranks: 1 2 4
 // Sessions on parts of a program's ranks, and several at once.
 #include <rossby/comm/agree.hpp>
-#include <rossby/train/session.hpp>
+#include <rossby/models/model.hpp>
+#include <rossby/parallel/mesh.hpp>
+#include <rossby/session.hpp>
 
 #include <gtest/gtest.h>
 

@@ -17,10 +17,10 @@ for part in inputs/tiny.yml docs/install.md tools/plot.py scripts/env.sh scripts
   [ -e "$scratch/rossby/share/rossby/$part" ] || { echo "share/rossby/$part is not installed" >&2; exit 1; }
 done
 # Headers: those that programs include, what these include, and no other.
-for header in rossby.h rossby/session.hpp rossby/train/session.hpp; do
+for header in rossby.h rossby/session.hpp rossby/data/batch.hpp; do
   [ -e "$scratch/rossby/include/$header" ] || { echo "include/$header is not installed" >&2; exit 1; }
 done
-for header in rossby/io/hdf5.hpp rossby/ops/gemm.hpp; do
+for header in rossby/io/hdf5.hpp rossby/train/trainer.hpp rossby/train/config.hpp; do
   [ ! -e "$scratch/rossby/include/$header" ] || { echo "include/$header is installed, though private" >&2; exit 1; }
 done
 cmake -S "$scratch/rossby/share/rossby/examples" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \

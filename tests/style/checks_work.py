@@ -57,6 +57,12 @@ for bad, expected in {"rossby_layer(ops SOURCES a.cpp)": "LAYERS lacks core, whi
     assert any(expected in problem for problem in found), (bad, found)
 assert list(layering.check_face("examples/a.cpp", "#include <rossby/core/array.hpp>\n"))
 assert not list(layering.check_face("examples/a.cpp", "#include <rossby/array.hpp>\n#include <rossby.h>\n"))
+HEADERS = {"include/rossby/log.hpp": "#include <rossby/core/a.hpp>\n", "include/rossby/core/a.hpp": ""}
+assert not list(layering.check_reach(HEADERS))
+WIDE = {f"include/rossby/core/a{n}.hpp": f"#include <rossby/core/a{n + 1}.hpp>\n" for n in range(1, layering.MOST_REACHED)}
+found = list(layering.check_reach({**HEADERS, **WIDE, "include/rossby/core/a.hpp": "#include <rossby/core/a1.hpp>\n"}))
+assert len(found) == 2 and all("reach" in problem for problem in found), found
+assert len(list(layering.check_reach({**WIDE, "include/rossby/model.hpp": "#include <rossby/core/a1.hpp>\n"}))) == 1
 LISTS = {"src/io": "rossby_layer(io SOURCES a.cpp) # b.cpp", "tests": "x(style/a.py unit/io/c.cpp)",
          "examples": "foreach(example IN ITEMS 01_a)"}
 LISTED = ["src/io/a.cpp", "tests/style/a.py", "tests/unit/io/c.cpp", "examples/01_a/main.cpp"]

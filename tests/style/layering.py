@@ -10,7 +10,7 @@ KERNEL = re.compile(r"Kokkos::parallel_(?:for|reduce|scan)\s*\(\s*([^,]{0,120})"
 
 # header pattern -> the places (prefixes of repository paths) that may include it
 PRIVATE_HEADERS = {
-    r"mpi\.h|nccl\.h": ("src/comm/", "include/rossby/comm/mpi.hpp"),
+    r"mpi\.h|nccl\.h": ("src/comm/", "include/rossby/mpi.hpp"),
     r"(hdf5|H5\w*|netcdf\w*)\.h": ("src/io/",),
     r"yaml-cpp/.*": ("src/core/deck",),
     r"CLI/.*": ("src/app/",),
@@ -18,7 +18,13 @@ PRIVATE_HEADERS = {
 }
 # what a public header may include besides rossby/ and Kokkos
 STANDARD = re.compile(r"[a-z_0-9]+")
+# The face: what programs include. Headers of it that declare something belong to a layer, the others join headers of
+# several and are for programs alone.
 MOST_FACE = 14
+FACE = {"fields": "data", "forecast": "train", "mpi": "comm", "rollout": "train", "session": "train", "train": "train"}
+# What writers of models include beside; and how many headers all of the face reaches, and how many without these.
+WRITERS = {"families", "model", "parallel"}
+MOST_REACHED, MOST_REACHED_BY_RUNS = 72, 37
 COMPAT = "include/rossby/core/kokkos_compat.hpp"
 # Below the layers that begin a run nothing makes an instance of its own; a Context holds the one of a pass.
 ON_GIVEN_INSTANCES = {"ops", "io", "dist", "autograd", "params", "nn", "models", "parallel", "optim"}
@@ -40,11 +46,19 @@ def allowed_layers():
 
 
 def layer_of(path):
-    """The layer of a repository path; None for umbrella headers, which may include anything public."""
+    """The layer of a repository path; None for headers of the face that only join others."""
     parts = path.split("/")
     if parts[0] == "src":
         return parts[1] if len(parts) > 2 else None
-    return parts[2] if len(parts) > 3 else None
+    return parts[2] if len(parts) > 3 else FACE.get(Path(path).stem)
+
+
+def found_at(header):
+    """The repository path of a header of ours as other layers include it: <rossby/...> of the face and what it reaches,
+    "layer/..." of all others; None for what is not ours."""
+    if header.startswith("rossby/"):
+        return "include/" + header
+    return "src/" + header if re.fullmatch(r"[a-z]+/.*", header) and (ROOT / "src" / header.split("/")[0] / "CMakeLists.txt").exists() else None
 
 
 def check(path, text, allowed):
@@ -54,13 +68,17 @@ def check(path, text, allowed):
         yield f"{path}: folder {layer} is no layer of docs/design.md"
         return
     for bracket, header in INCLUDE.findall(text):
-        if header.startswith("rossby/"):
-            if not (ROOT / "include" / header).exists():
-                yield f"{path}: <{header}> does not exist"
-            target = layer_of("include/" + header)
+        ours = found_at(header)
+        if ours:
+            target = layer_of(ours)
+            if not (ROOT / ours).exists():
+                yield f"{path}: {ours} does not exist"
+            elif target != layer and "/// Private to src/" in (ROOT / ours).read_text():
+                yield f"{path}: {ours} is private to its layer"
             if layer and target not in allowed[layer]:
-                yield f"{path}: layer {layer} may not include <{header}> of layer {target}"
-            continue
+                yield f"{path}: layer {layer} may not include {ours} of layer {target}"
+            if not public or ours.startswith("include/"):
+                continue
         for pattern, places in PRIVATE_HEADERS.items():
             if re.fullmatch(pattern, header) and not path.startswith(places):
                 yield f"{path}: <{header}> belongs to {' '.join(places)} alone"
@@ -92,6 +110,24 @@ def check(path, text, allowed):
             yield f"{path}: a kernel's label is not \"rossby::layer::op\": {label.strip()[:60]}"
 
 
+def check_reach(headers):
+    """The face reaches few headers, so that what is installed stays what programs need. headers: repository path ->
+    text, of all of include/."""
+    def reached(names):
+        found, waiting = set(), [f"include/rossby/{name}.hpp" for name in names]
+        while waiting:
+            path = waiting.pop()
+            if path not in found:
+                found.add(path)
+                waiting += [found_at(h) for _, h in INCLUDE.findall(headers.get(path, "")) if h.startswith("rossby/")]
+        return found
+    face = {Path(path).stem for path in headers if path.count("/") == 2}
+    for names, most, what in ((face, MOST_REACHED, "all"), (face - WRITERS, MOST_REACHED_BY_RUNS, "runs")):
+        if len(reached(names)) > most:
+            yield (f"include/rossby: the headers for {what} reach {len(reached(names))}, more than {most}: declare a type in "
+                   "place of including its header, or split what programs need from what works inside")
+
+
 def check_face(path, text):
     """Programs include the few headers at the top of include/rossby; what stands in folders comes with these."""
     for _, header in INCLUDE.findall(text):
@@ -106,8 +142,9 @@ def check_targets(lists, sources, allowed):
     for path, text in sources:
         layer = layer_of(path)
         for _, header in INCLUDE.findall(text):
-            if header.startswith("rossby/") and layer_of("include/" + header):
-                included.setdefault(layer, {}).setdefault(layer_of("include/" + header), path)
+            ours = found_at(header)
+            if ours and layer_of(ours):
+                included.setdefault(layer, {}).setdefault(layer_of(ours), path)
     for layer, text in lists.items():
         declared = re.search(r"rossby_layer\(" + layer + r"\b(?:\s+LAYERS((?:\s+[a-z]\w*)*))?", text)
         if not declared:
@@ -129,6 +166,7 @@ def main():
     face = sorted((ROOT / "include/rossby").glob("*.hpp"))
     if len(face) > MOST_FACE:
         problems.append(f"include/rossby: {len(face)} headers for programs, more than {MOST_FACE}")
+    problems += check_reach({path: text for path, text in sources if path.startswith("include/")})
     for example in sorted((ROOT / "examples").rglob("*.[ch]pp")):
         problems += check_face(example.relative_to(ROOT).as_posix(), example.read_text())
     lists = {p.parent.name: p.read_text() for p in sorted((ROOT / "src").glob("*/CMakeLists.txt")) if p.parent.name != "app"}

@@ -3,6 +3,7 @@
 /// The `data:` and `validation_data:` blocks of a deck.
 
 #include <rossby/core/deck.hpp>
+#include <rossby/data/schema.hpp>
 #include <rossby/data/time.hpp>
 
 #include <map>
@@ -12,10 +13,6 @@
 #include <vector>
 
 namespace rossby {
-
-enum class FieldType { prognostic, diagnostic, fixed, dynamic_forcing };
-/// As in decks: "prognostic", "diagnostic", "static", "dynamic_forcing".
-std::string name_of(FieldType);
 
 /// Variables of one field type that live in the same files.
 struct FieldGroup {

@@ -3,12 +3,13 @@
 /// The horizontal grid of the data as the model sees it: row 0 northernmost, column 0 at the deck's first longitude.
 
 #include <rossby/core/kokkos_compat.hpp>
-#include <rossby/data/config.hpp>
 
 #include <string>
 #include <vector>
 
 namespace rossby {
+
+struct DataConfig;
 
 struct Grid {
   std::vector<double> latitude, longitude; ///< degrees; latitude falls, longitude rises (may pass 360)

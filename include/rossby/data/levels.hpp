@@ -3,19 +3,12 @@
 /// Levels by the value of their coordinate, in one unit.
 
 #include <rossby/core/kokkos_compat.hpp>
+#include <rossby/data/schema.hpp>
 
 #include <string>
 #include <vector>
 
 namespace rossby {
-
-/// A vertical coordinate. Where a file has none, its levels are numbered from 0.
-struct LevelAxis {
-  std::vector<double> values;
-  std::string units, positive, standard_name; ///< as the file says, or empty
-  std::string name;                           ///< of the dimension
-  bool numbered = false;                      ///< the file has no coordinate
-};
 
 /// Pa, hPa, kPa, mbar, bar and their other names.
 bool is_pressure(std::string const& units);

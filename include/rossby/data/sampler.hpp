@@ -2,7 +2,7 @@
 /// \file
 /// Which samples make up which batch.
 
-#include <rossby/core/kokkos_compat.hpp>
+#include <rossby/data/batch.hpp>
 
 #include <cstdint>
 #include <vector>
@@ -27,12 +27,7 @@ public:
 
   Options const& options() const { return options_; }
   index_t batches() const { return batches_; }
-  struct Indices {
-    std::vector<index_t> samples;
-    index_t real = 0;   ///< the first `real` ones are no padding
-    index_t first = 0;  ///< position of the first one in the global batch
-    index_t global = 0; ///< samples in the global batch, padding left out
-  };
+  using Indices = SampleIndices;
   /// Keeps the order of the last epoch asked for: one thread at a time.
   Indices batch(std::uint64_t epoch, index_t number);
 

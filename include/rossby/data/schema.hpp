@@ -2,14 +2,26 @@
 /// \file
 /// Which variable and level each channel of the model's input and output is.
 
-#include <rossby/data/config.hpp>
-#include <rossby/data/levels.hpp>
-#include <rossby/models/field_shape.hpp>
-
 #include <string>
 #include <vector>
 
 namespace rossby {
+
+struct DataConfig;
+struct FieldShape;
+class Problems;
+
+enum class FieldType { prognostic, diagnostic, fixed, dynamic_forcing };
+/// As in decks: "prognostic", "diagnostic", "static", "dynamic_forcing".
+std::string name_of(FieldType);
+
+/// A vertical coordinate. Where a file has none, its levels are numbered from 0.
+struct LevelAxis {
+  std::vector<double> values;
+  std::string units, positive, standard_name; ///< as the file says, or empty
+  std::string name;                           ///< of the dimension
+  bool numbered = false;                      ///< the file has no coordinate
+};
 
 /// One variable of the input or the output; its channels are contiguous.
 struct SchemaEntry {

@@ -3,13 +3,15 @@
 /// What a forecast has to beat, fitted on the training years.
 
 #include <rossby/comm/communicator.hpp>
-#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 
 #include <array>
 #include <functional>
 #include <vector>
 
 namespace rossby {
+
+class Dataset;
 
 /// Climatology: the mean of each calendar month over the training clock, by cell. Damped anomaly: climatology of the
 /// valid time + a * (state - climatology of its time), a by channel and lead minimising the latitude-weighted squared

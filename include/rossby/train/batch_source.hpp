@@ -1,25 +1,17 @@
 #pragma once
 /// \file
-/// Where a loop gets its batches from.
+/// Batches of a deck's files.
 
-#include <rossby/data/loader.hpp>
+#include <rossby/core/box.hpp>
+#include <rossby/data/batch.hpp>
+#include <rossby/data/plan.hpp>
+#include <rossby/data/sampler.hpp>
 #include <rossby/parallel/mesh.hpp>
 #include <rossby/train/config.hpp>
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 
 namespace rossby {
-
-class BatchSource {
-public:
-  virtual ~BatchSource() = default;
-  virtual index_t batches() const = 0; ///< of an epoch
-  virtual void start(std::uint64_t epoch, index_t first_batch) = 0;
-  /// All rollout steps of a batch, then the next batch; nothing at the end of the epoch.
-  virtual std::optional<Batch> next() = 0;
-};
 
 /// Which of the `samples` each rank reads. It depends on the data coordinate alone: the ranks that share a sample, as
 /// tiles or as a tensor group, must agree on it.

@@ -166,6 +166,8 @@ struct InferenceConfig {
   static InferenceConfig read(DeckNode const& node, Calendar, Problems&);
 };
 
+enum class Purpose; // rossby/session.hpp
+
 /// A deck, typed. Blocks that a command has no use for keep their defaults.
 struct RunConfig {
   std::string save_loc;
@@ -177,15 +179,6 @@ struct RunConfig {
   MetricsConfig metrics;
   std::optional<InferenceConfig> inference;
 
-  enum class Purpose {
-    train,
-    forecast,
-    verify,    ///< as forecast
-    check,     ///< as train
-    apply,     ///< the blocks model, trainer.parallelism and trainer.activation_checkpoint; others are left alone
-    gradients, ///< the same, and loss
-    model      ///< the blocks model and trainer; others are left alone
-  };
   /// Reads all blocks but `preblocks` and `postblocks` (see Transforms), warns of blocks without effect and refuses
   /// those that can't be honoured. Unread keys are left to Deck::check_all_read.
   static RunConfig read(Deck const&, Purpose, Problems&);

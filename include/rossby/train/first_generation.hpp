@@ -1,7 +1,7 @@
 #pragma once
 /// \file
 /// First-generation decks of CREDIT (flat `data:`, `trainer.mode`, `predict:`) as second-generation ones. Every command
-/// reads decks through load_deck() (train/session.hpp), which translates; messages name the keys that the user wrote.
+/// reads decks through load_deck() (rossby/session.hpp), which translates; messages name the keys that the user wrote.
 
 #include <rossby/core/deck.hpp>
 #include <rossby/data/survey.hpp>

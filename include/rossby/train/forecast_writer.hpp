@@ -2,7 +2,7 @@
 /// \file
 /// The netCDF files of forecasts: CF-1.11 conventions.
 
-#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/io/hdf5.hpp>
 #include <rossby/io/netcdf.hpp>
 #include <rossby/train/config.hpp>
@@ -13,6 +13,8 @@
 #include <vector>
 
 namespace rossby {
+
+class Dataset;
 
 /// An output variable as files have it.
 struct ForecastVariable {

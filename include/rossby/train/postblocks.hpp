@@ -2,7 +2,7 @@
 /// \file
 /// The deck's postblocks at work: from the model's raw output to physical units, on the device, with gradients.
 
-#include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/dist/index_map.hpp>
 #include <rossby/train/device_chain.hpp>
 

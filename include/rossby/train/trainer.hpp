@@ -2,41 +2,20 @@
 /// \file
 /// The training loop.
 
-#include <rossby/core/deck.hpp>
+#include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>
+#include <rossby/rollout.hpp>
+#include <rossby/train.hpp>
 #include <rossby/train/batch_source.hpp>
 #include <rossby/train/checkpoint.hpp>
-#include <rossby/train/rollout.hpp>
 #include <rossby/train/run_folder.hpp>
-#include <rossby/train/session.hpp>
 #include <rossby/train/training_log.hpp>
 
 #include <fstream>
-#include <functional>
-#include <memory>
-#include <string>
 
 namespace rossby {
 
 class ProgressFile;
-
-struct TrainOptions {
-  bool resume = false;        ///< go on from the run folder's checkpoint, exactly
-  bool allow_changes = false; ///< resume with other settings than the run's
-  std::string weights;        ///< start from the weights of this file ("" for the deck's own way)
-  /// Asked after every batch, on every rank; where one says yes all write a checkpoint and end. See InterruptGuard.
-  std::function<bool()> stop{};
-  std::string credit_run{}; ///< go on with the run of CREDIT in this folder, or file of such a run
-};
-
-struct TrainResult {
-  std::int64_t epochs = 0;  ///< finished, those before a resume included
-  std::int64_t updates = 0; ///< optimizer steps, likewise
-  double best_metric = 0;   ///< of trainer.training_metric
-  std::int64_t best_epoch = -1;
-  enum class End { finished, stopped_early, job_limit, interrupted } end = End::finished;
-  std::string best_checkpoint, checkpoint; ///< files
-};
 
 /// Everything that a loop works on; owned by the caller.
 struct TrainerParts {
@@ -79,14 +58,8 @@ public:
   void take_over(std::string const& credit_checkpoint, std::string const& best, std::string const& training_log);
   TrainResult run();
 
-  struct Trained {
-    double loss;      ///< of the batch over all ranks
-    bool updated;     ///< the optimizer made its step: gradients are collected over trainer.grad_accum_every batches
-    bool interrupted; ///< some rank was asked to stop
-  };
-  /// Trains one batch, all its rollout steps, of which the first is given and the others come from the training source:
-  /// what run() does again and again, for programs that have a loop of their own.
-  Trained train_batch(Batch first);
+  /// Trains one batch, all its rollout steps, of which the first is given and the others come from the training source.
+  TrainedBatch train_batch(Batch first);
   /// Writes a checkpoint of where training is.
   void save(std::string const& file);
   TrainingState const& state() const { return state_; }
@@ -159,8 +132,5 @@ private:
 
 /// What checkpoints of a training session say about it.
 RunDescription description_of(Session const&);
-
-/// Trains as the session's deck says (Purpose::train). Collective.
-TrainResult train(Session&, TrainOptions const&);
 
 } // namespace rossby

@@ -4,7 +4,9 @@
 
 #include <rossby/core/deck.hpp>
 #include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
 #include <rossby/io/netcdf.hpp>
+#include <rossby/models/field_shape.hpp>
 #include <support/messages.hpp>
 
 #include <fmt/format.h>

@@ -1,10 +1,12 @@
 // First-generation decks against what CREDIT's own loader makes of them, and against decks of the second generation
 // that mean the same.
 #include <rossby/data/dataset.hpp>
+#include <rossby/data/plan.hpp>
+#include <rossby/data/transform.hpp>
 #include <rossby/io/hdf5.hpp>
+#include <rossby/session.hpp>
 #include <rossby/train/config.hpp>
 #include <rossby/train/first_generation.hpp>
-#include <rossby/train/session.hpp>
 #include <support/deck_fixtures.hpp>
 #include <support/messages.hpp>
 
@@ -41,7 +43,7 @@ Opened open(std::string const& file, std::vector<std::string> const& overrides =
   Opened o;
   o.deck = load_deck(file, overrides, Communicator());
   Problems problems;
-  o.config = RunConfig::read(o.deck, RunConfig::Purpose::train, problems);
+  o.config = RunConfig::read(o.deck, Purpose::train, problems);
   problems.raise();
   o.training = DataPlan::make(o.deck, DataPlan::Use::training, o.config.model->fields, problems);
   o.validation = DataPlan::make(o.deck, DataPlan::Use::validation, o.config.model->fields, problems);

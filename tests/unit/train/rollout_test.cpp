@@ -1,5 +1,8 @@
 #include "support/small_run.hpp"
 
+#include <rossby/train/postblocks.hpp>
+#include <rossby/train/upload.hpp>
+
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,53 +1,54 @@
 #pragma once
 /// \file
-/// From batches to the model's input, step after step, on the device.
+/// Autoregression step after step, on the device, with the fields in a program's own hands.
 
-#include <rossby/data/loader.hpp>
-#include <rossby/dist/index_map.hpp>
-#include <rossby/models/model.hpp>
-#include <rossby/train/postblocks.hpp>
+#include <rossby/autograd/tape.hpp>
+#include <rossby/core/box.hpp>
+#include <rossby/data/batch.hpp>
 
-#include <optional>
-#include <vector>
+#include <memory>
 
 namespace rossby {
 
-/// Host values as a device array.
-Array upload(Exec const&, DType, Shape const&, std::vector<float> const&);
+class Communicator;
+struct DataPlan;
+class Model;
+class Postblocks;
+class Session;
 
-/// Autoregression: the newest frame of a step's input is made of the output before (in the next input's normalisation),
-/// of new forcing, and of static fields that stay.
+/// From batches to the model's input: the newest frame of a step's input is made of the output before (in the next
+/// input's normalisation), of new forcing, and of static fields that stay.
 class Rollout {
 public:
+  /// The session's model on its data. Collective over the session's ranks.
+  explicit Rollout(Session&);
   /// Collective over the ranks of `spatial`, which share every sample as the model's tiles.
   Rollout(DataPlan const&, Model&, Communicator const& spatial);
+  ~Rollout();
+  Rollout(Rollout&&) noexcept;
+  Rollout& operator=(Rollout&&) noexcept;
 
   /// Cells that batches must bring.
-  Box const& tile() const { return input_tile_; }
-  Box const& output_tile() const { return output_tile_; }
+  Box const& tile() const;
+  Box const& output_tile() const;
 
   /// [samples, rows, columns, channels * frames] on the input tile.
   Array first_input(Exec const&, DType, Batch const&) const;
   Array next_input(Exec const&, Array const& input, Array const& output, Batch const&) const;
   /// The model's output within data.data_clamp.
-  Var clamp_output(Context& context, Var const& output) const { return output_clamp_(context, output); }
+  Var clamp_output(Context&, Var const& output) const;
   /// Truth of the schema's output channels on the output tile.
   Array target(Exec const&, DType, Batch const&, bool physical) const;
   /// The newest frame of an input in physical units, [samples, cells, input channels] on the output tile.
   Array physical_input(Exec const&, Array const& input) const;
-  Postblocks const& postblocks() const { return postblocks_; }
 
-  Model& model() const { return *model_; }
+  Model& model() const;
+  /// For the library's own.
+  Postblocks const& postblocks() const;
 
 private:
-  Model* model_;
-  int frames_;
-  index_t channels_, forcing_channels_, target_channels_;
-  Box input_tile_, output_tile_;
-  IndexList source_; ///< where each base channel of the newest frame comes from; see Origin in rollout.cpp
-  DeviceChains feedback_, input_clamp_, output_clamp_;
-  Postblocks postblocks_;
-  std::optional<IndexMap> target_map_, feedback_map_; ///< where input and output tiles differ
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 /// One batch's rollout under way: the input of a step, and the model's output for it. Training, validation, forecasts
