@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The command line program.
+/// Private to src/app: the command line program.
 
 namespace rossby {
 

@@ -1,7 +1,7 @@
 #include "targets.hpp"
 
-#include <io/netcdf_classic.hpp>
-#include <io/zarr_codecs.hpp>
+#include "io/netcdf_classic.hpp"
+#include "io/zarr_codecs.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/data/scaler.hpp>
 #include <rossby/io/array_reader.hpp>

@@ -21,6 +21,11 @@ BAD_CODE = {
     ("src/ops/a.cpp", 'Kokkos::parallel_for("scale", Range(exec, 0, n), f);\n'): "label",
     ("src/ops/a.cpp", 'fixed_order_sum("rossby::nn::sum", exec, n, f, sum);\n'): "a label of layer nn",
     ("src/weather/a.cpp", ""): "is no layer",
+    ("src/core/a.cpp", '#include "ops/gemm.hpp"\n'): "may not include",
+    ("src/train/a.cpp", '#include "io/pickle_tree.hpp"\n'): "is private to its layer",
+    ("src/train/a.cpp", '#include "train/nothing.hpp"\n'): "does not exist",
+    ("src/train/a.cpp", '#include "nothing.hpp"\n'): "is neither beside it",
+    ("include/rossby/train/a.hpp", '#pragma once\n#include "train/weights.hpp"\n'): "a public header includes only",
     ("src/nn/a.cpp", "exec.fence();\n"): "waits without being counted",
     ("src/core/a.cpp", "Kokkos::fence();\n"): "waits without being counted",
     ("src/core/a.cpp", "Kokkos::deep_copy(to, from);\n"): "a copy on no instance",
@@ -29,7 +34,7 @@ BAD_CODE = {
     ("src/optim/a.cpp", "Exec const exec;\n"): "makes an execution instance",
 }
 GOOD_CODE = {
-    "src/train/a.cpp": "#include <rossby/core/array.hpp>\n#include <rossby/data/config.hpp>\n",
+    "src/train/a.cpp": "#include <rossby/core/array.hpp>\n#include <rossby/data/batch.hpp>\n#include \"data/config.hpp\"\n",
     "src/comm/a.cpp": "#include <mpi.h>\n",
     "include/rossby/core/a.hpp": "#pragma once\n#include <Kokkos_Core.hpp>\n#include <vector>\n",
     "src/ops/a.cpp": 'Kokkos::parallel_for("rossby::ops::scale", Range(exec, 0, n), f);\n',
@@ -59,6 +64,7 @@ assert list(layering.check_face("examples/a.cpp", "#include <rossby/core/array.h
 assert not list(layering.check_face("examples/a.cpp", "#include <rossby/array.hpp>\n#include <rossby.h>\n"))
 HEADERS = {"include/rossby/log.hpp": "#include <rossby/core/a.hpp>\n", "include/rossby/core/a.hpp": ""}
 assert not list(layering.check_reach(HEADERS))
+assert "no header for programs" in list(layering.check_reach({**HEADERS, "include/rossby/core/b.hpp": ""}))[0]
 WIDE = {f"include/rossby/core/a{n}.hpp": f"#include <rossby/core/a{n + 1}.hpp>\n" for n in range(1, layering.MOST_REACHED)}
 found = list(layering.check_reach({**HEADERS, **WIDE, "include/rossby/core/a.hpp": "#include <rossby/core/a1.hpp>\n"}))
 assert len(found) == 2 and all("reach" in problem for problem in found), found

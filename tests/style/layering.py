@@ -79,13 +79,13 @@ def check(path, text, allowed):
                 yield f"{path}: layer {layer} may not include {ours} of layer {target}"
             if not public or ours.startswith("include/"):
                 continue
+        if bracket == '"' and not (ROOT / path).parent.joinpath(header).exists():
+            yield f"{path}: \"{header}\" is neither beside it nor a header of a layer"
         for pattern, places in PRIVATE_HEADERS.items():
             if re.fullmatch(pattern, header) and not path.startswith(places):
                 yield f"{path}: <{header}> belongs to {' '.join(places)} alone"
         if public and header != "mpi.h" and not (STANDARD.fullmatch(header) or re.fullmatch(r"Kokkos_\w+\.hpp", header)):
             yield f"{path}: a public header includes only standard, Kokkos and Rossby headers, not <{header}>"
-        if bracket == '"' and "/" not in header and not (ROOT / path).with_name(header).exists():
-            yield f"{path}: \"{header}\" is not beside it"
     if path != COMPAT:
         for macro in sorted(set(re.findall(r"\bKOKKOS_(?:VERSION|ENABLE_)\w*", text))):
             yield f"{path}: {macro} is read only in {COMPAT}"
@@ -122,6 +122,8 @@ def check_reach(headers):
                 waiting += [found_at(h) for _, h in INCLUDE.findall(headers.get(path, "")) if h.startswith("rossby/")]
         return found
     face = {Path(path).stem for path in headers if path.count("/") == 2}
+    for path in sorted(set(headers) - reached(face)):
+        yield f"{path}: no header for programs reaches it: it belongs beside its sources, in src/"
     for names, most, what in ((face, MOST_REACHED, "all"), (face - WRITERS, MOST_REACHED_BY_RUNS, "runs")):
         if len(reached(names)) > most:
             yield (f"include/rossby: the headers for {what} reach {len(reached(names))}, more than {most}: declare a type in "

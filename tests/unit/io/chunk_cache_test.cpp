@@ -1,6 +1,6 @@
 // The cache of decoded chunks and what is read ahead into it; both private to src/io.
-#include <io/chunk_cache.hpp>
-#include <io/read_ahead.hpp>
+#include "io/chunk_cache.hpp"
+#include "io/read_ahead.hpp"
 
 #include <gtest/gtest.h>
 
