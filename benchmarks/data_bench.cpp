@@ -5,10 +5,10 @@
 /// Prints one line of JSON. The step is slept through, so that it takes no core from the reader; data in memory are
 /// those that the system keeps of files read before.
 
+#include "data/loader.hpp"
+#include "data/plan.hpp"
 #include <rossby/core/log.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/loader.hpp>
-#include <rossby/data/plan.hpp>
 #include <rossby/models/spec.hpp>
 
 #include <fmt/format.h>

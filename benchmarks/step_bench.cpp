@@ -7,15 +7,15 @@
 /// parameters and optimizer state, and what other arrays took at their peak; and what all ranks together send in one
 /// step, by group and operation.
 
+#include "optim/adamw.hpp"
+#include "train/config.hpp"
 #include <rossby/comm/communicator.hpp>
 #include <rossby/comm/counters.hpp>
 #include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/core/pool.hpp>
-#include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
 #include <rossby/session.hpp>
-#include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,17 +1,17 @@
 #include "commands.hpp"
 
+#include "data/block_types.hpp"
+#include "data/check_times.hpp"
+#include "data/climatology.hpp"
+#include "data/plan.hpp"
+#include "train/config.hpp"
+#include "train/forecast_files.hpp"
+#include "train/variable_facts.hpp"
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/data/block_types.hpp>
-#include <rossby/data/check_times.hpp>
-#include <rossby/data/climatology.hpp>
-#include <rossby/data/plan.hpp>
 #include <rossby/forecast.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/session.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/forecast_files.hpp>
-#include <rossby/train/variable_facts.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
+#include "train/convert.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/train/convert.hpp>
 
 #include <fmt/format.h>
 

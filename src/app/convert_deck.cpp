@@ -1,9 +1,9 @@
 #include "commands.hpp"
 
+#include "io/replace.hpp"
+#include "train/first_generation.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/train/first_generation.hpp>
 
 #include <fmt/format.h>
 

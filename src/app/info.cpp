@@ -1,12 +1,12 @@
 #include "commands.hpp"
 
+#include "io/hdf5.hpp"
+#include "io/tensor_file.hpp"
+#include "train/config.hpp"
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/hdf5.hpp>
-#include <rossby/io/tensor_file.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/plans.hpp>
-#include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
 

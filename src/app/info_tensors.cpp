@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
+#include "io/tensor_file.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/io/tensor_file.hpp>
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
 #include "commands.hpp"
 
+#include "data/made_up.hpp"
+#include "train/config.hpp"
+#include "train/variable_facts.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/data/made_up.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/variable_facts.hpp>
 
 #include <fmt/format.h>
 

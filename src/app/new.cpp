@@ -1,10 +1,10 @@
 #include "commands.hpp"
 
+#include "io/replace.hpp"
+#include "train/new_deck.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/train/new_deck.hpp>
 
 #include <fmt/format.h>
 

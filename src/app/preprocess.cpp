@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
+#include "data/preprocess.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/data/preprocess.hpp>
 #include <rossby/models/spec.hpp>
 
 #include <fmt/format.h>

@@ -2,6 +2,7 @@
 
 #include "commands.hpp"
 
+#include "io/lock.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
@@ -9,7 +10,6 @@
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
 #include <rossby/core/version.hpp>
-#include <rossby/io/lock.hpp>
 #include <rossby/session.hpp>
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
+#include "train/run_status.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/train/run_status.hpp>
 
 #include <fmt/format.h>
 

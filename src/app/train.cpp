@@ -1,9 +1,9 @@
 #include "commands.hpp"
 
+#include "train/trainer.hpp"
 #include <rossby/comm/counters.hpp>
 #include <rossby/core/interrupt.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/train/trainer.hpp>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 
 #include "node.hpp"
 
-#include <rossby/ops/embed.hpp>
+#include "ops/embed.hpp"
 
 #include <optional>
 

@@ -1,9 +1,9 @@
 #include "node.hpp"
 
+#include "dist/group_norm.hpp"
+#include "ops/linear.hpp"
+#include "ops/norm.hpp"
 #include <rossby/core/random.hpp>
-#include <rossby/dist/group_norm.hpp>
-#include <rossby/ops/linear.hpp>
-#include <rossby/ops/norm.hpp>
 
 namespace rossby {
 

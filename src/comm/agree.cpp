@@ -1,6 +1,6 @@
 #include <rossby/comm/agree.hpp>
 
-#include <rossby/core/hash.hpp>
+#include "core/hash.hpp"
 
 #include <fmt/format.h>
 

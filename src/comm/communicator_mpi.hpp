@@ -7,7 +7,7 @@
 
 #include "transport_choice.hpp"
 
-#include <rossby/core/host_waits.hpp>
+#include "core/host_waits.hpp"
 
 #include <mpi.h>
 

@@ -1,6 +1,6 @@
 #include <rossby/core/array.hpp>
 
-#include <rossby/core/host_waits.hpp>
+#include "core/host_waits.hpp"
 #include <rossby/core/pool.hpp>
 
 namespace rossby {

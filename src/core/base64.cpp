@@ -1,4 +1,4 @@
-#include <rossby/core/base64.hpp>
+#include "core/base64.hpp"
 
 #include <cctype>
 #include <cstdint>

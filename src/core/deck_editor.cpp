@@ -1,4 +1,4 @@
-#include <rossby/core/deck_editor.hpp>
+#include "core/deck_editor.hpp"
 
 #include "deck_data.hpp"
 

@@ -1,4 +1,4 @@
-#include <rossby/core/hash.hpp>
+#include "core/hash.hpp"
 
 namespace rossby {
 

@@ -1,4 +1,4 @@
-#include <rossby/core/host_waits.hpp>
+#include "core/host_waits.hpp"
 
 #include <mutex>
 

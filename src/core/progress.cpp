@@ -1,4 +1,4 @@
-#include <rossby/core/progress.hpp>
+#include "core/progress.hpp"
 
 #include <rossby/core/log.hpp>
 

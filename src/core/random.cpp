@@ -1,6 +1,6 @@
 #include <rossby/core/random.hpp>
 
-#include <rossby/core/hash.hpp>
+#include "core/hash.hpp"
 
 namespace rossby {
 

@@ -1,6 +1,6 @@
 #include "blocks.hpp"
 
-#include <rossby/data/block_types.hpp>
+#include "data/block_types.hpp"
 
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>

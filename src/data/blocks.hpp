@@ -4,8 +4,8 @@
 
 #include "coupled_blocks.hpp"
 
-#include <rossby/data/scaler.hpp>
-#include <rossby/data/transform.hpp>
+#include "data/scaler.hpp"
+#include "data/transform.hpp"
 
 #include <map>
 #include <memory>

@@ -2,7 +2,7 @@
 /// \file
 /// Private to src/data: the calendar of a run, as its sources have it.
 
-#include <rossby/data/config.hpp>
+#include "data/config.hpp"
 
 #include <vector>
 

@@ -1,10 +1,10 @@
 // From parsed blocks and scaler files to one chain of steps per channel.
 #include "blocks.hpp"
 
+#include "data/levels.hpp"
+#include "io/array_reader.hpp"
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
-#include <rossby/data/levels.hpp>
-#include <rossby/io/array_reader.hpp>
 
 #include <fmt/format.h>
 

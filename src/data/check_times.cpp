@@ -1,4 +1,4 @@
-#include <rossby/data/check_times.hpp>
+#include "data/check_times.hpp"
 
 #include "field_reader.hpp"
 

@@ -1,9 +1,9 @@
-#include <rossby/data/climatology.hpp>
+#include "data/climatology.hpp"
 
 #include "field_reader.hpp"
 
+#include "data/levels.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/data/levels.hpp>
 
 #include <fmt/format.h>
 

@@ -1,10 +1,10 @@
-#include <rossby/data/config.hpp>
+#include "data/config.hpp"
 
 #include "calendars.hpp"
 
+#include "data/survey.hpp"
 #include <rossby/core/log.hpp>
 #include <rossby/core/suggest.hpp>
-#include <rossby/data/survey.hpp>
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 /// \file
 /// Private to src/data: postblocks that couple channels or cells, as decks spell them.
 
+#include "data/postblocks.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/data/grid.hpp>
-#include <rossby/data/postblocks.hpp>
 #include <rossby/data/schema.hpp>
 
 #include <optional>

@@ -2,10 +2,10 @@
 
 #include "field_reader.hpp"
 
+#include "data/plan.hpp"
+#include "data/solar.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/data/plan.hpp>
-#include <rossby/data/solar.hpp>
 #include <rossby/fields.hpp>
 
 #include <fmt/format.h>

@@ -2,7 +2,7 @@
 #include "block_arguments.hpp"
 #include "ifs_levels.hpp"
 
-#include <rossby/io/array_reader.hpp>
+#include "io/array_reader.hpp"
 
 #include <algorithm>
 #include <filesystem>

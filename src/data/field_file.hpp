@@ -6,8 +6,8 @@
 #include "file_axes.hpp"
 #include "orientation.hpp"
 
+#include "io/array_reader.hpp"
 #include <rossby/dist/tiling.hpp>
-#include <rossby/io/array_reader.hpp>
 
 #include <map>
 #include <string>

@@ -6,9 +6,9 @@
 // before the year's first record its last one.
 #include "field_reader.hpp"
 
+#include "data/levels.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/data/levels.hpp>
 
 #include <fmt/format.h>
 

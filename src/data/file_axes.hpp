@@ -2,9 +2,9 @@
 /// \file
 /// Private to src/data: what each dimension of a variable of a file is.
 
-#include <rossby/data/config.hpp>
-#include <rossby/data/levels.hpp>
-#include <rossby/io/array_reader.hpp>
+#include "data/config.hpp"
+#include "data/levels.hpp"
+#include "io/array_reader.hpp"
 
 #include <map>
 #include <string>

@@ -1,7 +1,7 @@
 #include "file_set.hpp"
 
+#include "data/survey.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/data/survey.hpp>
 
 #include <fmt/format.h>
 

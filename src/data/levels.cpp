@@ -1,4 +1,4 @@
-#include <rossby/data/levels.hpp>
+#include "data/levels.hpp"
 
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>

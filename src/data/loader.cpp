@@ -1,10 +1,10 @@
-#include <rossby/data/loader.hpp>
+#include "data/loader.hpp"
 
 #include <rossby/core/log.hpp>
 
+#include "data/plan.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
 
 #include <condition_variable>
 #include <deque>

@@ -1,8 +1,8 @@
-#include <rossby/data/made_up.hpp>
+#include "data/made_up.hpp"
 
+#include "io/netcdf.hpp"
+#include "io/replace.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/io/netcdf.hpp>
-#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 

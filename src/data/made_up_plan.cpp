@@ -1,5 +1,5 @@
 // Which files a deck asks for, and what in them.
-#include <rossby/data/made_up.hpp>
+#include "data/made_up.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -3,9 +3,9 @@
 /// Private to src/data: the files with areas, vertical coordinates and surface geopotential that conservation blocks
 /// name.
 
+#include "data/postblocks.hpp"
+#include "io/array_reader.hpp"
 #include <rossby/data/grid.hpp>
-#include <rossby/data/postblocks.hpp>
-#include <rossby/io/array_reader.hpp>
 
 namespace rossby {
 

@@ -1,4 +1,4 @@
-#include <rossby/data/plan.hpp>
+#include "data/plan.hpp"
 
 #include "field_reader.hpp"
 #include "regridding.hpp"

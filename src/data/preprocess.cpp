@@ -1,12 +1,12 @@
-#include <rossby/data/preprocess.hpp>
+#include "data/preprocess.hpp"
 
 #include "blocks.hpp"
 #include "field_reader.hpp"
 
+#include "data/plan.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <rossby/data/sampler.hpp>
+#include "data/sampler.hpp"
 
 #include <rossby/core/error.hpp>
 #include <rossby/core/random.hpp>

@@ -1,9 +1,9 @@
-#include <rossby/data/scaler.hpp>
+#include "data/scaler.hpp"
 
-#include <rossby/core/base64.hpp>
+#include "core/base64.hpp"
+#include "io/replace.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>
-#include <rossby/io/replace.hpp>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

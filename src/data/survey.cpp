@@ -2,7 +2,7 @@
 // where every file has the year of its first record, after one and the same prefix. Whatever digits follow may differ
 // from file to file and stay a wildcard. Where files hold less than a year, month and day are looked for behind the
 // year in the same way. A template counts when it leads from every file's first and last record back to that file.
-#include <rossby/data/survey.hpp>
+#include "data/survey.hpp"
 
 #include "field_file.hpp"
 #include "file_set.hpp"

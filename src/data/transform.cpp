@@ -1,4 +1,4 @@
-#include <rossby/data/transform.hpp>
+#include "data/transform.hpp"
 
 #include <rossby/core/error.hpp>
 

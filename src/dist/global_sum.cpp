@@ -1,4 +1,4 @@
-#include <rossby/dist/global_sum.hpp>
+#include "dist/global_sum.hpp"
 
 namespace rossby {
 

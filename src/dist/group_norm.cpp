@@ -1,7 +1,7 @@
-#include <rossby/dist/group_norm.hpp>
+#include "dist/group_norm.hpp"
 
-#include <rossby/ops/gemm.hpp>
-#include <rossby/ops/norm.hpp>
+#include "ops/gemm.hpp"
+#include "ops/norm.hpp"
 
 #include <cmath>
 

@@ -5,15 +5,15 @@
 
 #include "host_fields.hpp"
 
+#include "data/plan.hpp"
+#include "train/postblocks.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/environment.hpp>
-#include <rossby/data/plan.hpp>
 #include <rossby/forecast.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>
 #include <rossby/rollout.hpp>
 #include <rossby/train.hpp>
-#include <rossby/train/postblocks.hpp>
 
 #include <fmt/format.h>
 

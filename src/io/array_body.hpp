@@ -3,7 +3,7 @@
 /// Private to src/io: what a kind of files must offer to be read through ArrayReader, which looks up names, checks
 /// boxes and turns stored numbers into physical ones.
 
-#include <rossby/io/array_reader.hpp>
+#include "io/array_reader.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,4 +1,4 @@
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 
 #include "hdf5_access.hpp"
 #include "hdf5_impl.hpp"

@@ -2,9 +2,9 @@
 /// \file
 /// Private to src/io: an open HDF5 file and what the bodies of Hdf5File share.
 
+#include "io/hdf5.hpp"
+#include "io/lock.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/io/hdf5.hpp>
-#include <rossby/io/lock.hpp>
 
 #include <fmt/format.h>
 #include <hdf5.h>

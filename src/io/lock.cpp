@@ -1,4 +1,4 @@
-#include <rossby/io/lock.hpp>
+#include "io/lock.hpp"
 
 #include <hdf5.h>
 

@@ -1,7 +1,7 @@
 #include "array_body.hpp"
 
+#include "io/netcdf.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/io/netcdf.hpp>
 
 namespace rossby::io {
 

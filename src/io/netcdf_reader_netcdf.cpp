@@ -1,7 +1,7 @@
 #include "array_body.hpp"
+#include "io/lock.hpp"
 #include "netcdf_classic.hpp"
 #include "netcdf_reasons.hpp"
-#include <rossby/io/lock.hpp>
 
 #include <fmt/format.h>
 #include <netcdf.h>

@@ -1,6 +1,6 @@
-#include <rossby/io/lock.hpp>
-#include <rossby/io/netcdf.hpp>
-#include <rossby/io/replace.hpp>
+#include "io/netcdf.hpp"
+#include "io/lock.hpp"
+#include "io/replace.hpp"
 
 #include <fmt/format.h>
 #include <netcdf.h>

@@ -1,4 +1,4 @@
-#include <rossby/io/output_lock.hpp>
+#include "io/output_lock.hpp"
 
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>

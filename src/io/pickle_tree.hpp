@@ -3,7 +3,7 @@
 /// Private to src/io: what a pickle builds. Values are nodes of one list and name each other by number, so that values
 /// that share parts cost nothing, and that no depth of nesting can overflow the stack when they go.
 
-#include <rossby/io/tensor_file.hpp>
+#include "io/tensor_file.hpp"
 
 #include <cstdint>
 #include <string>

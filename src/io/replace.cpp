@@ -1,4 +1,4 @@
-#include <rossby/io/replace.hpp>
+#include "io/replace.hpp"
 
 #include <rossby/core/error.hpp>
 

@@ -5,7 +5,7 @@
 #include "input_file.hpp"
 #include "pickle_tree.hpp"
 
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 
 #include <vector>
 

@@ -1,4 +1,4 @@
-#include <rossby/io/tensor_file.hpp>
+#include "io/tensor_file.hpp"
 
 #include "strided_reader.hpp"
 #include "torch_container.hpp"

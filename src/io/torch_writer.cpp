@@ -1,4 +1,4 @@
-#include <rossby/io/torch_writer.hpp>
+#include "io/torch_writer.hpp"
 
 #include "crc32.hpp"
 #include "input_file.hpp"

@@ -5,7 +5,7 @@
 
 #include "json_file.hpp"
 
-#include <rossby/io/array_reader.hpp>
+#include "io/array_reader.hpp"
 
 #include <cstddef>
 #include <limits>

@@ -11,7 +11,7 @@
 #include "store_folder.hpp"
 #include "zarr_metadata.hpp"
 
-#include <rossby/core/base64.hpp>
+#include "core/base64.hpp"
 #include <rossby/core/error.hpp>
 
 #include <fmt/format.h>

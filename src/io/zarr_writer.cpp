@@ -1,9 +1,9 @@
-#include <rossby/io/zarr_writer.hpp>
+#include "io/zarr_writer.hpp"
 
 #include "zarr_codecs.hpp"
 
+#include "io/replace.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

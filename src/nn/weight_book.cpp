@@ -1,7 +1,7 @@
 #include <rossby/nn/weight_book.hpp>
 
-#include <rossby/ops/spectral.hpp>
-#include <rossby/params/pass.hpp>
+#include "ops/spectral.hpp"
+#include "params/pass.hpp"
 
 #include <cmath>
 

@@ -4,7 +4,7 @@
 
 #include <rossby/ops/attention.hpp>
 
-#include <rossby/ops/gemm.hpp>
+#include "ops/gemm.hpp"
 
 #include "attention_parts.hpp"
 

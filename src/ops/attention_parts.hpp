@@ -2,8 +2,8 @@
 /// \file
 /// What the kernels of window attention share: one team per window (or chunk of windows) and head.
 
+#include "ops/fast_math.hpp"
 #include <rossby/ops/elementwise.hpp>
-#include <rossby/ops/fast_math.hpp>
 
 #include <type_traits>
 

@@ -2,10 +2,10 @@
 // row, which is in cache (or registers) by then: one pass with squares would cancel where the mean is large. Backward
 // makes the moments again rather than keep them, and writes dy xhat, whose column sums are the gain's gradient.
 
-#include <rossby/ops/norm.hpp>
+#include "ops/norm.hpp"
 
+#include "ops/gemm.hpp"
 #include <rossby/core/rows.hpp>
-#include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
 

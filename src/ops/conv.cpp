@@ -4,8 +4,8 @@
 
 #include <rossby/ops/conv.hpp>
 
+#include "ops/gemm.hpp"
 #include <rossby/core/rows.hpp>
-#include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
 

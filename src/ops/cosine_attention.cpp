@@ -5,7 +5,7 @@
 
 #include <rossby/ops/cosine_attention.hpp>
 
-#include <rossby/ops/gemm.hpp>
+#include "ops/gemm.hpp"
 
 #include "attention_parts.hpp"
 

@@ -4,10 +4,10 @@
 // One product gives its terms for all kernel rows, all groups of s kernel columns and all channels of all branches; the
 // terms are then added where they belong. Each term is computed once, and the products are large.
 
-#include <rossby/ops/embed.hpp>
+#include "ops/embed.hpp"
 
+#include "ops/gemm.hpp"
 #include <rossby/core/rows.hpp>
-#include <rossby/ops/gemm.hpp>
 
 #include <algorithm>
 

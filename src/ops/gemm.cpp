@@ -1,4 +1,4 @@
-#include <rossby/ops/gemm.hpp>
+#include "ops/gemm.hpp"
 
 #include <rossby/core/rows.hpp>
 

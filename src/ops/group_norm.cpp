@@ -1,10 +1,10 @@
 // Group norm in pieces: what is local to a tile is here; the merging over tiles happens in between, in the layer that
 // has a communicator.
 
-#include <rossby/ops/norm.hpp>
+#include "ops/norm.hpp"
 
+#include "ops/gemm.hpp"
 #include <rossby/core/rows.hpp>
-#include <rossby/ops/gemm.hpp>
 
 namespace rossby::ops {
 

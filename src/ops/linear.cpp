@@ -1,6 +1,6 @@
-#include <rossby/ops/linear.hpp>
+#include "ops/linear.hpp"
 
-#include <rossby/ops/gemm.hpp>
+#include "ops/gemm.hpp"
 
 namespace rossby::ops {
 

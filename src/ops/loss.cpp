@@ -1,7 +1,7 @@
 // Weighted sums by channel. Every loss, metric and score of a field is a few such sums, so one body makes them all
 // (sum_rows): a thread adds up a block of rows in float64, then the blocks are added in order. The result depends on
 // the number of rows alone, never on threads.
-#include <rossby/ops/loss.hpp>
+#include "ops/loss.hpp"
 
 #include <rossby/core/rows.hpp>
 

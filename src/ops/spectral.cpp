@@ -1,7 +1,7 @@
-#include <rossby/ops/spectral.hpp>
+#include "ops/spectral.hpp"
 
-#include <rossby/ops/fixed_order_sum.hpp>
-#include <rossby/ops/gemm.hpp>
+#include "ops/fixed_order_sum.hpp"
+#include "ops/gemm.hpp"
 
 namespace rossby::ops {
 

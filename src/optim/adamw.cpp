@@ -1,4 +1,4 @@
-#include <rossby/optim/adamw.hpp>
+#include "optim/adamw.hpp"
 
 #include <algorithm>
 

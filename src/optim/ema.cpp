@@ -1,4 +1,4 @@
-#include <rossby/optim/ema.hpp>
+#include "optim/ema.hpp"
 
 #include <rossby/params/gradients.hpp>
 

@@ -1,4 +1,4 @@
-#include <rossby/optim/schedule.hpp>
+#include "optim/schedule.hpp"
 
 #include <rossby/core/error.hpp>
 

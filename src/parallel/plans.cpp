@@ -1,7 +1,7 @@
 #include <rossby/parallel/plans.hpp>
 
+#include "params/share_table.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/params/share_table.hpp>
 
 #include <fmt/format.h>
 

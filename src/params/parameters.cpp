@@ -1,8 +1,8 @@
 #include <rossby/params/parameters.hpp>
 
+#include "params/shards.hpp"
+#include "params/share_table.hpp"
 #include <rossby/core/random.hpp>
-#include <rossby/params/shards.hpp>
-#include <rossby/params/share_table.hpp>
 
 #include <cmath>
 

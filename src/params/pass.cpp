@@ -1,6 +1,6 @@
-#include <rossby/params/pass.hpp>
+#include "params/pass.hpp"
 
-#include <rossby/params/shards.hpp>
+#include "params/shards.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include <rossby/params/shards.hpp>
+#include "params/shards.hpp"
 
 #include <rossby/ops/elementwise.hpp>
 

@@ -1,4 +1,4 @@
-#include <rossby/params/share_table.hpp>
+#include "params/share_table.hpp"
 
 #include <algorithm>
 #include <functional>

@@ -1,15 +1,15 @@
 #include <rossby/forecast.hpp>
 
+#include "io/hdf5.hpp"
+#include "io/output_lock.hpp"
+#include "io/replace.hpp"
+#include "train/config.hpp"
+#include "train/loss.hpp"
+#include "train/weights.hpp"
 #include <rossby/comm/agree.hpp>
-#include <rossby/io/hdf5.hpp>
-#include <rossby/io/output_lock.hpp>
-#include <rossby/io/replace.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>
 #include <rossby/parallel/plans.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/loss.hpp>
-#include <rossby/train/weights.hpp>
 
 #include "part_in_file.hpp"
 

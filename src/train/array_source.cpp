@@ -2,8 +2,8 @@
 
 #include "credit_source.hpp"
 
+#include "train/weights.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/train/weights.hpp>
 
 #include <fmt/format.h>
 

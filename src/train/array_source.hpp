@@ -6,7 +6,7 @@
 
 #include "seal.hpp"
 
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 
 #include <cstdint>
 #include <memory>

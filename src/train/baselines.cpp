@@ -1,5 +1,5 @@
+#include "train/baselines.hpp"
 #include <rossby/data/dataset.hpp>
-#include <rossby/train/baselines.hpp>
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-#include <rossby/data/loader.hpp>
-#include <rossby/train/batch_source.hpp>
+#include "train/batch_source.hpp"
+#include "data/loader.hpp"
 
 namespace rossby {
 

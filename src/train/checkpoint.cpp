@@ -1,10 +1,10 @@
-#include <rossby/train/checkpoint.hpp>
+#include "train/checkpoint.hpp"
 
+#include "io/replace.hpp"
+#include "train/weights.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/core/version.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/train/weights.hpp>
 
 #include "fields.hpp"
 #include "run_arrays.hpp"

@@ -1,6 +1,6 @@
 #include "computed_fields.hpp"
 
-#include <rossby/data/postblocks.hpp>
+#include "data/postblocks.hpp"
 
 namespace rossby {
 

@@ -2,7 +2,7 @@
 /// \file
 /// Private to src/train: what files say of fields that postblocks compute.
 
-#include <rossby/data/plan.hpp>
+#include "data/plan.hpp"
 
 #include <functional>
 #include <map>

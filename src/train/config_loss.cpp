@@ -1,4 +1,4 @@
-#include <rossby/train/config.hpp>
+#include "train/config.hpp"
 
 #include <rossby/core/deck_block.hpp>
 

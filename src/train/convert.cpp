@@ -1,18 +1,18 @@
 // Whatever is converted goes through a model's parameters: names and shapes are compared with the deck's model on the
 // way, and what is written is what a run would have written.
-#include <rossby/train/convert.hpp>
+#include "train/convert.hpp"
 
 #include "array_source.hpp"
 #include "credit_source.hpp"
 #include "text_file.hpp"
 
+#include "io/output_lock.hpp"
+#include "train/credit_run.hpp"
+#include "train/first_generation.hpp"
+#include "train/weights.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/output_lock.hpp>
 #include <rossby/models/model.hpp>
-#include <rossby/train/credit_run.hpp>
-#include <rossby/train/first_generation.hpp>
-#include <rossby/train/weights.hpp>
 
 #include <fmt/format.h>
 

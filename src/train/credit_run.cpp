@@ -1,15 +1,15 @@
 // A run of CREDIT goes on: weights, moments and averages are arrays like those of a checkpoint of ours (credit_source
 // knows where), and a few numbers say where the run is. CREDIT saves at the ends of epochs only, so there is nothing of
 // an epoch under way.
-#include <rossby/train/credit_run.hpp>
+#include "train/credit_run.hpp"
 
 #include "credit_keys.hpp"
 #include "credit_schedule.hpp"
 #include "credit_source.hpp"
 #include "run_arrays.hpp"
 
+#include "train/weights.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/train/weights.hpp>
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 /// \file
 /// Private to src/train: the state of a learning rate's schedule as PyTorch's and CREDIT's scheduler classes keep it.
 
-#include <rossby/io/tensor_file.hpp>
-#include <rossby/io/torch_writer.hpp>
-#include <rossby/optim/schedule.hpp>
+#include "io/tensor_file.hpp"
+#include "io/torch_writer.hpp"
+#include "optim/schedule.hpp"
 
 #include <string>
 #include <vector>

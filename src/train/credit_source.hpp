@@ -4,7 +4,7 @@
 
 #include "array_source.hpp"
 
-#include <rossby/io/tensor_file.hpp>
+#include "io/tensor_file.hpp"
 
 #include <map>
 #include <memory>

@@ -1,16 +1,16 @@
 // The files that CREDIT goes on from. Each is laid out by the first rank, filled in by all and sealed by the first,
 // like a checkpoint of ours (checkpoint.cpp); a key "rossby" keeps what CREDIT has no place for, so that nothing is
 // lost on the way there and back. CREDIT reads the keys that it knows and no others.
-#include <rossby/train/credit_run.hpp>
+#include "train/credit_run.hpp"
 
 #include "credit_keys.hpp"
 #include "credit_schedule.hpp"
 #include "fields.hpp"
 
+#include "io/replace.hpp"
+#include "io/torch_writer.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/version.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/io/torch_writer.hpp>
 
 #include <filesystem>
 #include <map>

@@ -5,8 +5,8 @@
 
 #include "part_in_file.hpp"
 
-#include <rossby/optim/adamw.hpp>
-#include <rossby/optim/ema.hpp>
+#include "optim/adamw.hpp"
+#include "optim/ema.hpp"
 
 #include <functional>
 #include <string>

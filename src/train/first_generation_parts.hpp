@@ -1,9 +1,9 @@
 #pragma once
 // The parts of the translation of first-generation decks; private to src/train/first_generation*.cpp.
 
+#include "core/deck_editor.hpp"
+#include "train/first_generation.hpp"
 #include <rossby/core/deck_block.hpp>
-#include <rossby/core/deck_editor.hpp>
-#include <rossby/train/first_generation.hpp>
 
 #include <string>
 #include <vector>

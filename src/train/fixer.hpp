@@ -4,7 +4,7 @@
 
 #include "column_block.hpp"
 
-#include <rossby/dist/global_sum.hpp>
+#include "dist/global_sum.hpp"
 
 #include <fmt/format.h>
 

@@ -4,20 +4,20 @@
 // last round computes another's and writes nothing.
 #include <rossby/forecast.hpp>
 
+#include "core/progress.hpp"
+#include "data/plan.hpp"
+#include "io/output_lock.hpp"
+#include "train/checkpoint.hpp"
+#include "train/config.hpp"
+#include "train/forecast_files.hpp"
+#include "train/forecast_writer.hpp"
+#include "train/weights.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/core/progress.hpp>
 #include <rossby/core/version.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
-#include <rossby/io/output_lock.hpp>
 #include <rossby/parallel/plans.hpp>
 #include <rossby/rollout.hpp>
-#include <rossby/train/checkpoint.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/forecast_files.hpp>
-#include <rossby/train/forecast_writer.hpp>
-#include <rossby/train/weights.hpp>
 
 #include "run_settings.hpp"
 

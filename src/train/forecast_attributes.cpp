@@ -2,10 +2,10 @@
 
 #include "computed_fields.hpp"
 
+#include "io/array_reader.hpp"
+#include "train/variable_facts.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/io/array_reader.hpp>
-#include <rossby/train/variable_facts.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 /// \file
 /// Private to src/train: what forecast files say about their variables.
 
-#include <rossby/train/forecast_writer.hpp>
+#include "train/forecast_writer.hpp"
 
 namespace rossby {
 

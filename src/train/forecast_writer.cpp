@@ -1,11 +1,11 @@
-#include <rossby/train/forecast_writer.hpp>
+#include "train/forecast_writer.hpp"
 
+#include "data/levels.hpp"
+#include "io/array_reader.hpp"
+#include "io/replace.hpp"
+#include "io/zarr_writer.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/levels.hpp>
-#include <rossby/io/array_reader.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/io/zarr_writer.hpp>
 
 #include "forecast_attributes.hpp"
 

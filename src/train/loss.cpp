@@ -1,8 +1,8 @@
-#include <rossby/train/loss.hpp>
+#include "train/loss.hpp"
 
+#include "data/scaler.hpp"
+#include "io/array_reader.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/data/scaler.hpp>
-#include <rossby/io/array_reader.hpp>
 
 #include "spectrum_loss.hpp"
 

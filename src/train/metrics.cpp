@@ -1,6 +1,6 @@
-#include <rossby/train/metrics.hpp>
+#include "train/metrics.hpp"
 
-#include <rossby/data/scaler.hpp>
+#include "data/scaler.hpp"
 
 #include <algorithm>
 #include <cmath>

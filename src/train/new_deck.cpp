@@ -1,17 +1,17 @@
 // A deck for data that nobody has described: the survey tells what lies in the files; here it becomes sources, a clock
 // with its two parts, a model whose geometry fits, and a mesh of the ranks. The text is read back as any deck is, files
 // and all, before it is handed out.
-#include <rossby/train/new_deck.hpp>
+#include "train/new_deck.hpp"
 
 #include "survey.hpp"
 
+#include "data/plan.hpp"
+#include "models/suggest.hpp"
+#include "train/config.hpp"
 #include <rossby/core/suggest.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
 #include <rossby/models/model.hpp>
-#include <rossby/models/suggest.hpp>
 #include <rossby/session.hpp>
-#include <rossby/train/config.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,5 +1,5 @@
+#include "train/trainer.hpp"
 #include <rossby/comm/agree.hpp>
-#include <rossby/train/trainer.hpp>
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include "part_in_file.hpp"
 
-#include <rossby/train/weights.hpp>
+#include "train/weights.hpp"
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 /// \file
 /// Private to src/train: postblocks that couple channels or cells, as operations on the tape.
 
+#include "data/postblocks.hpp"
 #include <rossby/autograd/tape.hpp>
 #include <rossby/comm/communicator.hpp>
-#include <rossby/data/postblocks.hpp>
 #include <rossby/dist/tiling.hpp>
 
 #include <memory>

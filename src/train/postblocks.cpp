@@ -1,4 +1,4 @@
-#include <rossby/train/postblocks.hpp>
+#include "train/postblocks.hpp"
 
 #include "postblock.hpp"
 

@@ -2,7 +2,7 @@
 /// \file
 /// Private to src/train: a job's signs of life, for `rossby status`.
 
-#include <rossby/train/run_status.hpp>
+#include "train/run_status.hpp"
 
 #include <ctime>
 #include <fcntl.h>

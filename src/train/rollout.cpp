@@ -4,14 +4,14 @@
 // truth, across.
 #include <rossby/rollout.hpp>
 
-#include <rossby/core/host_waits.hpp>
+#include "core/host_waits.hpp"
+#include "train/postblocks.hpp"
+#include "train/upload.hpp"
 #include <rossby/core/rows.hpp>
 #include <rossby/dist/index_map.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>
 #include <rossby/session.hpp>
-#include <rossby/train/postblocks.hpp>
-#include <rossby/train/upload.hpp>
 
 #include <optional>
 

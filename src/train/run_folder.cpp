@@ -1,8 +1,8 @@
-#include <rossby/train/run_folder.hpp>
+#include "train/run_folder.hpp"
 
+#include "io/replace.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 

@@ -6,8 +6,8 @@
 #include "array_source.hpp"
 #include "text_file.hpp"
 
-#include <rossby/train/config.hpp>
-#include <rossby/train/weights.hpp>
+#include "train/config.hpp"
+#include "train/weights.hpp"
 
 #include <fmt/format.h>
 

@@ -3,8 +3,8 @@
 /// Private to src/train: what a run must go on with to be the same run: the keys of its deck that its numbers depend
 /// on, and checksums of the small files that these name. Lines "key: value".
 
+#include "train/checkpoint.hpp"
 #include <rossby/session.hpp>
-#include <rossby/train/checkpoint.hpp>
 
 #include <string>
 #include <vector>

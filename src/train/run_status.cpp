@@ -1,4 +1,4 @@
-#include <rossby/train/run_status.hpp>
+#include "train/run_status.hpp"
 
 #include "array_source.hpp"
 #include "seal.hpp"

@@ -1,7 +1,7 @@
 #include "scores_file.hpp"
 
-#include <rossby/io/netcdf.hpp>
-#include <rossby/io/replace.hpp>
+#include "io/netcdf.hpp"
+#include "io/replace.hpp"
 
 #include <fmt/format.h>
 

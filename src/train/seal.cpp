@@ -1,6 +1,6 @@
 #include "seal.hpp"
 
-#include <rossby/train/weights.hpp>
+#include "train/weights.hpp"
 
 #include <fmt/format.h>
 

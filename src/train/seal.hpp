@@ -5,7 +5,7 @@
 /// what it lists is there, with these checksums, and nothing else is. Damage to names, links or attributes can
 /// therefore not make a part of a file look absent.
 
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 
 #include <cstdint>
 #include <map>

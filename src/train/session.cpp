@@ -4,11 +4,11 @@
 // verification needs neither, and a run folder that is taken is noticed before.
 #include <rossby/session.hpp>
 
+#include "data/plan.hpp"
+#include "train/config.hpp"
+#include "train/first_generation.hpp"
 #include <rossby/comm/agree.hpp>
-#include <rossby/data/plan.hpp>
 #include <rossby/parallel/plans.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/first_generation.hpp>
 
 #include <optional>
 

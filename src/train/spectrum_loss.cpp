@@ -6,9 +6,9 @@
 // that nothing but the fields is kept.
 #include "spectrum_loss.hpp"
 
+#include "ops/fixed_order_sum.hpp"
+#include "ops/gemm.hpp"
 #include <rossby/autograd/functions.hpp>
-#include <rossby/ops/fixed_order_sum.hpp>
-#include <rossby/ops/gemm.hpp>
 
 #include <cmath>
 

@@ -1,9 +1,9 @@
 #include "survey.hpp"
 
+#include "data/survey.hpp"
+#include "io/array_reader.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/core/suggest.hpp>
-#include <rossby/data/survey.hpp>
-#include <rossby/io/array_reader.hpp>
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 /// \file
 /// Private to src/train: what lies in files of fields that no deck describes.
 
-#include <rossby/data/config.hpp>
+#include "data/config.hpp"
+#include "train/new_deck.hpp"
 #include <rossby/data/time.hpp>
-#include <rossby/train/new_deck.hpp>
 
 #include <string>
 #include <utility>

@@ -1,10 +1,10 @@
+#include "io/replace.hpp"
+#include "train/credit_run.hpp"
+#include "train/run_folder.hpp"
+#include "train/trainer.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/replace.hpp>
 #include <rossby/train.hpp>
-#include <rossby/train/credit_run.hpp>
-#include <rossby/train/run_folder.hpp>
-#include <rossby/train/trainer.hpp>
 
 #include "run_settings.hpp"
 #include "text_file.hpp"

@@ -3,15 +3,15 @@
 // training metric of all finished epochs among it, so that a run that is resumed ends where it would have ended. An
 // interrupt is looked for after every optimizer step, and after every step of the validation, which is begun anew when
 // the run goes on.
-#include <rossby/train/trainer.hpp>
+#include "train/trainer.hpp"
 
+#include "core/progress.hpp"
+#include "data/climatology.hpp"
+#include "io/replace.hpp"
+#include "train/credit_run.hpp"
+#include "train/weights.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/core/progress.hpp>
-#include <rossby/data/climatology.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/train/credit_run.hpp>
-#include <rossby/train/weights.hpp>
 
 #include "progress_file.hpp"
 #include "text_file.hpp"

@@ -5,9 +5,9 @@
 // optimizer (update); in the last rollout before it their sums start beside the backward pass. Numbers that decide what
 // happens next (is the loss finite, was an interrupt asked for) travel in one sum with the losses, so that all ranks
 // decide alike.
+#include "train/postblocks.hpp"
+#include "train/trainer.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/train/postblocks.hpp>
-#include <rossby/train/trainer.hpp>
 
 #include <fmt/format.h>
 

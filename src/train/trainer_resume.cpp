@@ -2,15 +2,15 @@
 // epoch (a row in the log, the best checkpoint, the epoch's own) is done again when a run is resumed at such an end, so
 // that a kill in between leaves nothing wrong. A checkpoint is taken whole or not at all; when one is damaged the one
 // before takes its place.
-#include <rossby/train/trainer.hpp>
+#include "train/trainer.hpp"
 
 #include "array_source.hpp"
 #include "run_settings.hpp"
 #include "seal.hpp"
 
+#include "io/replace.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/io/replace.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <rossby/train/training_log.hpp>
+#include "train/training_log.hpp"
 
 #include <fmt/format.h>
 

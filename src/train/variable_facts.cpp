@@ -1,6 +1,6 @@
 // Standard names are those of the CF table (version 86); units are those of the files: ERA5 accumulates fluxes (J m-2)
 // and water (m) over a step, CAM has rates.
-#include <rossby/train/variable_facts.hpp>
+#include "train/variable_facts.hpp"
 
 #include <map>
 

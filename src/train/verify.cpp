@@ -3,19 +3,19 @@
 // lead makes them global; correlations are means over forecasts, errors are means over all cells and forecasts.
 #include <rossby/forecast.hpp>
 
+#include "core/progress.hpp"
+#include "data/climatology.hpp"
+#include "data/plan.hpp"
+#include "io/array_reader.hpp"
+#include "train/baselines.hpp"
+#include "train/config.hpp"
+#include "train/forecast_files.hpp"
+#include "train/forecast_writer.hpp"
+#include "train/metrics.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/core/progress.hpp>
-#include <rossby/data/climatology.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
 #include <rossby/forecast.hpp>
-#include <rossby/io/array_reader.hpp>
-#include <rossby/train/baselines.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/forecast_files.hpp>
-#include <rossby/train/forecast_writer.hpp>
-#include <rossby/train/metrics.hpp>
 
 #include "scores_file.hpp"
 

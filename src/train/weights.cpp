@@ -1,4 +1,4 @@
-#include <rossby/train/weights.hpp>
+#include "train/weights.hpp"
 
 #include "parameter_names.hpp"
 #include "part_in_file.hpp"

@@ -4,8 +4,8 @@
 // separable and symmetric, hence its own adjoint; the mask, a threshold, passes no gradient.
 #include "postblock.hpp"
 
+#include "dist/global_sum.hpp"
 #include <rossby/dist/box_map.hpp>
-#include <rossby/dist/global_sum.hpp>
 
 #include <algorithm>
 #include <cmath>

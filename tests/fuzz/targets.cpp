@@ -1,13 +1,13 @@
 #include "targets.hpp"
 
+#include "data/scaler.hpp"
+#include "io/array_reader.hpp"
 #include "io/netcdf_classic.hpp"
+#include "io/tensor_file.hpp"
 #include "io/zarr_codecs.hpp"
+#include "train/config.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/data/scaler.hpp>
-#include <rossby/io/array_reader.hpp>
-#include <rossby/io/tensor_file.hpp>
 #include <rossby/session.hpp>
-#include <rossby/train/config.hpp>
 #include <support/files.hpp>
 
 #include <cstdio>

@@ -2,8 +2,8 @@
 // The dot-product test <F x, y> = <x, F* y> of every linear operator above the index map (index_map.cpp has its own):
 // over at least twelve tilings or block sizes each, uneven ones included.
 
+#include "params/shards.hpp"
 #include <rossby/parallel.hpp>
-#include <rossby/params/shards.hpp>
 #include <support/adjoint_check.hpp>
 #include <support/arrays.hpp>
 #include <support/small_model.hpp>

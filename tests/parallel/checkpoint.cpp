@@ -3,9 +3,9 @@
 #include "support/shared_folder.hpp"
 #include "support/small_run.hpp"
 
-#include <rossby/io/hdf5.hpp>
-#include <rossby/io/replace.hpp>
-#include <rossby/train/weights.hpp>
+#include "io/hdf5.hpp"
+#include "io/replace.hpp"
+#include "train/weights.hpp"
 
 #include <gtest/gtest.h>
 

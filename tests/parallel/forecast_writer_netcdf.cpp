@@ -1,7 +1,7 @@
 // ranks: 1 2 3
 // Forecast files of several ranks hold what every tile wrote, and a rank that can't write ends the writing of all.
-#include <rossby/io/array_reader.hpp>
-#include <rossby/train/forecast_writer.hpp>
+#include "io/array_reader.hpp"
+#include "train/forecast_writer.hpp"
 #include <support/shared_folder.hpp>
 
 #include <gtest/gtest.h>

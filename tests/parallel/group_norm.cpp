@@ -1,5 +1,5 @@
 // ranks: 1 2 3 4
-#include <rossby/dist/group_norm.hpp>
+#include "dist/group_norm.hpp"
 #include <support/arrays.hpp>
 #include <support/tilings.hpp>
 

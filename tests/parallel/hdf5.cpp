@@ -1,6 +1,6 @@
 // ranks: 1 2 3
 // Files written by all ranks together, each its box, hold what one rank would have written.
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 
 #include <gtest/gtest.h>
 

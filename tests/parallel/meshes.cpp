@@ -2,7 +2,7 @@
 // A model on any mesh is the same function as on one rank: outputs, loss, every parameter gradient, and five steps of
 // training.
 
-#include <rossby/optim/adamw.hpp>
+#include "optim/adamw.hpp"
 #include <rossby/parallel.hpp>
 #include <support/small_model.hpp>
 #include <support/small_models.hpp>

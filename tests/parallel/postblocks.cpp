@@ -3,7 +3,7 @@
 #include "support/postblock_world.hpp"
 #include "support/tilings.hpp"
 
-#include <rossby/dist/global_sum.hpp>
+#include "dist/global_sum.hpp"
 
 #include <gtest/gtest.h>
 

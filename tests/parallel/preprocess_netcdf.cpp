@@ -2,8 +2,8 @@
 // Scalers fitted by several ranks equal those of one, whatever the split of the samples.
 #include "../unit/data/fixture.hpp"
 
-#include <rossby/data/preprocess.hpp>
-#include <rossby/data/scaler.hpp>
+#include "data/preprocess.hpp"
+#include "data/scaler.hpp"
 
 namespace rossby {
 namespace {

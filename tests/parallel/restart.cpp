@@ -2,10 +2,10 @@
 // A run moves from any mesh to any other between two steps: the checkpoint is the same file whatever mesh wrote it, and
 // what follows is what one rank would have done without stopping.
 
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
+#include "train/checkpoint.hpp"
+#include "train/weights.hpp"
 #include <rossby/parallel.hpp>
-#include <rossby/train/checkpoint.hpp>
-#include <rossby/train/weights.hpp>
 #include <support/shared_folder.hpp>
 #include <support/small_model.hpp>
 

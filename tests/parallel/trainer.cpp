@@ -2,7 +2,7 @@
 // Training on any mesh is training on one rank with the same global batch: losses, weights and logged scores.
 #include "support/small_run.hpp"
 
-#include <rossby/data/postblocks.hpp>
+#include "data/postblocks.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Prints every numeric variable of a file as the library reads it: a line "name value value ...".
-#include <rossby/io/array_reader.hpp>
+#include "io/array_reader.hpp"
 
 #include <cstdio>
 #include <exception>

@@ -4,10 +4,10 @@
 /// any mesh. The fixtures in tests/reference/golden hold what the repository can carry; ROSSBY_GOLDEN names a folder
 /// with the whole cases.
 
-#include <rossby/io/hdf5.hpp>
-#include <rossby/optim/adamw.hpp>
+#include "io/hdf5.hpp"
+#include "optim/adamw.hpp"
+#include "train/loss.hpp"
 #include <rossby/parallel.hpp>
-#include <rossby/train/loss.hpp>
 #include <support/whole_parameter.hpp>
 
 #include <gtest/gtest.h>

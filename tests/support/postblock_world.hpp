@@ -2,8 +2,8 @@
 /// \file
 /// One sample of every postblock that couples channels or cells, on fields of the atmosphere's sizes.
 
-#include <rossby/data/postblocks.hpp>
-#include <rossby/train/postblocks.hpp>
+#include "data/postblocks.hpp"
+#include "train/postblocks.hpp"
 
 #include <cmath>
 #include <map>

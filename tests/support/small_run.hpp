@@ -1,8 +1,8 @@
 #pragma once
 // A training run small enough for a test: a linear model of each cell, and fields that are formulas.
+#include "train/trainer.hpp"
 #include <rossby/autograd/functions.hpp>
 #include <rossby/parallel.hpp>
-#include <rossby/train/trainer.hpp>
 
 #include <cmath>
 #include <filesystem>

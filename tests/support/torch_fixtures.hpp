@@ -2,7 +2,7 @@
 /// \file
 /// Files of weights that PyTorch and CREDIT wrote; see tests/reference/torch.
 
-#include <rossby/io/tensor_file.hpp>
+#include "io/tensor_file.hpp"
 #include <support/files.hpp>
 
 #include <cstring>

@@ -1,7 +1,7 @@
 // What new decks begin with. Strides of two, four times, as the decoder wants them: padded to multiples of 16 (of 32
 // where that is a small part of the grid, so that windows have room), every stage's grid is whole, and each window is
 // the largest common divisor of its rows and columns up to what CREDIT's decks use.
-#include <rossby/models/suggest.hpp>
+#include "models/suggest.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,5 +1,5 @@
+#include "core/deck_editor.hpp"
 #include <rossby/core/deck.hpp>
-#include <rossby/core/deck_editor.hpp>
 #include <rossby/core/suggest.hpp>
 #include <support/messages.hpp>
 

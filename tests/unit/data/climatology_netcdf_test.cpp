@@ -1,6 +1,6 @@
 #include "fixture.hpp"
 
-#include <rossby/data/climatology.hpp>
+#include "data/climatology.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,8 +1,8 @@
 #include "fixture.hpp"
 
-#include <rossby/data/loader.hpp>
-#include <rossby/data/preprocess.hpp>
-#include <rossby/data/solar.hpp>
+#include "data/loader.hpp"
+#include "data/preprocess.hpp"
+#include "data/solar.hpp"
 
 #include <gmock/gmock.h>
 

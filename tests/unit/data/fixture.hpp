@@ -2,10 +2,10 @@
 // A small world of made-up data: 6 x 8 cells, six-hourly, in two yearly files that run from south to north and from
 // 90E, plus a static file on the model's own grid.
 
+#include "data/plan.hpp"
+#include "io/netcdf.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
-#include <rossby/io/netcdf.hpp>
 #include <rossby/models/field_shape.hpp>
 #include <support/messages.hpp>
 

@@ -1,4 +1,4 @@
-#include <rossby/data/levels.hpp>
+#include "data/levels.hpp"
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include <rossby/data/made_up.hpp>
+#include "data/made_up.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

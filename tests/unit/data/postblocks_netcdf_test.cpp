@@ -1,8 +1,8 @@
 // Postblocks that couple channels or cells, as decks spell them, with the files that they name.
 #include "fixture.hpp"
 
-#include <rossby/data/postblocks.hpp>
-#include <rossby/data/preprocess.hpp>
+#include "data/postblocks.hpp"
+#include "data/preprocess.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include <rossby/data/sampler.hpp>
+#include "data/sampler.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
+#include "data/scaler.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/data/scaler.hpp>
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include <rossby/data/solar.hpp>
+#include "data/solar.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // Files and decks of other shapes than the fixture's.
 #include "fixture.hpp"
 
-#include <rossby/data/preprocess.hpp>
-#include <rossby/io/hdf5.hpp>
+#include "data/preprocess.hpp"
+#include "io/hdf5.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include <rossby/dist/group_norm.hpp>
+#include "dist/group_norm.hpp"
 #include <support/gradient_check.hpp>
 
 namespace rossby {

@@ -1,5 +1,5 @@
+#include "io/hdf5.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/io/hdf5.hpp>
 
 #include <gtest/gtest.h>
 #include <hdf5.h>

@@ -1,4 +1,4 @@
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>

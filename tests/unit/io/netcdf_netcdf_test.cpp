@@ -1,5 +1,5 @@
-#include <rossby/io/array_reader.hpp>
-#include <rossby/io/netcdf.hpp>
+#include "io/array_reader.hpp"
+#include "io/netcdf.hpp"
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>

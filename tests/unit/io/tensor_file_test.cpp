@@ -1,6 +1,6 @@
 // The reader of torch's and safetensors' files on files that those wrote, on damaged ones and on hostile ones.
+#include "io/tensor_file.hpp"
 #include <rossby/core/random.hpp>
-#include <rossby/io/tensor_file.hpp>
 #include <support/messages.hpp>
 #include <support/torch_fixtures.hpp>
 

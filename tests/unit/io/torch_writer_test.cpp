@@ -1,5 +1,5 @@
-#include <rossby/io/tensor_file.hpp>
-#include <rossby/io/torch_writer.hpp>
+#include "io/tensor_file.hpp"
+#include "io/torch_writer.hpp"
 #include <support/messages.hpp>
 #include <support/torch_fixtures.hpp>
 

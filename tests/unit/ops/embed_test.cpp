@@ -3,7 +3,7 @@
 
 #include <support/arrays.hpp>
 
-#include <rossby/ops/embed.hpp>
+#include "ops/embed.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The vectorising exp and erf against the library's, over all of float32's useful range.
 
-#include <rossby/ops/fast_math.hpp>
+#include "ops/fast_math.hpp"
 
 #include <gtest/gtest.h>
 

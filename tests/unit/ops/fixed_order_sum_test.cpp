@@ -1,4 +1,4 @@
-#include <rossby/ops/fixed_order_sum.hpp>
+#include "ops/fixed_order_sum.hpp"
 #include <support/arrays.hpp>
 
 namespace rossby {

@@ -1,5 +1,5 @@
-#include <rossby/ops/gemm.hpp>
-#include <rossby/ops/linear.hpp>
+#include "ops/gemm.hpp"
+#include "ops/linear.hpp"
 #include <support/gradient_check.hpp>
 
 namespace rossby {

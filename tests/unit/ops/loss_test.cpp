@@ -1,4 +1,4 @@
-#include <rossby/ops/loss.hpp>
+#include "ops/loss.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include <rossby/ops/norm.hpp>
+#include "ops/norm.hpp"
 #include <support/gradient_check.hpp>
 
 namespace rossby {

@@ -1,4 +1,4 @@
-#include <rossby/ops/spectral.hpp>
+#include "ops/spectral.hpp"
 #include <support/gradient_check.hpp>
 
 namespace rossby {

@@ -1,5 +1,5 @@
+#include "optim/schedule.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/optim/schedule.hpp>
 
 #include <gtest/gtest.h>
 

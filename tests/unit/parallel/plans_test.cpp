@@ -1,6 +1,6 @@
+#include "params/share_table.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/parallel/plans.hpp>
-#include <rossby/params/share_table.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-#include <rossby/optim/adamw.hpp>
-#include <rossby/optim/ema.hpp>
+#include "optim/adamw.hpp"
+#include "optim/ema.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,10 +3,10 @@
 // tests/budgets/wxformer_1deg.yml: to exceed one fails, and so does a limit that stands more than a tenth above what
 // is used, so that what has been won is not lost again unseen.
 
-#include <rossby/core/host_waits.hpp>
+#include "core/host_waits.hpp"
+#include "optim/adamw.hpp"
 #include <rossby/core/pool.hpp>
 #include <rossby/models/spec.hpp>
-#include <rossby/optim/adamw.hpp>
 #include <rossby/parallel.hpp>
 #include <support/kokkos_callbacks.hpp>
 #include <support/small_model.hpp>

@@ -1,5 +1,5 @@
-#include <rossby/train/checkpoint.hpp>
-#include <rossby/train/weights.hpp>
+#include "train/checkpoint.hpp"
+#include "train/weights.hpp"
 #include <support/files.hpp>
 #include <support/messages.hpp>
 

@@ -1,7 +1,7 @@
 // Runs of CREDIT, taken over whole and written back.
-#include <rossby/io/torch_writer.hpp>
+#include "io/torch_writer.hpp"
+#include "train/credit_run.hpp"
 #include <rossby/models/model.hpp>
-#include <rossby/train/credit_run.hpp>
 #include <support/messages.hpp>
 #include <support/torch_fixtures.hpp>
 

@@ -1,8 +1,8 @@
 // Weights from files of PyTorch and CREDIT: every generation, prefix, spelling and type, to the last bit.
-#include <rossby/io/torch_writer.hpp>
+#include "io/torch_writer.hpp"
+#include "train/checkpoint.hpp"
+#include "train/weights.hpp"
 #include <rossby/models/model.hpp>
-#include <rossby/train/checkpoint.hpp>
-#include <rossby/train/weights.hpp>
 #include <support/messages.hpp>
 #include <support/torch_fixtures.hpp>
 

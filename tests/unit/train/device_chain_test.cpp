@@ -1,4 +1,4 @@
-#include <rossby/train/device_chain.hpp>
+#include "train/device_chain.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // First-generation decks against what CREDIT's own loader makes of them, and against decks of the second generation
 // that mean the same.
+#include "data/plan.hpp"
+#include "data/transform.hpp"
+#include "io/hdf5.hpp"
+#include "train/config.hpp"
+#include "train/first_generation.hpp"
 #include <rossby/data/dataset.hpp>
-#include <rossby/data/plan.hpp>
-#include <rossby/data/transform.hpp>
-#include <rossby/io/hdf5.hpp>
 #include <rossby/session.hpp>
-#include <rossby/train/config.hpp>
-#include <rossby/train/first_generation.hpp>
 #include <support/deck_fixtures.hpp>
 #include <support/messages.hpp>
 

@@ -1,4 +1,4 @@
-#include <rossby/train/forecast_files.hpp>
+#include "train/forecast_files.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include <rossby/train/config.hpp>
+#include "train/config.hpp"
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>

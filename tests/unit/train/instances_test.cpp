@@ -1,8 +1,8 @@
 // A training step of every model runs on the instance that it is given and on no other, every kernel and allocation
 // says whose it is, and the host waits only where it needs a value (docs/design.md lists where).
 
-#include <rossby/core/host_waits.hpp>
-#include <rossby/optim/adamw.hpp>
+#include "core/host_waits.hpp"
+#include "optim/adamw.hpp"
 #include <rossby/parallel.hpp>
 #include <support/kokkos_callbacks.hpp>
 #include <support/small_model.hpp>

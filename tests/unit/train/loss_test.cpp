@@ -1,7 +1,7 @@
 #include "support/small_run.hpp"
 
-#include <rossby/data/scaler.hpp>
-#include <rossby/train/device_chain.hpp>
+#include "data/scaler.hpp"
+#include "train/device_chain.hpp"
 
 #include <gtest/gtest.h>
 

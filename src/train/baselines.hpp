@@ -2,8 +2,8 @@
 /// \file
 /// What a forecast has to beat, fitted on the training years.
 
+#include "data/plan.hpp"
 #include <rossby/comm/communicator.hpp>
-#include <rossby/data/plan.hpp>
 
 #include <array>
 #include <functional>

@@ -2,9 +2,9 @@
 /// \file
 /// The deck's postblocks at work: from the model's raw output to physical units, on the device, with gradients.
 
-#include <rossby/data/plan.hpp>
+#include "data/plan.hpp"
+#include "train/device_chain.hpp"
 #include <rossby/dist/index_map.hpp>
-#include <rossby/train/device_chain.hpp>
 
 #include <memory>
 #include <vector>

@@ -2,7 +2,7 @@
 /// \file
 /// Weights from HDF5 files, by state_dict name, in PyTorch's shapes.
 
-#include <rossby/io/hdf5.hpp>
+#include "io/hdf5.hpp"
 #include <rossby/params/parameters.hpp>
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 /// \file
 /// The mean state that anomalies are taken about, where a deck names a file for it.
 
-#include <rossby/data/plan.hpp>
+#include "data/plan.hpp"
 
 #include <string>
 #include <vector>

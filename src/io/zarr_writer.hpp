@@ -2,7 +2,7 @@
 /// \file
 /// Zarr stores of version 2 that are written, with the attributes by which xarray and others know dimensions.
 
-#include <rossby/io/netcdf.hpp>
+#include "io/netcdf.hpp"
 
 #include <memory>
 #include <string>

@@ -2,8 +2,8 @@
 /// \file
 /// training_log.csv: one row for each epoch, with CREDIT's columns.
 
-#include <rossby/train/config.hpp>
-#include <rossby/train/metrics.hpp>
+#include "train/config.hpp"
+#include "train/metrics.hpp"
 
 #include <cstdint>
 #include <map>

@@ -2,8 +2,8 @@
 /// \file
 /// Chains of elementwise steps (data/transform.hpp) on the device, with their derivative.
 
+#include "data/transform.hpp"
 #include <rossby/autograd/tape.hpp>
-#include <rossby/data/transform.hpp>
 #include <rossby/dist/tiling.hpp>
 
 #include <vector>

@@ -7,8 +7,8 @@
 /// Every number that a file states is checked before memory is taken for it: sizes against the file's own, nesting,
 /// counts of values. Each failure is an Error whose `where` is the file.
 
+#include "io/hdf5.hpp"
 #include <rossby/core/array.hpp>
-#include <rossby/io/hdf5.hpp>
 
 #include <cstdint>
 #include <memory>

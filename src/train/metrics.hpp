@@ -4,8 +4,8 @@
 /// cells; what is told of more samples is the mean of their scores, so that it does not depend on how they were cut
 /// into batches. (A root or a ratio of sums over a batch would.)
 
+#include "train/loss.hpp"
 #include <rossby/comm/communicator.hpp>
-#include <rossby/train/loss.hpp>
 
 #include <vector>
 

@@ -2,7 +2,7 @@
 /// \file
 /// For `rossby check`: does every file hold every time that a run will ask for?
 
-#include <rossby/data/plan.hpp>
+#include "data/plan.hpp"
 
 #include <vector>
 

@@ -2,14 +2,14 @@
 /// \file
 /// The training loop.
 
+#include "train/batch_source.hpp"
+#include "train/checkpoint.hpp"
+#include "train/run_folder.hpp"
+#include "train/training_log.hpp"
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>
 #include <rossby/rollout.hpp>
 #include <rossby/train.hpp>
-#include <rossby/train/batch_source.hpp>
-#include <rossby/train/checkpoint.hpp>
-#include <rossby/train/run_folder.hpp>
-#include <rossby/train/training_log.hpp>
 
 #include <fstream>
 

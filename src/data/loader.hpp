@@ -2,9 +2,9 @@
 /// \file
 /// Batches, read ahead by a background thread.
 
+#include "data/sampler.hpp"
 #include <rossby/core/box.hpp>
 #include <rossby/data/batch.hpp>
-#include <rossby/data/sampler.hpp>
 
 #include <memory>
 #include <optional>

@@ -2,10 +2,10 @@
 /// \file
 /// What a deck says about data.
 
-#include <rossby/data/config.hpp>
+#include "data/config.hpp"
+#include "data/transform.hpp"
 #include <rossby/data/grid.hpp>
 #include <rossby/data/schema.hpp>
-#include <rossby/data/transform.hpp>
 
 #include <map>
 #include <memory>

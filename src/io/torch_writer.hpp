@@ -5,8 +5,8 @@
 /// All ranks that write one build the same TorchWriter; then the first lays the file out, each fills in boxes of
 /// tensors on its own, and the first seals it with the checksums of all members. None of this is collective.
 
+#include "io/hdf5.hpp"
 #include <rossby/core/dtype.hpp>
-#include <rossby/io/hdf5.hpp>
 
 #include <cstdint>
 #include <memory>

@@ -2,9 +2,9 @@
 /// \file
 /// Made-up files in the layout that a deck asks for, to try it where its data are not.
 
+#include "data/config.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/core/kokkos_compat.hpp>
-#include <rossby/data/config.hpp>
 #include <rossby/models/field_shape.hpp>
 
 #include <map>

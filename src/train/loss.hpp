@@ -2,12 +2,12 @@
 /// \file
 /// The `loss:` block at work: one number for the whole batch, whatever the ranks and tiles.
 
+#include "ops/loss.hpp"
+#include "train/config.hpp"
 #include <rossby/autograd/tape.hpp>
 #include <rossby/comm/communicator.hpp>
 #include <rossby/data/schema.hpp>
 #include <rossby/dist/tiling.hpp>
-#include <rossby/ops/loss.hpp>
-#include <rossby/train/config.hpp>
 
 #include <memory>
 #include <string>

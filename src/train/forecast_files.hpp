@@ -2,7 +2,7 @@
 /// \file
 /// The files that a forecast is written to.
 
-#include <rossby/train/config.hpp>
+#include "train/config.hpp"
 
 #include <string>
 #include <vector>

@@ -2,12 +2,12 @@
 /// \file
 /// Batches of a deck's files.
 
+#include "data/plan.hpp"
+#include "data/sampler.hpp"
+#include "train/config.hpp"
 #include <rossby/core/box.hpp>
 #include <rossby/data/batch.hpp>
-#include <rossby/data/plan.hpp>
-#include <rossby/data/sampler.hpp>
 #include <rossby/parallel/mesh.hpp>
-#include <rossby/train/config.hpp>
 
 #include <memory>
 

@@ -3,8 +3,8 @@
 /// First-generation decks of CREDIT (flat `data:`, `trainer.mode`, `predict:`) as second-generation ones. Every command
 /// reads decks through load_deck() (rossby/session.hpp), which translates; messages name the keys that the user wrote.
 
+#include "data/survey.hpp"
 #include <rossby/core/deck.hpp>
-#include <rossby/data/survey.hpp>
 
 #include <functional>
 #include <optional>

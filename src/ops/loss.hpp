@@ -5,8 +5,8 @@
 /// Fields are [samples, ..., C] with the cells of a sample in between; `samples` of them count, the rest is padding of
 /// an uneven batch.
 
+#include "ops/error_kind.hpp"
 #include <rossby/core/array.hpp>
-#include <rossby/ops/error_kind.hpp>
 
 namespace rossby::ops {
 

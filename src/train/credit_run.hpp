@@ -2,8 +2,8 @@
 /// \file
 /// Runs of CREDIT: what its trainers leave in a folder, read and written. docs/files.md says which files those are.
 
-#include <rossby/train/checkpoint.hpp>
-#include <rossby/train/config.hpp>
+#include "train/checkpoint.hpp"
+#include "train/config.hpp"
 
 #include <string>
 

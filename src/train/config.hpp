@@ -3,14 +3,14 @@
 /// The blocks `trainer`, `loss`, `metrics` and `inference` of a deck, and the deck as a whole. Names and defaults are
 /// CREDIT's; keys that are Rossby's own say so.
 
+#include "data/config.hpp"
+#include "ops/error_kind.hpp"
+#include "optim/adamw.hpp"
+#include "optim/schedule.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/core/dtype.hpp>
-#include <rossby/data/config.hpp>
 #include <rossby/models/precision.hpp>
 #include <rossby/models/spec.hpp>
-#include <rossby/ops/error_kind.hpp>
-#include <rossby/optim/adamw.hpp>
-#include <rossby/optim/schedule.hpp>
 #include <rossby/parallel/config.hpp>
 #include <rossby/params/gradients.hpp>
 

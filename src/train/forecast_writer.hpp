@@ -2,10 +2,10 @@
 /// \file
 /// The netCDF files of forecasts: CF-1.11 conventions.
 
-#include <rossby/data/plan.hpp>
-#include <rossby/io/hdf5.hpp>
-#include <rossby/io/netcdf.hpp>
-#include <rossby/train/config.hpp>
+#include "data/plan.hpp"
+#include "io/hdf5.hpp"
+#include "io/netcdf.hpp"
+#include "train/config.hpp"
 
 #include <map>
 #include <memory>

@@ -12,9 +12,9 @@
 /// Every dataset has a checksum attribute, and the list of all of them seals the file. A file is written beside its
 /// name and renamed when it is whole.
 
+#include "optim/adamw.hpp"
+#include "optim/ema.hpp"
 #include <rossby/comm/communicator.hpp>
-#include <rossby/optim/adamw.hpp>
-#include <rossby/optim/ema.hpp>
 
 #include <cstdint>
 #include <string>
