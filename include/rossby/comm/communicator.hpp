@@ -2,7 +2,7 @@
 /// \file
 /// Groups of ranks. The bodies of groups of several ranks are chosen when the library is linked: communicator_mpi.cpp
 /// or communicator_self.cpp; a size-1 group is an ordinary group that makes no call of MPI, and nobody above this layer
-/// asks which body it is. rossby/comm/mpi.hpp makes groups from communicators of a host program.
+/// asks which body it is. rossby/mpi.hpp makes groups from communicators of a host program.
 
 #include <rossby/core/array.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
 /// Start and stop of message passing for a program, and the watchdog. A host program that starts MPI itself needs none
-/// of it: it hands over a communicator (rossby/comm/mpi.hpp), and a watchdog only where it wants one.
+/// of it: it hands over a communicator (rossby/mpi.hpp), and a watchdog only where it wants one.
 
 #include <rossby/comm/communicator.hpp>
 
