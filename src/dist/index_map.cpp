@@ -1,6 +1,6 @@
 #include <rossby/dist/index_map.hpp>
 
-#include <rossby/core/rows.hpp>
+#include "core/rows.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,9 +1,13 @@
 #include <rossby/nn/weight_book.hpp>
 
 #include "ops/spectral.hpp"
+#include "params/flat_layout.hpp"
 #include "params/pass.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 namespace rossby {
 
@@ -46,212 +50,267 @@ int WeightBook::declare(std::string const& name, Shape shape, ParameterLayout la
 
 namespace {
 
-/// The elements of a vector that belong to a part's rows: a slice, or a copy where they are not consecutive.
-Array rows_of(Exec const& exec, Array const& vector, Part const& part)
+bool is_cut(ParameterSpec const& spec) { return spec.cut != TensorCut::none; }
+
+/// The rows of a part that lies dense from `at` on, with vectors that begin at `u` and `v`.
+std::vector<ops::SpectralRows> rows_of(index_t matrix, Part const& part, index_t at, index_t u, index_t v)
 {
-  if (part.rows.size() == 1)
-    return vector.slice(part.rows[0].begin, {part.rows[0].size()});
-  Array const rows = Array::empty(vector.dtype(), {part.row_count()});
-  index_t at = 0;
+  std::vector<ops::SpectralRows> rows;
+  index_t const columns = part.columns.size();
   for (auto const& r : part.rows) {
-    rows.slice(at, {r.size()}).copy_from(exec, vector.slice(r.begin, {r.size()}));
-    at += r.size();
+    rows.push_back({matrix, at, r.size(), columns, u + r.begin, v + part.columns.begin});
+    at += r.size() * columns;
   }
   return rows;
 }
 
-Array columns_of(Array const& vector, Part const& part)
+/// Where the blocks of a unit's parameters lie in one array (params/flat_layout.hpp), stored or gathered: of those that
+/// tensor groups cut, or of the others. By number.
+std::map<int, index_t> places_of_blocks(Parameters const& p, ParameterUnit const& unit, bool cut)
 {
-  return vector.slice(part.columns.begin, {part.columns.size()});
-}
-
-/// Vectors of all layers one after the other; those whose sum is over other ranks come first, for one reduction.
-class VectorBatch {
-public:
-  VectorBatch(Exec const& exec, DType dtype) : exec_(exec), dtype_(dtype) {}
-  void add(index_t length, bool spread)
-  {
-    lengths_.push_back(length);
-    (spread ? spread_ : alone_) += length;
-    is_spread_.push_back(spread);
-  }
-  void allocate()
-  {
-    all_ = Array::zeros(exec_, dtype_, {spread_ + alone_});
-    index_t next_spread = 0, next_alone = spread_;
-    for (std::size_t i = 0; i < lengths_.size(); ++i) {
-      index_t& next = is_spread_[i] ? next_spread : next_alone;
-      vectors_.push_back(all_.slice(next, {lengths_[i]}));
-      next += lengths_[i];
+  std::map<int, index_t> places;
+  index_t at = 0;
+  for (int i = unit.begin; i < unit.end; ++i)
+    if (is_optimized(p[i].spec) && is_cut(p[i].spec) == cut) {
+      places[i] = at;
+      at += p.layout().padded(p[i].block.size());
     }
-  }
-  Array const& operator[](std::size_t i) const { return vectors_[i]; }
-  void reduce(Communicator const& ranks) const
-  {
-    if (spread_ > 0)
-      ranks.all_reduce_sum(exec_, all_.slice(0, {spread_}));
-  }
-
-private:
-  Exec exec_;
-  DType dtype_;
-  index_t spread_ = 0, alone_ = 0;
-  std::vector<index_t> lengths_;
-  std::vector<char> is_spread_;
-  std::vector<Array> vectors_;
-  Array all_;
-};
-
-/// What spectral norm needs for the gradient of one weight.
-struct Normalised {
-  Var weight; ///< its gradient is that of the normalised weight
-  Var raw;    ///< the same values; its gradient is that of the weight
-  Part block;
-  bool cut;
-  Array u, v; ///< of this forward pass
-  double sigma;
-};
-
-void add_spectral_gradients(Exec const& exec, std::vector<Normalised> const& weights, Communicator const& tensor)
-{
-  index_t cut = 0;
-  for (auto const& w : weights)
-    cut += w.cut;
-  Array const products = Array::zeros(exec, DType::float64, {static_cast<index_t>(weights.size())});
-  index_t next_cut = 0, next_whole = cut;
-  std::vector<Array> product;
-  for (auto const& w : weights) {
-    product.push_back(products.slice((w.cut ? next_cut : next_whole)++, {1}));
-    if (w.weight.grad())
-      ops::spectral_inner_product(exec, w.weight.value(), w.weight.grad(), product.back());
-  }
-  if (cut > 0) // <g, w> is of the whole matrix
-    tensor.all_reduce_sum(exec, products.slice(0, {cut}));
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    auto const& w = weights[i];
-    if (!w.weight.grad() && !w.cut)
-      continue;
-    Array const u = rows_of(exec, w.u, w.block);
-    ops::spectral_backward(exec, u, columns_of(w.v, w.block), w.sigma, product[i], w.weight.grad_to_add_to(exec),
-                           w.raw.grad_to_add_to(exec));
-    w.weight.drop_grad();
-  }
+  return places;
 }
 
-/// The normalised weights of a unit.
-class NormalisedWeights final : public DerivedWeights {
-public:
-  NormalisedWeights(std::vector<Normalised> weights, Communicator tensor)
-      : weights_(std::move(weights)), tensor_(std::move(tensor))
-  {
-  }
-  void arrive() override
-  {
-    for (auto const& w : weights_)
-      w.weight.set_value(w.raw.value());
-  }
-  void leave() override
-  {
-    for (auto const& w : weights_)
-      w.weight.set_value(Array());
-  }
-  void add_gradients(Exec const& exec) override { add_spectral_gradients(exec, weights_, tensor_); }
-
-private:
-  std::vector<Normalised> weights_;
-  Communicator tensor_;
+/// Normalised weights of a unit whose blocks lie in one array.
+struct SpectralGroup {
+  bool cut = false;
+  std::vector<std::size_t> entries{};
+  index_t first_matrix = 0;  ///< their matrices follow one another
+  std::vector<index_t> at{}; ///< of each block from the first on
+  index_t elements = 0;      ///< from the first to the end of the last
+  ops::SpectralTable blocks{};
 };
 
 } // namespace
 
-std::vector<double> WeightBook::sigmas(Context& ctx) const
+/// What spectral norm does for all weights at once, made once for a model. Matrices are numbered group by group.
+struct WeightBook::SpectralPlan {
+  Array values;                                   ///< of the parameters for which it was made
+  std::vector<std::vector<SpectralGroup>> groups; ///< by unit
+  std::vector<index_t> matrix;                    ///< by entry; -1: not normalised
+  ops::SpectralTable stored;                      ///< what this rank multiplies in a forward pass
+  ops::Pieces left, right;                        ///< all u, all v
+  bool spread = false;                            ///< products are sums over ranks
+
+  /// All u and v: what parameters have behind their trainable ones.
+  Array vectors(Parameters const& p) const
+  {
+    index_t const begin = p.layout().trainable();
+    return p.values().slice(begin, {p.layout().elements() - begin});
+  }
+};
+
+std::shared_ptr<WeightBook::SpectralPlan const> WeightBook::spectral_plan(Exec const& exec) const
+{
+  Parameters const& p = *parameters_;
+  if (spectral_plan_ && spectral_plan_->values.data() == p.values().data())
+    return spectral_plan_;
+  auto const plan = std::make_shared<SpectralPlan>();
+  plan->values = p.values();
+  plan->matrix.assign(entries_.size(), -1);
+  plan->groups.resize(p.units().size());
+  for (auto const& e : entries_)
+    plan->spread = plan->spread || (e.normalised() && p.parts(e.weight).size() > 1);
+  auto const place = [&](int vector) { return p.layout().begin(vector) - p.layout().trainable(); };
+  std::vector<ops::SpectralRows> stored;
+  std::vector<index_t> left, left_end, right, right_end;
+  for (std::size_t u = 0; u < p.units().size(); ++u)
+    for (bool const cut : {false, true}) {
+      auto const places = places_of_blocks(p, p.units()[u], cut);
+      SpectralGroup group{cut};
+      group.first_matrix = static_cast<index_t>(left.size());
+      std::vector<ops::SpectralRows> blocks;
+      for (std::size_t i = 0; i < entries_.size(); ++i) {
+        Entry const& e = entries_[i];
+        if (!e.normalised() || places.count(e.weight) == 0)
+          continue;
+        auto const& w = p[e.weight];
+        auto const matrix = static_cast<index_t>(left.size()), inside = matrix - group.first_matrix;
+        plan->matrix[i] = matrix;
+        left.push_back(place(e.u));
+        left_end.push_back(left.back() + p[e.u].value().size());
+        right.push_back(place(e.v));
+        right_end.push_back(right.back() + p[e.v].value().size());
+        group.entries.push_back(i);
+        group.at.push_back(places.at(e.weight) - places.at(entries_[group.entries.front()].weight));
+        group.elements = group.at.back() + w.block.size();
+        auto const block = rows_of(inside, w.block, group.at.back(), left.back(), right.back());
+        blocks.insert(blocks.end(), block.begin(), block.end());
+        // What others have whole as well counts once in a sum over ranks.
+        if (!plan->spread || p.parts(e.weight).size() > 1 || p.placement().part_ranks().rank() == 0) {
+          auto const part = rows_of(matrix, w.part, p.layout().begin(e.weight), left.back(), right.back());
+          stored.insert(stored.end(), part.begin(), part.end());
+        }
+      }
+      if (group.entries.empty())
+        continue;
+      group.blocks = ops::SpectralTable(exec, static_cast<index_t>(group.entries.size()), blocks);
+      plan->groups[u].push_back(std::move(group));
+    }
+  plan->stored = ops::SpectralTable(exec, static_cast<index_t>(left.size()), stored);
+  plan->left = ops::Pieces(exec, left, left_end);
+  plan->right = ops::Pieces(exec, right, right_end);
+  return spectral_plan_ = plan;
+}
+
+namespace {
+
+/// What spectral norm needs in the backward pass of a forward pass: the vectors as they were, and sigma of all.
+struct SpectralState {
+  Array vectors, sigmas;
+  Communicator tensor;
+};
+
+/// The normalised weights of a unit.
+class NormalisedWeights final : public DerivedWeights {
+public:
+  /// Those of a group: a variable whose gradient is that of the normalised weight, and the weight's own, whose values
+  /// are the same.
+  struct Set {
+    SpectralGroup const* group;
+    std::vector<Var> weights{}, raw{};
+    Array gradients{}; ///< of the normalised weights
+  };
+
+  NormalisedWeights(std::shared_ptr<void const> plan, std::shared_ptr<SpectralState const> state, std::vector<Set> sets)
+      : plan_(std::move(plan)), state_(std::move(state)), sets_(std::move(sets))
+  {
+  }
+  void arrive() override
+  {
+    for (auto const& set : sets_)
+      for (std::size_t k = 0; k < set.raw.size(); ++k)
+        set.weights[k].set_value(set.raw[k].value());
+  }
+  void leave() override
+  {
+    for (auto const& set : sets_)
+      for (auto const& w : set.weights)
+        w.set_value(Array());
+  }
+  void begin_backward(Exec const& exec) override
+  {
+    for (auto& set : sets_) {
+      set.gradients = Array::zeros(exec, set.raw.front().value().dtype(), {set.group->elements});
+      for (std::size_t k = 0; k < set.raw.size(); ++k)
+        set.weights[k].keep_grad_in(exec, set.gradients.slice(set.group->at[k], set.raw[k].value().shape()));
+    }
+  }
+  void add_gradients(Exec const& exec) override
+  {
+    for (auto& set : sets_) {
+      if (set.group->cut || std::any_of(set.weights.begin(), set.weights.end(), [](Var const& w) { return w.grad(); }))
+        add_gradients(exec, set);
+      for (auto const& w : set.weights) {
+        w.drop_grad();
+        w.keep_grad_in(exec, Array());
+      }
+      set.gradients = Array();
+    }
+  }
+
+private:
+  void add_gradients(Exec const& exec, Set const& set) const
+  {
+    SpectralGroup const& group = *set.group;
+    auto const count = static_cast<index_t>(set.raw.size());
+    std::vector<char> reached;
+    for (std::size_t k = 0; k < set.raw.size(); ++k) {
+      reached.push_back(group.cut || set.weights[k].grad() || set.raw[k].grad());
+      set.raw[k].grad_to_add_to(exec);
+      auto const in_its_place = [&](Array const& a, Array const& first) {
+        return static_cast<char*>(a.data()) - static_cast<char*>(first.data()) ==
+               group.at[k] * static_cast<std::ptrdiff_t>(size_of(a.dtype()));
+      };
+      ROSSBY_EXPECT(in_its_place(set.raw[k].value(), set.raw[0].value()) &&
+                    in_its_place(set.raw[k].grad(), set.raw[0].grad()));
+    }
+    Array const products = Array::empty(DType::float64, {count});
+    ops::spectral_inner_products(exec, group.blocks, set.raw[0].value(), set.gradients, products);
+    if (group.cut) // <g, w> is of the whole matrix
+      state_->tensor.all_reduce_sum(exec, products);
+    ops::spectral_backward(exec, group.blocks, state_->vectors, state_->sigmas.slice(group.first_matrix, {count}),
+                           products, set.gradients, set.raw[0].grad());
+    for (std::size_t k = 0; k < set.raw.size(); ++k)
+      if (!reached[k])
+        set.raw[k].drop_grad();
+  }
+
+  std::shared_ptr<void const> plan_; ///< which has the groups
+  std::shared_ptr<SpectralState const> state_;
+  std::vector<Set> sets_;
+};
+
+} // namespace
+
+Array WeightBook::sigmas(Context& ctx, SpectralPlan const& plan) const
 {
   Parameters& p = *parameters_;
   Exec const& exec = ctx.exec;
-  std::vector<double> sigma(entries_.size(), 1);
-  std::vector<std::size_t> numbers; // of the weights that are normalised
-  std::vector<Entry> entries;
-  for (std::size_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].normalised()) {
-      numbers.push_back(i);
-      entries.push_back(entries_[i]);
-    }
-  if (entries.empty())
-    return sigma;
-  // Those of the parts that other ranks hold too are summed over the ranks that share them: one group for all.
-  Communicator const& others = p.placement().part_ranks();
-  auto const spread = [&](Entry const& e) { return p.parts(e.weight).size() > 1; };
-  if (ctx.training) {
-    VectorBatch right(exec, p.dtype());
-    for (auto const& e : entries)
-      right.add(p[e.v].value().size(), spread(e));
-    right.allocate();
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      auto const& w = p[entries[i].weight];
-      if (w.part.size() > 0)
-        ops::spectral_transposed_product(exec, w.value(), rows_of(exec, p[entries[i].u].value(), w.part),
-                                         columns_of(right[i], w.part));
-    }
-    right.reduce(others);
-    for (std::size_t i = 0; i < entries.size(); ++i)
-      ops::spectral_normalise(exec, right[i], p[entries[i].v].value());
-  }
-  VectorBatch left(exec, p.dtype());
-  for (auto const& e : entries)
-    left.add(p[e.u].value().size(), spread(e));
-  left.allocate();
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    auto const& w = p[entries[i].weight];
-    if (w.part.size() == 0)
-      continue;
-    Array const image = Array::empty(p.dtype(), {w.part.row_count()});
-    ops::spectral_product(exec, w.value(), columns_of(p[entries[i].v].value(), w.part), image);
-    index_t at = 0;
-    for (auto const& r : w.part.rows) {
-      left[i].slice(r.begin, {r.size()}).copy_from(exec, image.slice(at, {r.size()}));
-      at += r.size();
-    }
-  }
-  left.reduce(others);
-  Array const all = Array::empty(p.dtype(), {static_cast<index_t>(entries.size())});
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    Array const& u = p[entries[i].u].value();
-    if (ctx.training)
-      ops::spectral_normalise(exec, left[i], u);
-    ops::spectral_sigma(exec, u, left[i], all.slice(static_cast<index_t>(i), {1}));
-  }
-  auto const values = all.to_host(exec);
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    sigma[numbers[i]] = values[i];
-  return sigma;
+  Array const vectors = plan.vectors(p);
+  auto const images = [&](auto const& product) {
+    Array const result = Array::zeros(exec, p.dtype(), vectors.shape());
+    product(exec, plan.stored, p.values(), vectors, result);
+    if (plan.spread)
+      p.placement().part_ranks().all_reduce_sum(exec, result);
+    return result;
+  };
+  if (ctx.training)
+    ops::spectral_normalise(exec, plan.right, images(ops::spectral_transposed_products), vectors);
+  Array const left = images(ops::spectral_products);
+  if (ctx.training)
+    ops::spectral_normalise(exec, plan.left, left, vectors);
+  Array const result = Array::empty(DType::float64, {plan.left.slices()});
+  ops::spectral_sigmas(exec, plan.left, vectors, left, result);
+  return result;
 }
 
 std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
 {
   auto prepared = std::make_shared<PreparedWeights>();
   Parameters& p = *parameters_;
-  auto const sigma = sigmas(ctx);
+  auto const plan = spectral_plan(ctx.exec);
+  auto const state = std::make_shared<SpectralState>();
+  std::vector<double> sigma;
+  if (plan->left.slices() > 0) {
+    state->sigmas = sigmas(ctx, *plan);
+    sigma = state->sigmas.to_host(ctx.exec);
+    if (ctx.tape)
+      state->vectors = plan->vectors(p).clone(ctx.exec);
+    state->tensor = p.placement().tensor;
+  }
   ParameterPass const pass(ctx, p);
   prepared->parameters_ = pass.variables();
-  std::vector<std::vector<Normalised>> normalised(p.units().size());
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry const& e = entries_[i];
-    Var const raw = prepared->parameter(e.weight);
-    Weight w{raw, 1 / sigma[i], e.bias >= 0 ? prepared->parameter(e.bias) : Var()};
-    if (e.normalised() && ctx.recording(raw)) {
-      // A variable of its own over the same memory: its gradient is that of the normalised weight.
-      w.value = Var(raw.value(), true);
-      auto const& spec = p[e.weight].spec;
-      normalised[static_cast<std::size_t>(p.unit_of(e.weight))].push_back(
-          {w.value, raw, p[e.weight].block, spec.cut != TensorCut::none, p[e.u].value().clone(ctx.exec),
-           p[e.v].value().clone(ctx.exec), sigma[i]});
+    Weight w{prepared->parameter(e.weight), 1, e.bias >= 0 ? prepared->parameter(e.bias) : Var()};
+    if (e.normalised()) {
+      w.scale = 1 / sigma.at(static_cast<std::size_t>(plan->matrix[i]));
+      if (ctx.recording(w.value)) // a variable of its own over the same memory
+        w.value = Var(w.value.value(), true);
     }
     prepared->weights_.push_back(std::move(w));
   }
-  Communicator const& tensor = p.placement().tensor;
-  for (std::size_t u = 0; u < normalised.size(); ++u)
+  for (std::size_t u = 0; u < plan->groups.size(); ++u) {
+    std::vector<NormalisedWeights::Set> sets;
+    for (auto const& group : plan->groups[u])
+      if (ctx.tape) {
+        sets.push_back({&group});
+        for (std::size_t const i : group.entries) {
+          sets.back().weights.push_back(prepared->weights_[i].value);
+          sets.back().raw.push_back(prepared->parameter(entries_[i].weight));
+        }
+      }
     prepared->scopes_.push_back(
-        pass.scope(static_cast<int>(u), std::make_shared<NormalisedWeights>(std::move(normalised[u]), tensor)));
+        pass.scope(static_cast<int>(u), std::make_shared<NormalisedWeights>(plan, state, std::move(sets))));
+  }
   return prepared;
 }
 

@@ -4,8 +4,8 @@
 
 #include "ops/norm.hpp"
 
+#include "core/rows.hpp"
 #include "ops/gemm.hpp"
-#include <rossby/core/rows.hpp>
 
 namespace rossby::ops {
 

@@ -1,8 +1,8 @@
 #include <rossby/ops/elementwise.hpp>
 
+#include "core/rows.hpp"
 #include "ops/fast_math.hpp"
 #include <rossby/core/random.hpp>
-#include <rossby/core/rows.hpp>
 
 namespace rossby::ops {
 

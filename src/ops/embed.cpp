@@ -6,8 +6,8 @@
 
 #include "ops/embed.hpp"
 
+#include "core/rows.hpp"
 #include "ops/gemm.hpp"
-#include <rossby/core/rows.hpp>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "ops/gemm.hpp"
 
-#include <rossby/core/rows.hpp>
+#include "core/rows.hpp"
 
 #include <KokkosBlas3_gemm.hpp>
 

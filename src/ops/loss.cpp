@@ -3,7 +3,7 @@
 // the number of rows alone, never on threads.
 #include "ops/loss.hpp"
 
-#include <rossby/core/rows.hpp>
+#include "core/rows.hpp"
 
 namespace rossby::ops {
 

@@ -1,4 +1,4 @@
-#include <rossby/ops/pieces.hpp>
+#include "ops/pieces.hpp"
 
 namespace rossby::ops {
 

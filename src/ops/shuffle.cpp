@@ -1,6 +1,6 @@
 #include <rossby/ops/shuffle.hpp>
 
-#include <rossby/core/rows.hpp>
+#include "core/rows.hpp"
 
 #include <algorithm>
 

@@ -1,122 +1,243 @@
+// A team has some rows of a matrix. M v is a sum along each row. M^T u goes down the rows, a few neighbouring columns a
+// thread, and is then added up over the pieces of the matrix. Orders of sums follow from the matrices' extents.
 #include "ops/spectral.hpp"
 
-#include "ops/fixed_order_sum.hpp"
-#include "ops/gemm.hpp"
+#include <algorithm>
 
 namespace rossby::ops {
 
 namespace {
 
 constexpr double epsilon = 1e-12;
+constexpr index_t piece_rows = 64;
+constexpr index_t columns_a_thread = host_accessible ? 16 : 1; ///< on hosts a register of them
 
-/// A vector as a matrix of one column.
-template <class T> View<T, 2> column(Array const& a) { return a.reshaped({a.size(), 1}).view<T, 2>(); }
-
-template <class T> void normalise(Exec const& exec, View<T, 1> z, View<T, 1> to)
+template <class T> T* elements(Array const& a)
 {
-  index_t const n = static_cast<index_t>(z.extent(0));
-  Array const sum = Array::empty(DType::float64, {1});
-  fixed_order_sum(
-      "rossby::ops::spectral_length", exec, n,
-      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(z(i)) * static_cast<double>(z(i)); }, sum);
-  auto const squares = sum.flat<double>();
-  Kokkos::parallel_for(
-      "rossby::ops::spectral_normalise", Range(exec, 0, n),
-      KOKKOS_LAMBDA(index_t i) { to(i) = z(i) * static_cast<T>(1 / math::max(math::sqrt(squares(0)), epsilon)); });
+  ROSSBY_EXPECT(a.dtype() == dtype_of<T>());
+  return static_cast<T*>(a.data());
 }
 
-template <class T> void inner_product(Exec const& exec, View<T, 1> a, View<T, 1> b, View<T, 1> result)
+/// f(row) by the threads of a team, each of which has lanes.
+template <class F> KOKKOS_INLINE_FUNCTION void each_row(TeamMember const& team, index_t rows, F const& f)
 {
-  Array const sum = Array::empty(DType::float64, {1});
-  fixed_order_sum(
-      "rossby::ops::spectral_product", exec, static_cast<index_t>(a.extent(0)),
-      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(a(i)) * static_cast<double>(b(i)); }, sum);
-  auto const product = sum.flat<double>();
-  Kokkos::parallel_for(
-      "rossby::ops::spectral_sigma", Range(exec, 0, 1),
-      KOKKOS_LAMBDA(index_t i) { result(i) = static_cast<T>(product(i)); });
+  Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows), f);
 }
 
-template <class T> void block_product(Exec const& exec, View<T, 2> m, View<T, 2> g, Array const& product)
+/// term(0) + ... + term(n - 1) by the lanes of a thread.
+template <class T, class Term>
+KOKKOS_INLINE_FUNCTION T sum_of_lanes(TeamMember const& team, index_t n, Term const& term)
 {
-  index_t const rows = static_cast<index_t>(m.extent(0)), cols = static_cast<index_t>(m.extent(1));
-  fixed_order_sum(
-      "rossby::ops::spectral_gradient_product", exec, rows,
-      KOKKOS_LAMBDA(index_t i) {
-        double row = 0;
-        for (index_t k = 0; k < cols; ++k)
-          row += static_cast<double>(g(i, k)) * static_cast<double>(m(i, k));
-        return row;
-      },
-      product);
+  if (host_accessible)
+    return rows::side_by_side<T>(n, term);
+  T sum = 0;
+  Kokkos::parallel_reduce(
+      Kokkos::ThreadVectorRange(team, n), [&](index_t i, T& mine) { mine += term(i); }, sum);
+  return sum;
 }
 
 template <class T>
-void project(Exec const& exec, View<T, 1> u, View<T, 1> v, T inverse_sigma, View<double, 1> product, View<T, 2> g,
-             View<T, 2> dm)
+void transposed_parts(Exec const& exec, SpectralTable const& table, T const* m, T const* vectors, T* parts)
 {
-  index_t const rows = static_cast<index_t>(g.extent(0)), cols = static_cast<index_t>(g.extent(1));
+  auto const pieces = table.view();
   Kokkos::parallel_for(
-      "rossby::ops::spectral_gradient", Range(exec, 0, rows), KOKKOS_LAMBDA(index_t i) {
-        T const a = static_cast<T>(product(0)) * inverse_sigma * u(i);
-        T const *from = &g(i, 0), *right = v.data();
-        T* to = &dm(i, 0);
-        for (index_t k = 0; k < cols; ++k)
-          to[k] += (from[k] - a * right[k]) * inverse_sigma;
+      "rossby::ops::spectral_transposed_parts", teams(exec, table.pieces()), KOKKOS_LAMBDA(TeamMember const& team) {
+        auto const piece = pieces(team.league_rank());
+        T const *from = m + piece.at, *u = vectors + piece.left;
+        T* to = parts + piece.part;
+        index_t const groups = (piece.columns + columns_a_thread - 1) / columns_a_thread;
+        each_of_team(team, 0, groups, [&](index_t group) {
+          index_t const c0 = group * columns_a_thread, count = math::min(columns_a_thread, piece.columns - c0);
+          T sum[columns_a_thread] = {};
+          if (count == columns_a_thread) // a loop of fixed length stays in registers
+            for (index_t r = 0; r < piece.rows; ++r)
+              for (index_t k = 0; k < columns_a_thread; ++k)
+                sum[k] += u[r] * from[r * piece.columns + c0 + k];
+          else
+            for (index_t r = 0; r < piece.rows; ++r)
+              for (index_t k = 0; k < count; ++k)
+                sum[k] += u[r] * from[r * piece.columns + c0 + k];
+          for (index_t k = 0; k < count; ++k)
+            to[c0 + k] = sum[k];
+        });
+      });
+}
+
+template <class T> void add_parts(Exec const& exec, SpectralTable const& table, T const* parts, T* images)
+{
+  auto const pieces = table.view();
+  for_each_piece(
+      "rossby::ops::spectral_transposed_product", exec, table.columns(),
+      KOKKOS_LAMBDA(TeamMember const& team, Piece const& slice) {
+        index_t const begin = pieces.first(slice.slice), count = pieces.first(slice.slice + 1) - begin;
+        auto const first = pieces(begin);
+        T const* from = parts + first.part - first.right;
+        each_of_team(team, slice.begin, slice.end, [&](index_t i) {
+          T sum = 0;
+          for (index_t k = 0; k < count; ++k)
+            sum += from[k * first.columns + i];
+          images[i] = sum;
+        });
+      });
+}
+
+template <class T>
+void row_products(Exec const& exec, SpectralTable const& table, T const* m, T const* vectors, T* images)
+{
+  auto const pieces = table.view();
+  Kokkos::parallel_for(
+      "rossby::ops::spectral_product", teams(exec, table.pieces()), KOKKOS_LAMBDA(TeamMember const& team) {
+        auto const piece = pieces(team.league_rank());
+        each_row(team, piece.rows, [&](index_t r) {
+          T const *row = m + piece.at + r * piece.columns, *v = vectors + piece.right;
+          T const sum = sum_of_lanes<T>(team, piece.columns, [&](index_t k) { return row[k] * v[k]; });
+          Kokkos::single(Kokkos::PerThread(team), [&] { images[piece.left + r] = sum; });
+        });
+      });
+}
+
+template <class T> void normalise(Exec const& exec, Pieces const& slices, T const* images, T* vectors)
+{
+  Array const sums = Array::empty(DType::float64, {slices.slices()});
+  slice_sums(
+      "rossby::ops::spectral_length", exec, slices,
+      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(images[i]) * static_cast<double>(images[i]); }, sums);
+  auto const squares = sums.flat<double>();
+  for_each_piece(
+      "rossby::ops::spectral_normalise", exec, slices, KOKKOS_LAMBDA(TeamMember const& team, Piece const& piece) {
+        T const factor = static_cast<T>(1 / math::max(math::sqrt(squares(piece.slice)), epsilon));
+        each_of_team(team, piece.begin, piece.end, [&](index_t i) { vectors[i] = images[i] * factor; });
+      });
+}
+
+template <class T>
+void dot_products(Exec const& exec, Pieces const& slices, T const* vectors, T const* images, Array const& sums)
+{
+  slice_sums(
+      "rossby::ops::spectral_sigma", exec, slices,
+      KOKKOS_LAMBDA(index_t i) { return static_cast<double>(vectors[i]) * static_cast<double>(images[i]); }, sums);
+}
+
+template <class T>
+void inner_products(Exec const& exec, SpectralTable const& table, T const* m, T const* g, View<double, 1> products)
+{
+  Array const sums = Array::empty(DType::float64, {table.pieces()});
+  auto const part = sums.flat<double>();
+  auto const pieces = table.view();
+  Kokkos::parallel_for(
+      "rossby::ops::spectral_gradient_product", teams(exec, table.pieces()), KOKKOS_LAMBDA(TeamMember const& team) {
+        auto const piece = pieces(team.league_rank());
+        double const sum = team_sum<double>(team, piece.rows * piece.columns, [&](index_t i) {
+          return static_cast<double>(g[piece.at + i]) * static_cast<double>(m[piece.at + i]);
+        });
+        Kokkos::single(Kokkos::PerTeam(team), [&] { part(team.league_rank()) = sum; });
+      });
+  Kokkos::parallel_for(
+      "rossby::ops::spectral_gradient_product", teams(exec, table.matrices()), KOKKOS_LAMBDA(TeamMember const& team) {
+        index_t const matrix = team.league_rank(), begin = pieces.first(matrix);
+        double const sum =
+            team_sum<double>(team, pieces.first(matrix + 1) - begin, [&](index_t i) { return part(begin + i); });
+        Kokkos::single(Kokkos::PerTeam(team), [&] { products(matrix) = sum; });
+      });
+}
+
+template <class T>
+void project(Exec const& exec, SpectralTable const& table, T const* vectors, View<double const, 1> sigmas,
+             View<double const, 1> products, T const* g, T* dm)
+{
+  auto const pieces = table.view();
+  Kokkos::parallel_for(
+      "rossby::ops::spectral_gradient", teams(exec, table.pieces()), KOKKOS_LAMBDA(TeamMember const& team) {
+        auto const piece = pieces(team.league_rank());
+        T const inverse = static_cast<T>(1 / sigmas(piece.matrix)), factor = static_cast<T>(products(piece.matrix));
+        T const* v = vectors + piece.right;
+        each_row(team, piece.rows, [&](index_t r) {
+          T const a = factor * inverse * vectors[piece.left + r];
+          T const* from = g + piece.at + r * piece.columns;
+          T* to = dm + piece.at + r * piece.columns;
+          Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, piece.columns),
+                               [&](index_t k) { to[k] += (from[k] - a * v[k]) * inverse; });
+        });
       });
 }
 
 } // namespace
 
-void spectral_transposed_product(Exec const& exec, Array const& m, Array const& u, Out v)
+SpectralTable::SpectralTable(Exec const& exec, index_t matrices, std::vector<SpectralRows> const& runs)
 {
-  dispatch_wide(m.dtype(), [&](auto tag) {
+  std::vector<index_t> table, first(1, 0), begin(static_cast<std::size_t>(matrices), 0), end(begin);
+  for (auto const& run : runs) {
+    ROSSBY_EXPECT(run.matrix >= static_cast<index_t>(first.size()) - 1 && run.matrix < matrices);
+    while (static_cast<index_t>(first.size()) <= run.matrix)
+      first.push_back(static_cast<index_t>(table.size() / 7));
+    auto const matrix = static_cast<std::size_t>(run.matrix);
+    begin[matrix] = run.right;
+    end[matrix] = run.right + run.columns;
+    for (index_t r = 0; r < run.rows; r += piece_rows) {
+      index_t const rows = math::min(piece_rows, run.rows - r);
+      table.insert(table.end(),
+                   {run.matrix, run.at + r * run.columns, rows, run.columns, run.left + r, run.right, parts_});
+      parts_ += run.columns;
+    }
+  }
+  first.resize(static_cast<std::size_t>(matrices) + 1, static_cast<index_t>(table.size() / 7));
+  table_ = IndexList(exec, table);
+  first_ = IndexList(exec, first);
+  columns_ = Pieces(exec, begin, end);
+}
+
+void spectral_transposed_products(Exec const& exec, SpectralTable const& table, Array const& matrices,
+                                  Array const& vectors, Out images)
+{
+  dispatch_wide(matrices.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    gemm<T>(exec, 'T', 'N', 1, m.reshaped({u.size(), v.size()}).view<T, 2>(), column<T>(u), 0, column<T>(v));
+    Array const parts = Array::empty(matrices.dtype(), {table.parts()});
+    transposed_parts<T>(exec, table, elements<T>(matrices), elements<T>(vectors), elements<T>(parts));
+    add_parts<T>(exec, table, elements<T>(parts), elements<T>(images));
   });
 }
 
-void spectral_product(Exec const& exec, Array const& m, Array const& v, Out u)
+void spectral_products(Exec const& exec, SpectralTable const& table, Array const& matrices, Array const& vectors,
+                       Out images)
 {
-  dispatch_wide(m.dtype(), [&](auto tag) {
+  dispatch_wide(matrices.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    gemm<T>(exec, 'N', 'N', 1, m.reshaped({u.size(), v.size()}).view<T, 2>(), column<T>(v), 0, column<T>(u));
+    row_products<T>(exec, table, elements<T>(matrices), elements<T>(vectors), elements<T>(images));
   });
 }
 
-void spectral_normalise(Exec const& exec, Array const& z, Out to)
+void spectral_normalise(Exec const& exec, Pieces const& slices, Array const& images, Out vectors)
 {
-  dispatch_wide(z.dtype(), [&](auto tag) {
+  dispatch_wide(vectors.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    normalise<T>(exec, z.flat<T>(), to.flat<T>());
+    normalise<T>(exec, slices, elements<T>(images), elements<T>(vectors));
   });
 }
 
-void spectral_sigma(Exec const& exec, Array const& u, Array const& image, Out sigma)
+void spectral_sigmas(Exec const& exec, Pieces const& slices, Array const& vectors, Array const& images, Out sigmas)
 {
-  dispatch_wide(u.dtype(), [&](auto tag) {
+  dispatch_wide(vectors.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    inner_product<T>(exec, u.flat<T>(), image.flat<T>(), sigma.flat<T>());
+    dot_products<T>(exec, slices, elements<T>(vectors), elements<T>(images), sigmas);
   });
 }
 
-void spectral_inner_product(Exec const& exec, Array const& m, Array const& g, Out product)
+void spectral_inner_products(Exec const& exec, SpectralTable const& table, Array const& matrices,
+                             Array const& gradients, Out products)
 {
-  index_t const rows = m.extent(0), cols = rows > 0 ? m.size() / rows : 0;
-  dispatch_wide(m.dtype(), [&](auto tag) {
+  dispatch_wide(matrices.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    block_product<T>(exec, m.reshaped({rows, cols}).view<T, 2>(), g.reshaped({rows, cols}).view<T, 2>(), product);
+    inner_products<T>(exec, table, elements<T>(matrices), elements<T>(gradients), products.flat<double>());
   });
 }
 
-void spectral_backward(Exec const& exec, Array const& u, Array const& v, double sigma, Array const& product,
-                       Array const& g, Out dm)
+void spectral_backward(Exec const& exec, SpectralTable const& table, Array const& vectors, Array const& sigmas,
+                       Array const& products, Array const& gradients, Out to)
 {
-  index_t const rows = u.size(), cols = v.size();
-  dispatch_wide(g.dtype(), [&](auto tag) {
+  dispatch_wide(gradients.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    project<T>(exec, u.flat<T>(), v.flat<T>(), static_cast<T>(1 / sigma), product.flat<double>(),
-               g.reshaped({rows, cols}).view<T, 2>(), dm.reshaped({rows, cols}).view<T, 2>());
+    project<T>(exec, table, elements<T>(vectors), sigmas.flat<double>(), products.flat<double>(),
+               elements<T>(gradients), elements<T>(to));
   });
 }
 

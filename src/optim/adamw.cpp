@@ -1,5 +1,8 @@
 #include "optim/adamw.hpp"
 
+#include "ops/pieces.hpp"
+#include "params/flat_layout.hpp"
+
 #include <algorithm>
 
 namespace rossby {

@@ -1,5 +1,6 @@
 #include "optim/ema.hpp"
 
+#include "params/flat_layout.hpp"
 #include <rossby/params/gradients.hpp>
 
 namespace rossby {

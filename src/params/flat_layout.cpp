@@ -1,4 +1,4 @@
-#include <rossby/params/flat_layout.hpp>
+#include "params/flat_layout.hpp"
 
 #include <rossby/params/parameters.hpp>
 

@@ -3,7 +3,8 @@
 // not, hence in buckets of their own. What is sharded is summed already, and is only measured here.
 #include <rossby/params/gradients.hpp>
 
-#include <rossby/ops/pieces.hpp>
+#include "ops/pieces.hpp"
+#include "params/flat_layout.hpp"
 
 #include <algorithm>
 #include <cmath>

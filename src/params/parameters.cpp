@@ -1,5 +1,6 @@
 #include <rossby/params/parameters.hpp>
 
+#include "params/flat_layout.hpp"
 #include "params/shards.hpp"
 #include "params/share_table.hpp"
 #include <rossby/core/random.hpp>
@@ -77,6 +78,13 @@ int Parameters::unit_of(int i) const
   return -1;
 }
 
+Parameters::Parameters() : layout_(std::make_shared<FlatLayout const>()) {}
+
+Array Parameters::slice(Array const& flat, int i) const
+{
+  return flat.slice(layout_->begin(i), (*this)[i].value().shape());
+}
+
 void Parameters::place(ParameterPlacement const& placement) { placement_ = placement; }
 
 Communicator const& Parameters::copies(int i) const
@@ -122,12 +130,12 @@ void Parameters::allocate(Exec const& exec, DType dtype, std::uint64_t seed)
     p.block = tensor_block(p.spec, placement_.tensor.rank(), placement_.tensor.size());
     p.part = shares_ ? shares_->share(i, copies(i).rank()) : p.block;
   }
-  layout_ = FlatLayout(exec, dtype, list_, units_);
-  values_ = Array::zeros(exec, dtype, {layout_.elements()});
+  layout_ = std::make_shared<FlatLayout const>(exec, dtype, list_, units_);
+  values_ = Array::zeros(exec, dtype, {layout_->elements()});
   gradients_ = Array();
   for (int i = 0; i < size(); ++i) {
     auto& p = list_[static_cast<std::size_t>(i)];
-    Array const value = values_.slice(layout_.begin(i), memory_shape(p.spec, p.part));
+    Array const value = values_.slice(layout_->begin(i), memory_shape(p.spec, p.part));
     value.copy_from_host(exec, draw(p.spec, p.part, seed));
     p.var = Var(value, is_optimized(p.spec));
   }
@@ -152,17 +160,17 @@ index_t Parameters::count_trainable() const
 void Parameters::ready_gradients(Exec const& exec)
 {
   bool held = false, stale = false;
-  for (int const i : layout_.order()) {
+  for (int const i : layout_->order()) {
     held = held || (*this)[i].var.grad();
     stale = stale || (*this)[i].var.grad_place_is_stale();
   }
   if (!gradients_)
-    gradients_ = Array::zeros(exec, dtype_, {layout_.optimized()});
+    gradients_ = Array::zeros(exec, dtype_, {layout_->optimized()});
   else if (stale && !held)
     gradients_.fill(exec, 0);
   else
     return;
-  for (int const i : layout_.order())
+  for (int const i : layout_->order())
     (*this)[i].var.keep_grad_in(exec, slice(gradients_, i));
 }
 

@@ -12,6 +12,11 @@ namespace {
 class HeldUnit final : public UnitScope {
 public:
   HeldUnit(int unit, std::shared_ptr<DerivedWeights> derived) : unit_(unit), derived_(std::move(derived)) {}
+  void enter(Exec const& exec, Direction direction) override
+  {
+    if (direction == Direction::backward)
+      derived_->begin_backward(exec);
+  }
   void finish(Exec const& exec, GradientSink* sink) override
   {
     derived_->add_gradients(exec);
@@ -36,6 +41,8 @@ public:
   {
     store_->enter(exec, unit_, direction, *blocks_);
     derived_->arrive();
+    if (direction == Direction::backward)
+      derived_->begin_backward(exec);
   }
   void leave(Exec const&) override
   {

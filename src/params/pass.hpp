@@ -19,7 +19,9 @@ public:
   virtual void arrive() = 0;
   /// ... to here.
   virtual void leave() = 0;
-  /// Turns the gradients of what was derived into gradients of the parameters.
+  /// Before a backward pass: makes room for gradients.
+  virtual void begin_backward(Exec const&) = 0;
+  /// After it: turns the gradients of what was derived into gradients of the parameters.
   virtual void add_gradients(Exec const&) = 0;
 };
 

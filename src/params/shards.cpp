@@ -1,5 +1,6 @@
 #include "params/shards.hpp"
 
+#include "params/flat_layout.hpp"
 #include <rossby/ops/elementwise.hpp>
 
 #include <numeric>

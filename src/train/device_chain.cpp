@@ -1,6 +1,6 @@
 #include "train/device_chain.hpp"
 
-#include <rossby/core/rows.hpp>
+#include "core/rows.hpp"
 
 #include <cmath>
 

@@ -2,8 +2,8 @@
 
 #include "postblock.hpp"
 
+#include "core/rows.hpp"
 #include <rossby/autograd/functions.hpp>
-#include <rossby/core/rows.hpp>
 #include <rossby/ops/elementwise.hpp>
 
 #include <algorithm>

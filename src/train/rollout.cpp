@@ -5,9 +5,9 @@
 #include <rossby/rollout.hpp>
 
 #include "core/host_waits.hpp"
+#include "core/rows.hpp"
 #include "train/postblocks.hpp"
 #include "train/upload.hpp"
-#include <rossby/core/rows.hpp>
 #include <rossby/dist/index_map.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>

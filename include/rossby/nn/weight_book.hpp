@@ -63,7 +63,7 @@ public:
   std::vector<TensorBlock> const& tensor_blocks() const { return tensor_blocks_; }
 
   /// In training: one power step v = n(M^T u), u = n(M v), then sigma; in evaluation sigma from the stored vectors.
-  /// Each rank multiplies the parts that it stores; two sums over ranks serve all layers.
+  /// Each rank multiplies the parts that it stores; a few kernels and two sums over ranks serve all layers.
   std::shared_ptr<PreparedWeights const> prepare(Context&) const;
 
 private:
@@ -71,12 +71,16 @@ private:
     int weight, bias, u, v; ///< numbers of parameters, -1 for none: without u and v it is not normalised
     bool normalised() const { return u >= 0; }
   };
-  std::vector<double> sigmas(Context&) const;
+  struct SpectralPlan;
+  std::shared_ptr<SpectralPlan const> spectral_plan(Exec const&) const;
+  /// Of all normalised weights, on the device, in float64.
+  Array sigmas(Context&, SpectralPlan const&) const;
 
   Parameters* parameters_;
   bool spectral_;
   std::vector<Entry> entries_;
   std::vector<TensorBlock> tensor_blocks_;
+  mutable std::shared_ptr<SpectralPlan const> spectral_plan_; ///< made when it is first needed
 };
 
 /// PyTorch's default for linear and convolutional layers: uniform on +-1/sqrt(fan_in), weight and bias.

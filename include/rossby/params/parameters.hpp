@@ -5,7 +5,6 @@
 
 #include <rossby/autograd/tape.hpp>
 #include <rossby/comm/communicator.hpp>
-#include <rossby/params/flat_layout.hpp>
 #include <rossby/params/parameter_spec.hpp>
 
 #include <map>
@@ -41,13 +40,14 @@ struct ParameterUnit {
   int begin = 0, end = 0; ///< numbers of parameters
 };
 
+class FlatLayout;
 class ShardStore;
 class ShareTable;
 
 /// All parameters of a model, in order of declaration. They stay where they are: modules and shards refer to them.
 class Parameters {
 public:
-  Parameters() = default;
+  Parameters();
   Parameters(Parameters const&) = delete;
   Parameters& operator=(Parameters const&) = delete;
   /// Returns the parameter's number. Names are unique.
@@ -85,9 +85,9 @@ public:
   index_t count_trainable() const; ///< elements of trainable parameters, unused ones included
 
   /// Where each parameter lies in arrays for all of them.
-  FlatLayout const& layout() const { return layout_; }
+  FlatLayout const& layout() const { return *layout_; }
   /// The slice of such an array that parameter `i` has, shaped like its stored part.
-  Array slice(Array const& flat, int i) const { return flat.slice(layout_.begin(i), (*this)[i].value().shape()); }
+  Array slice(Array const& flat, int i) const;
   Array const& values() const { return values_; }
   /// The gradients of what is optimized; empty before the first call of ready_gradients().
   Array const& gradients() const { return gradients_; }
@@ -104,7 +104,7 @@ private:
   std::shared_ptr<ShardStore> shards_;
   ParameterPlacement placement_;
   Communicator alone_;
-  FlatLayout layout_;
+  std::shared_ptr<FlatLayout const> layout_;
   Array values_, gradients_;
   DType dtype_ = DType::float32;
 };

@@ -1,5 +1,6 @@
 #include <rossby/nn/weight_book.hpp>
 #include <support/gradient_check.hpp>
+#include <support/kokkos_callbacks.hpp>
 
 namespace rossby {
 namespace {
@@ -146,6 +147,40 @@ TEST(WeightBook, BackwardUsesTheVectorsOfItsOwnForward)
     return b.parameters.find("w.weight_orig")->var.grad().to_host(Exec());
   };
   EXPECT_EQ(gradient(true), gradient(false));
+}
+
+int kernels_and_copies = 0; // Kokkos' callbacks are plain functions
+
+TEST(WeightBook, LaunchesDoNotGrowWithTheNumberOfWeights)
+{
+  auto const launches = [](int count) {
+    Book b(true);
+    std::vector<int> numbers;
+    for (int i = 0; i < count; ++i)
+      numbers.push_back(
+          b.book.declare("w" + std::to_string(i), {4, 4}, ParameterLayout::natural, default_initial(4), std::nullopt));
+    b.parameters.allocate(Exec(), DType::float32, 1);
+    int seen = 0;
+    for (int step = 0; step < 2; ++step) { // in the first, tables are made
+      Tape tape;
+      Context ctx{Exec(), &tape, true};
+      using Kokkos::Tools::SpaceHandle;
+      test::KokkosCallbacks const watch({[](char const*, std::uint32_t, std::uint64_t*) { ++kernels_and_copies; },
+                                         [](SpaceHandle, char const*, void const*, SpaceHandle, char const*,
+                                            void const*, std::uint64_t) { ++kernels_and_copies; }});
+      kernels_and_copies = 0;
+      auto const weights = b.book.prepare(ctx);
+      auto const& scope = weights->scope(0);
+      scope->enter(Exec(), UnitScope::Direction::backward);
+      for (int const w : numbers)
+        (*weights)[w].value.grad_to_add_to(Exec());
+      scope->finish(Exec(), nullptr);
+      seen = kernels_and_copies;
+    }
+    return seen;
+  };
+  EXPECT_EQ(launches(2), launches(30));
+  EXPECT_LT(launches(2), 40);
 }
 
 TEST(WeightBook, UnusedWeightsGetNoGradient)

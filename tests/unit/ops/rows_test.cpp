@@ -1,5 +1,5 @@
 // Rows by themselves. Built twice: with rows as the host walks them, and as a device deals them to lanes.
-#include <rossby/core/rows.hpp>
+#include "core/rows.hpp"
 
 #include <rossby/core/array.hpp>
 

@@ -1,5 +1,6 @@
 #include "optim/adamw.hpp"
 #include "optim/ema.hpp"
+#include "params/flat_layout.hpp"
 
 #include <gtest/gtest.h>
 

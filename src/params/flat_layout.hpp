@@ -3,7 +3,7 @@
 /// Where parameters lie in flat arrays. Values, gradients, moments and averages are slices of one array each, so that
 /// one kernel does for all parameters what an optimizer step does to them.
 
-#include <rossby/ops/pieces.hpp>
+#include "ops/pieces.hpp"
 #include <rossby/params/parameter_spec.hpp>
 
 #include <vector>

@@ -3,8 +3,8 @@
 /// One launch for many slices of a flat array, long and short: they are cut into pieces, and a team takes a piece.
 /// Threads of a team are on neighbouring elements; on hosts a team is one thread, and its loop a plain one.
 
+#include "core/rows.hpp"
 #include <rossby/core/array.hpp>
-#include <rossby/core/rows.hpp>
 
 namespace rossby::ops {
 
