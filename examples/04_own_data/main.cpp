@@ -4,6 +4,7 @@
 ///
 ///   mpirun -n 2 04_own_data DECK [KEY=VALUE ...]
 
+#include <rossby/fields.hpp>
 #include <rossby/runtime.hpp>
 #include <rossby/train.hpp>
 
