@@ -182,6 +182,7 @@ std::vector<std::string> const& preblock_types()
                                               "sqrt_transform",
                                               "fill_values",
                                               "regrid",
+                                              "rename",
                                               "concat",
                                               "to_device"};
   return types;
@@ -189,7 +190,7 @@ std::vector<std::string> const& preblock_types()
 
 std::vector<std::string> const& known_preblock_types()
 {
-  static std::vector<std::string> const types{"rename", "hybrid_level_interp", "semilagrangian_advection"};
+  static std::vector<std::string> const types{"hybrid_level_interp", "semilagrangian_advection"};
   return types;
 }
 
@@ -200,9 +201,9 @@ std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& sc
   Block block;
   block.deck_key = node.path();
   block.initial_only = initial_only;
-  if (type == "to_device" || type == "concat" || type == "regrid") {
-    args.mark_read(); // where fields live, how channels are joined and what grid they come from is the loader's
-                      // business
+  if (type == "to_device" || type == "concat" || type == "regrid" || type == "rename") {
+    args.mark_read(); // where fields live, how channels are joined, what grid they come from and what files call them
+                      // is the loader's business
     return std::nullopt;
   }
   if (type == "bridgescaler_transform") {
@@ -255,6 +256,7 @@ bool Block::spatial(std::string const& key) const { return contains(spatial_keys
 std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
 {
   std::vector<Block> blocks;
+  bool named = false; // some block has named variables
   if (!node.exists())
     return blocks;
   for (auto const& [phase, entries] : node.entries())
@@ -269,12 +271,17 @@ std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& sch
       try {
         if (concat_seen)
           entry.reject("comes after concat", "concat must be the last block");
-        if (!blocks.empty() && entry.get("type", std::string()) == "regrid")
+        auto const type = entry.get("type", std::string());
+        if (named && type == "rename")
+          entry.reject("comes after blocks that name variables",
+                       "put rename first, and give the blocks after it the new names");
+        named = named || (type != "rename" && type != "to_device");
+        if (!blocks.empty() && type == "regrid")
           entry.reject("comes after blocks that change values",
                        "put regrid first: it acts on fields as files have them");
         if (auto block = read_preblock(entry, schema, phase[0] == 'i'))
           blocks.push_back(std::move(*block));
-        concat_seen = entry.get("type", std::string()) == "concat";
+        concat_seen = type == "concat";
       } catch (Error const& e) {
         entry.mark_read();
         problems.add(e);

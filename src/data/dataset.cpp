@@ -128,7 +128,7 @@ struct Dataset::Impl {
   void normalise(SchemaEntry const& e, std::vector<TransformChain> const& chains, Time t, std::string const& file)
   {
     auto const fail_for = [&](std::size_t bad, std::string const& what, char const* fix) {
-      fail(fmt::format("{}, variable {}", file, e.variable),
+      fail(fmt::format("{}, variable {}", file, e.in_files()),
            fmt::format("{} of {} values at {} {}", bad, field.size(), time_name(e, t), what), fix);
     };
     for (int k = 0; k < e.n_levels(); ++k) {
@@ -139,7 +139,7 @@ struct Dataset::Impl {
                  "repair the file, or fill them with a fill_values preblock");
       if (fills(chain) && is_whole() && count_not_finite(values, cells()) == cells())
         log::warning_once(fmt::format("{}, variable {}: all values at {} are missing{}, and are filled in", file,
-                                      e.variable, time_name(e, t), why_missing(e, t)));
+                                      e.in_files(), time_name(e, t), why_missing(e, t)));
       apply(chain, values, box, plan.grid.width());
       if (count_not_finite(values, cells()) > 0)
         fail_for(count_not_finite(values, cells()), "are not finite after the preblocks",

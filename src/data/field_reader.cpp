@@ -174,18 +174,18 @@ FieldReader::Place FieldReader::find_static(SchemaEntry const& entry)
     fail(group_->deck_key, fmt::format("static fields come from one file, but {}", files_.describe()),
          "name one file, or list them under dynamic_forcing");
   FieldFile& file = first();
-  index_t const records = file.records(entry.variable);
-  std::string const key = file.path() + " " + entry.variable;
+  index_t const records = file.records(entry.in_files());
+  std::string const key = file.path() + " " + entry.in_files();
   if (records <= 1 || std::find(checked_.begin(), checked_.end(), key) != checked_.end())
     return {&file, 0};
-  Orientation const& o = file.orientation(entry.variable);
+  Orientation const& o = file.orientation(entry.in_files());
   std::vector<double> ends[2];
   for (int i = 0; i < 2; ++i)
-    file.read(entry.variable, i == 0 ? 0 : static_cast<index_t>(file.times().size()) - 1, {0},
+    file.read(entry.in_files(), i == 0 ? 0 : static_cast<index_t>(file.times().size()) - 1, {0},
               Box{0, o.height, 0, o.width}, o, ends[i]);
   for (std::size_t i = 0; i < ends[0].size(); ++i)
     if (!(ends[0][i] == ends[1][i]) && !(std::isnan(ends[0][i]) && std::isnan(ends[1][i])))
-      fail(fmt::format("{}, variable {}", file.path(), entry.variable),
+      fail(fmt::format("{}, variable {}", file.path(), entry.in_files()),
            fmt::format("is listed under static, but has {} records that differ", records),
            fmt::format("list it under dynamic_forcing, or name a file with one record: {}.path", group_->deck_key));
   checked_.push_back(key);
@@ -228,17 +228,17 @@ FieldReader::Found FieldReader::locate(SchemaEntry const& entry, Time t, Grid co
 {
   Found found;
   bool const fixed = entry.type == FieldType::fixed;
-  found.place = fixed ? find_static(entry) : find(t, entry.variable);
+  found.place = fixed ? find_static(entry) : find(t, entry.in_files());
   FieldFile& file = *found.place.file;
-  std::string const where = fmt::format("{}, variable {}", file.path(), entry.variable);
-  if (!fixed && !file.has_time(entry.variable))
+  std::string const where = fmt::format("{}, variable {}", file.path(), entry.in_files());
+  if (!fixed && !file.has_time(entry.in_files()))
     fail(where, "has no time axis",
          fmt::format("list it under static, or name the time coordinate: {}.time_coord", source_->deck_key));
   found.orientation = of_another_grid
-                          ? file.orientation(entry.variable)
-                          : orientation_on(file, entry.variable, grid, group_->orientation, group_->deck_key);
+                          ? file.orientation(entry.in_files())
+                          : orientation_on(file, entry.in_files(), grid, group_->orientation, group_->deck_key);
   found.levels = {0};
-  LevelAxis const& axis = file.levels(entry.variable);
+  LevelAxis const& axis = file.levels(entry.in_files());
   if (entry.is_3d) {
     if (axis.values.empty())
       fail(where, "has no level dimension, but is listed under vars_3D",
@@ -280,11 +280,11 @@ std::string const& FieldReader::read(SchemaEntry const& entry, Time t, Box const
   FieldFile& file = *found.place.file;
   Orientation const& o = found.orientation;
   if (!regridding) {
-    file.read(entry.variable, found.place.index, found.levels, box, o, out);
+    file.read(entry.in_files(), found.place.index, found.levels, box, o, out);
     return file.path();
   }
-  auto const& part = part_of(*regridding, box, o, entry.variable);
-  file.read(entry.variable, found.place.index, found.levels, part.source_box(), o, out);
+  auto const& part = part_of(*regridding, box, o, entry.in_files());
+  file.read(entry.in_files(), found.place.index, found.levels, part.source_box(), o, out);
   part.apply(out);
   return file.path();
 }
@@ -292,7 +292,7 @@ std::string const& FieldReader::read(SchemaEntry const& entry, Time t, Box const
 std::string FieldReader::why_missing(SchemaEntry const& entry, Time t, Box const& box, Grid const& grid)
 {
   Found const found = locate(entry, t, grid, false);
-  return found.place.file->why_missing(entry.variable, found.place.index, found.levels, box, found.orientation);
+  return found.place.file->why_missing(entry.in_files(), found.place.index, found.levels, box, found.orientation);
 }
 
 } // namespace rossby

@@ -2,6 +2,7 @@
 
 #include "field_reader.hpp"
 #include "regridding.hpp"
+#include "renaming.hpp"
 
 #include <rossby/core/log.hpp>
 #include <rossby/data/dataset.hpp>
@@ -56,7 +57,7 @@ void describe_levels(DataConfig const& config, ChannelSchema& schema)
       try {
         auto const& group = source.groups[static_cast<std::size_t>(entry.group)];
         auto& reader = readers.try_emplace({entry.source, entry.group}, source, group).first->second;
-        auto axis = reader.first().levels(entry.variable);
+        auto axis = reader.first().levels(entry.in_files());
         known->second = match_levels(axis, entry.levels, {known->second, source.nearest_levels}, entry.key, "").units;
         axis.units = known->second;
         axis.values = entry.levels;
@@ -136,19 +137,20 @@ DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Prob
       return false;
     }
   };
+  auto const own_blocks = use == Use::forecast ? deck["inference"]["preblocks"] : DeckNode();
+  auto const preblocks = own_blocks.exists() ? own_blocks : deck["preblocks"];
   bool const has_schema = attempt([&] {
     plan.schema = ChannelSchema::make(plan.config);
+    rename_variables(preblocks, plan.schema, problems);
     describe_levels(plan.config, plan.schema);
     plan.schema.check(model, problems);
   });
-  bool const has_grid =
-      has_schema && attempt([&] {
-        auto const own_blocks = use == Use::forecast ? deck["inference"]["preblocks"] : DeckNode();
-        plan.regridded =
-            read_regriddings(own_blocks.exists() ? own_blocks : deck["preblocks"], plan.config, plan.schema, problems);
-        plan.grid = plan.regridded.empty() ? Grid::read(plan.config) : plan.regridded.begin()->second->grid();
-        check_grid(plan.config, plan.grid, model, problems);
-      });
+  bool const has_grid = has_schema && attempt([&] {
+                          plan.regridded = read_regriddings(preblocks, plan.config, plan.schema, problems);
+                          plan.grid =
+                              plan.regridded.empty() ? Grid::read(plan.config) : plan.regridded.begin()->second->grid();
+                          check_grid(plan.config, plan.grid, model, problems);
+                        });
   if (has_grid && use != Use::forecast && how == Probe::ends) // forecasts begin elsewhere in the deck
     attempt([&] { probe(plan, problems); });
   if (has_schema && use != Use::geometry)

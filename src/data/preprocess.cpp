@@ -66,7 +66,7 @@ void add(Fit& fit, Dataset& dataset, Time t)
     apply(fit.before[k], level, box, box.cols());
     auto const bad = std::count_if(level, level + cells, [](double x) { return !std::isfinite(x); });
     if (bad > 0)
-      fail(fmt::format("{}, variable {}", field.file, fit.entry->variable),
+      fail(fmt::format("{}, variable {}", field.file, fit.entry->in_files()),
            fmt::format("{} of {} values at {} are missing or not finite", bad, cells,
                        format_time(t, dataset.plan().config.calendar)),
            "repair the file, or fill them with a fill_values preblock ahead of the scaler");

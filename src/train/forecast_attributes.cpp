@@ -143,7 +143,7 @@ Attributes attributes_of(std::string const& metadata, SchemaEntry const& entry, 
                                [&](SchemaEntry const& from) { return attributes_of(metadata, from, data, time); });
   if (result.empty())
     if (auto const file = data.raw(*own, time).file; std::filesystem::exists(file))
-      result = some_of(io::ArrayReader(file), entry.variable, {"units", "long_name", "standard_name"});
+      result = some_of(io::ArrayReader(file), own->in_files(), {"units", "long_name", "standard_name"});
   tidy(result, entry.variable);
   return result;
 }
@@ -155,7 +155,7 @@ void describe(ForecastVariable& v, std::string const& metadata, SchemaEntry cons
   if (auto const own = find_own(data.plan(), entry); own && own->levels == entry.levels)
     if (auto const file = data.raw(*own, time).file; std::filesystem::exists(file)) // not a host program's field
       v.level_attributes = level_attributes_of(
-          io::ArrayReader(file), entry.variable,
+          io::ArrayReader(file), own->in_files(),
           data.plan().config.sources[static_cast<std::size_t>(entry.source)].level_coord, entry.levels);
   if (v.level_attributes.empty())
     v.level_attributes = {{"units", "1"}, {"positive", "down"}, {"long_name", "vertical level"}};

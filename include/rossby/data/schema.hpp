@@ -28,6 +28,7 @@ struct SchemaEntry {
   std::string key;           ///< "{SOURCE}/{field_type}/{2d|3d}/{var}"
   int source = 0, group = 0; ///< position in DataConfig
   std::string variable;      ///< short name
+  std::string name_in_files; ///< where a `rename` preblock has given it another; empty: the short name
   FieldType type = FieldType::prognostic;
   bool is_3d = false;
   std::vector<double> levels; ///< coordinate values; a 2-D variable: one entry (0); solar: the offsets
@@ -35,6 +36,7 @@ struct SchemaEntry {
   LevelAxis vertical = {};
   int first_channel = 0;
   int n_levels() const { return static_cast<int>(levels.size()); }
+  std::string const& in_files() const { return name_in_files.empty() ? variable : name_in_files; }
 };
 
 int channels_of(std::vector<SchemaEntry> const&);

@@ -12,6 +12,7 @@ namespace {
 using namespace test;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class DataVariants : public ::testing::Test {
 protected:
@@ -67,6 +68,61 @@ data:
   Box const whole{0, rows, 0, cols};
   Time const start = time_of({2000, 1, 1});
 };
+
+TEST_F(DataVariants, RenamedVariablesAreReadByTheirNamesInFiles)
+{
+  write("t.nc", "v", {"T", "lat", "lon"}, {0, 12, 24});
+  auto const source =
+      fmt::format("time_coord: T, variables: {{prognostic: {{vars_2D: [v], path: {}}}}}", folder.path("t.nc"));
+  auto const renamed = [&](std::string const& to, std::string const& before = "",
+                           std::string const& from = "A/prognostic/2d/v") {
+    return plan_of(deck(source, fmt::format(R"(
+preblocks:
+  per_step:
+    {}
+    names: {{type: rename, args: {{mapping: {{{}: {}}}}}}}
+    root: {{type: sqrt_transform, args: {{variables: B/prognostic/2d/pressure}}}}
+    concat: {{type: concat}}
+)",
+                                            before, from, to)),
+                   DataPlan::Use::training, model(0, 1));
+  };
+  auto const plan = renamed("B/prognostic/2d/pressure");
+  EXPECT_THAT(plan.schema.to_yaml(), AllOf(HasSubstr("var_key: B/prognostic/2d/pressure"), Not(HasSubstr("A/"))));
+  EXPECT_EQ(plan.schema.target[0].variable, "pressure");
+  auto const plain = plan_of(deck(source), DataPlan::Use::training, model(0, 1));
+  auto const x = Dataset(plan, whole).input(start + 43200), expected = Dataset(plain, whole).input(start + 43200);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    EXPECT_FLOAT_EQ(x[i], std::sqrt(expected[i]));
+
+  auto const said = [&](auto const&... how) { return message_of([&] { renamed(how...); }); };
+  EXPECT_THAT(
+      said("B/prognostic/2d/pressure", "", "A/prognostic/2d/w"),
+      AllOf(HasSubstr("preblocks.per_step.names.args.mapping"), HasSubstr("A/prognostic/2d/w is not a variable")));
+  EXPECT_THAT(said("B/static/2d/pressure"), HasSubstr("only source and name can change"));
+  EXPECT_THAT(said("pressure"), HasSubstr("'pressure' is not a key"));
+  EXPECT_THAT(said("B/prognostic/2d/pressure", "first: {type: sqrt_transform}"), HasSubstr("put rename first"));
+}
+
+TEST_F(DataVariants, TwoVariablesCantGetOneKey)
+{
+  write("t.nc", "v", {"T", "lat", "lon"}, {0, 12, 24});
+  write("u.nc", "u", {"T", "lat", "lon"}, {0, 12, 24});
+  auto const text = fmt::format(R"(
+data:
+  source:
+    A: {{dataset_type: local, time_coord: T, variables: {{prognostic: {{vars_2D: [v], path: {}}}}}}}
+    B: {{dataset_type: local, time_coord: T, variables: {{prognostic: {{vars_2D: [u], path: {}}}}}}}
+  start_datetime: 2000-01-01
+  end_datetime: 2000-01-02
+  timestep: 12h
+  forecast_len: 1
+preblocks: {{per_step: {{names: {{type: rename, args: {{mapping: {{A/prognostic/2d/v: B/prognostic/2d/u}}}}}}}}}}
+)",
+                                folder.path("t.nc"), folder.path("u.nc"));
+  EXPECT_THAT(message_of([&] { plan_of(text, DataPlan::Use::training, model(0, 2)); }),
+              HasSubstr("two variables the key B/prognostic/2d/u"));
+}
 
 TEST_F(DataVariants, LongitudeBeforeLatitude)
 {
