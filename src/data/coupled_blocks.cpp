@@ -164,9 +164,10 @@ void read_fluxes(Arguments const& a, EnergyFixer& block)
     block.top = {flux("toa_solar_var", mean), flux("toa_olr_var", mean)};
     block.surface = {flux("surf_solar_var", mean), flux("surf_lw_var", mean)};
   } else {
-    block.top = {args.has("toa_down_solar_var") ? flux("toa_down_solar_var", top)
-                                                : Flux{true, a.surface_x("toa_down_solar_input_var").first, top},
-                 flux("toa_up_solar_var", -top), flux("toa_up_olr_var", -top)};
+    // A name of its own: nvcc 13 ends with a segmentation fault at this choice inside the braces below.
+    auto const sun = args.has("toa_down_solar_var") ? flux("toa_down_solar_var", top)
+                                                    : Flux{true, a.surface_x("toa_down_solar_input_var").first, top};
+    block.top = {sun, flux("toa_up_solar_var", -top), flux("toa_up_olr_var", -top)};
     block.surface = {flux("surf_down_solar_var", mean), flux("surf_up_solar_var", -mean),
                      flux("surf_down_lw_var", mean), flux("surf_up_lw_var", -mean)};
   }
