@@ -176,21 +176,15 @@ bool read_step(std::string const& type, DeckNode const& args, TransformStep& ste
 
 std::vector<std::string> const& preblock_types()
 {
-  static std::vector<std::string> const types{"bridgescaler_transform",
-                                              "era5_normalizer",
-                                              "log_transform",
-                                              "sqrt_transform",
-                                              "fill_values",
-                                              "regrid",
-                                              "rename",
-                                              "concat",
-                                              "to_device"};
+  static std::vector<std::string> const types{
+      "bridgescaler_transform", "era5_normalizer", "log_transform", "sqrt_transform", "fill_values",
+      "hybrid_level_interp",    "regrid",          "rename",        "concat",         "to_device"};
   return types;
 }
 
 std::vector<std::string> const& known_preblock_types()
 {
-  static std::vector<std::string> const types{"hybrid_level_interp", "semilagrangian_advection"};
+  static std::vector<std::string> const types{"semilagrangian_advection"};
   return types;
 }
 
@@ -206,6 +200,8 @@ std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& sc
                       // is the loader's business
     return std::nullopt;
   }
+  if (type == "hybrid_level_interp") // the loader's as well, which reads its arguments
+    return std::nullopt;
   if (type == "bridgescaler_transform") {
     read_scaler(args, false, block);
     if (block.inverse)
@@ -256,7 +252,8 @@ bool Block::spatial(std::string const& key) const { return contains(spatial_keys
 std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
 {
   std::vector<Block> blocks;
-  bool named = false; // some block has named variables
+  bool named = false;     // some block has named variables
+  bool on_levels = false; // some block has changed levels
   if (!node.exists())
     return blocks;
   for (auto const& [phase, entries] : node.entries())
@@ -276,9 +273,12 @@ std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& sch
           entry.reject("comes after blocks that name variables",
                        "put rename first, and give the blocks after it the new names");
         named = named || (type != "rename" && type != "to_device");
-        if (!blocks.empty() && type == "regrid")
+        if (!blocks.empty() && (type == "regrid" || type == "hybrid_level_interp"))
           entry.reject("comes after blocks that change values",
-                       "put regrid first: it acts on fields as files have them");
+                       fmt::format("put {} first: it acts on fields as files have them", type));
+        if (on_levels && type == "regrid")
+          entry.reject("comes after hybrid_level_interp", "put regrid first: levels are changed on the model's grid");
+        on_levels = on_levels || type == "hybrid_level_interp";
         if (auto block = read_preblock(entry, schema, phase[0] == 'i'))
           blocks.push_back(std::move(*block));
         concat_seen = type == "concat";

@@ -1,6 +1,7 @@
 #include <rossby/data/dataset.hpp>
 
 #include "field_reader.hpp"
+#include "level_interpolation.hpp"
 
 #include "data/plan.hpp"
 #include "data/solar.hpp"
@@ -43,6 +44,9 @@ struct Dataset::Impl {
   std::map<std::pair<int, Time>, std::vector<double>> solar;           ///< by source and end of window
   std::map<std::string, std::vector<float>> fixed;                     ///< normalised static fields by key
   std::vector<double> field;                                           ///< [level][cell] of the variable at hand
+  std::vector<double> surface;                                         ///< pressure that levels were last made of
+  std::string surface_of;                                              ///< its key, or empty
+  Time surface_at = 0;
 
   Impl(DataPlan p, Box b) : plan(std::move(p)), box(b), initial_times(plan.config.initial_times())
   {
@@ -80,6 +84,36 @@ struct Dataset::Impl {
                                              plan.grid.latitude, plan.grid.longitude, box, plan.config.calendar);
   }
 
+  /// Fills `field` with what files have, on the model's grid; returns the name of one.
+  std::string read_files(SchemaEntry const& e, Time t)
+  {
+    auto const regridded = plan.regridded.find(e.key);
+    return reader_of(e).read(e, t, box, plan.grid, field,
+                             regridded == plan.regridded.end() ? nullptr : regridded->second.get());
+  }
+
+  /// The same, on the model's levels.
+  std::string read_interpolated(LevelInterpolation const& levels, Time t)
+  {
+    auto const& p = levels.pressure;
+    if (surface_of != p.key || surface_at != t) { // variables of one time follow each other
+      surface_of.clear();
+      std::string const file = read(p, t);
+      auto const bad = std::count_if(field.begin(), field.end(), [](double x) { return !(x > 0) || std::isinf(x); });
+      if (bad > 0)
+        fail(fmt::format("{}, variable {}", file, p.in_files()),
+             fmt::format("{} of {} values at {} are no pressures above zero, so where levels lie is not known", bad,
+                         field.size(), time_name(p, t)),
+             fmt::format("repair the file, or name the pressure at the ground, in Pa: {}", levels.pressure_key));
+      surface = field;
+      surface_of = p.key;
+      surface_at = t;
+    }
+    std::string file = read_files(levels.in_files, t);
+    levels.apply(surface, field);
+    return file;
+  }
+
   /// Fills `field` with physical values; returns where they came from.
   std::string read(SchemaEntry const& e, Time t)
   {
@@ -93,9 +127,8 @@ struct Dataset::Impl {
     }
     auto const& source = plan.config.sources[static_cast<std::size_t>(e.source)];
     if (source.kind == SourceConfig::Kind::local) {
-      auto const regridded = plan.regridded.find(e.key);
-      return reader_of(e).read(e, t, box, plan.grid, field,
-                               regridded == plan.regridded.end() ? nullptr : regridded->second.get());
+      auto const levels = plan.interpolated.find(e.key);
+      return levels == plan.interpolated.end() ? read_files(e, t) : read_interpolated(*levels->second, t);
     }
     field.clear();
     for (int const offset : source.solar.offsets) {
@@ -117,7 +150,9 @@ struct Dataset::Impl {
     if (plan.config.sources[static_cast<std::size_t>(e.source)].kind != SourceConfig::Kind::local)
       return {};
     try {
-      auto const reasons = reader_of(e).why_missing(e, t, box, plan.grid);
+      auto const levels = plan.interpolated.find(e.key);
+      auto const reasons =
+          reader_of(e).why_missing(levels == plan.interpolated.end() ? e : levels->second->in_files, t, box, plan.grid);
       return reasons.empty() ? reasons : " (" + reasons + ")";
     } catch (Error const&) { // the program's own source has what the files lack
       return {};

@@ -1,6 +1,7 @@
 #include "data/plan.hpp"
 
 #include "field_reader.hpp"
+#include "level_interpolation.hpp"
 #include "regridding.hpp"
 #include "renaming.hpp"
 
@@ -143,6 +144,7 @@ DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Prob
     plan.schema = ChannelSchema::make(plan.config);
     rename_variables(preblocks, plan.schema, problems);
     describe_levels(plan.config, plan.schema);
+    plan.interpolated = read_level_interpolations(preblocks, plan.schema, problems);
     plan.schema.check(model, problems);
   });
   bool const has_grid = has_schema && attempt([&] {

@@ -13,8 +13,9 @@
 
 namespace rossby {
 
-class FieldSource; // rossby/fields.hpp
-class Regridding;  // src/data/regridding.hpp
+class FieldSource;        // rossby/fields.hpp
+class Regridding;         // src/data/regridding.hpp
+class LevelInterpolation; // src/data/level_interpolation.hpp
 
 /// All that the deck says about data, for one use.
 struct DataPlan {
@@ -31,6 +32,8 @@ struct DataPlan {
   std::shared_ptr<FieldSource> own; ///< asked before the files; null: files alone
   /// `regrid` preblocks, by key of variable: those that files have on another grid.
   std::map<std::string, std::shared_ptr<Regridding const>> regridded;
+  /// `hybrid_level_interp` preblocks, by key of variable: those that files have on other levels.
+  std::map<std::string, std::shared_ptr<LevelInterpolation const>> interpolated;
 
   enum class Probe {
     none,

@@ -152,7 +152,13 @@ Attributes attributes_of(std::string const& metadata, SchemaEntry const& entry, 
 void describe(ForecastVariable& v, std::string const& metadata, SchemaEntry const& entry, Dataset& data, Time time)
 {
   v.attributes = attributes_of(metadata, entry, data, time);
-  if (auto const own = find_own(data.plan(), entry); own && own->levels == entry.levels)
+  auto const own = find_own(data.plan(), entry);
+  if (own && data.plan().interpolated.count(own->key) > 0) // files have other levels
+    v.level_attributes = {{"units", "1"},
+                          {"positive", "down"},
+                          {"standard_name", "model_level_number"},
+                          {"long_name", "hybrid level of the model"}};
+  else if (own && own->levels == entry.levels)
     if (auto const file = data.raw(*own, time).file; std::filesystem::exists(file)) // not a host program's field
       v.level_attributes = level_attributes_of(
           io::ArrayReader(file), own->in_files(),

@@ -153,6 +153,51 @@ assert f["z_PRES"].units == "m2 s-2" and f["z_PRES"].shape[1] == 3 and f["z"].sh
 assert all(np.isfinite(np.array(f[name][:])).all() for name in ("z", "z_PRES", "u_PRES", "t_PRES", "mslp"))
 ' >output.txt 2>&1 || complain "forecast with all blocks" "other fields than the deck computes"
 
+# Levels: the data's two hybrid levels become two others before the model, and the model's become three after it.
+python '
+def write(name, a, b):
+    f = netCDF4.Dataset(name, "w")
+    f.createDimension("level", len(a))
+    for key, values in (("a", a), ("b", b)): f.createVariable(key, "f8", ("level",))[:] = values
+write("files.nc", [4550.0, 4500.0], [0.2, 0.7])
+write("model.nc", [8000.0, 3000.0], [0.3, 0.8])
+write("out.nc", [1000.0, 6000.0, 0.0], [0.0, 0.5, 1.0])
+block = """    levels:
+      type: hybrid_level_interp
+      args: {{variables: [{0}], surface_pressure_var: ps, source_level_info_file: ./{1}.nc, source_a_var: a, source_b_var: b,
+             source_on_interfaces: false, dest_level_info_file: ./{2}.nc, dest_a_var: a, dest_b_var: b, dest_on_interfaces: false}}
+"""
+deck = open("'"$ROSSBY_SOURCE"'/inputs/tiny.yml").read().replace("runs/tiny", "runs/levels")
+deck = deck.replace("preblocks:\n", "preblocks:\n  ic_only:\n" + block.format("u, v, t", "files", "model"), 1)
+open("levels.yml", "w").write(deck)
+open("out.yml", "w").write(deck.replace("\nmodel:\n", block.format("t", "model", "out") + "\nmodel:\n", 1))
+'
+expect_success "preprocess on other levels" "$rossby" preprocess levels.yml
+expect_success "check on other levels" "$rossby" check --strict out.yml
+expect_success "train on other levels" "$rossby" train levels.yml "${whole[@]}"
+if has_mpi; then
+  expect_success "train on other levels and tiles" mpirun -np 2 "$rossby" train levels.yml "${whole[@]}" \
+    --set 'trainer.parallelism.domain=[1, 2]' --set save_loc=runs/levels_tiles
+  paste -d, runs/levels/training_steps.csv runs/levels_tiles/training_steps.csv | awk -F, 'NR > 1 {
+    d = ($4 - $10) / $4; e = ($5 - $11) / $5; if (d * d > 1e-22 || e * e > 1e-20) bad = 1 } END { exit bad || NR != 4 }' ||
+    complain "train on other levels and tiles" "another training than on one rank"
+fi
+for deck in levels out; do
+  expect_success "forecast with levels: $deck" "$rossby" forecast $deck.yml --set inference.save_forecast=runs/$deck/forecast \
+    --set inference.output.encoding.dtype=float64 --set inference.batch_forecast.forecast_length=6h
+done
+python '
+import glob
+one, two = (netCDF4.Dataset(sorted(glob.glob(f"runs/{deck}/forecast/*/full.nc"))[0]) for deck in ("levels", "out"))
+t, ps, out = (np.array(v[0], dtype="f8") for v in (one["t"], one["ps"], two["t"]))
+assert t.shape[0] == 2 and out.shape[0] == 3, (t.shape, out.shape)
+assert np.array_equal(one["u"][:], two["u"][:]) and one[one["u"].dimensions[1]].standard_name == "model_level_number"
+p = np.log([8000 + 0.3 * ps, 3000 + 0.8 * ps])
+for k, at in enumerate((1000 + 0 * ps, 6000 + 0.5 * ps, ps)):
+    w = np.clip((np.log(at) - p[0]) / (p[1] - p[0]), 0, 1)
+    assert np.allclose(out[k], (1 - w) * t[0] + w * t[1], rtol=2e-7), k
+' >output.txt 2>&1 || complain "forecast with levels" "other fields than Python interpolates"
+
 expect_failure "height levels" $'postblocks.per_step.mass.args.grid_type\n\'height\' is neither sigma nor pressure' "$rossby" \
   check deck.yml --set postblocks.per_step.mass.args.grid_type=height
 expect_failure "stochastic backscatter" "skebs is a block of CREDIT that is not supported" "$rossby" check deck.yml \
