@@ -35,7 +35,7 @@ public:
   /// [samples, rows, columns, channels * frames] on the input tile.
   Array first_input(Exec const&, DType, Batch const&) const;
   Array next_input(Exec const&, Array const& input, Array const& output, Batch const&) const;
-  /// The model's output within data.data_clamp.
+  /// The model's output within data.data_clamp, and without land where the deck masks it.
   Var clamp_output(Context&, Var const& output) const;
   /// Truth of the schema's output channels on the output tile.
   Array target(Exec const&, DType, Batch const&, bool physical) const;

@@ -1,5 +1,7 @@
 #include "blocks.hpp"
 
+#include "wet_mask.hpp"
+
 #include "data/block_types.hpp"
 
 #include <rossby/core/log.hpp>
@@ -294,15 +296,15 @@ std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& sch
 namespace {
 std::vector<std::string> postblock_types()
 {
-  std::vector<std::string> types{"reconstruct",      "bridgescaler_transform", "era5_normalizer",  "exp_transform",
-                                 "square_transform", "tracer_fixer",           "flatten_to_tensor"};
+  std::vector<std::string> types{"reconstruct",      "bridgescaler_transform", "era5_normalizer",   "exp_transform",
+                                 "square_transform", "tracer_fixer",           "flatten_to_tensor", "wet_mask_samudra"};
   types.insert(types.end(), coupled_block_types().begin(), coupled_block_types().end());
   return types;
 }
 
 std::vector<std::string> const& known_postblock_types()
 {
-  static std::vector<std::string> const types{"semilagrangian_advection", "wet_mask_samudra", "skebs"};
+  static std::vector<std::string> const types{"semilagrangian_advection", "skebs"};
   return types;
 }
 
@@ -334,12 +336,15 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
     if (phase != "per_step") {
       bool const empty = entries.entries().empty();
       entries.mark_read();
-      if (!empty)
-        problems.error(entries.path(),
-                       phase == "post_rollout" ? "blocks after the rollout are not supported"
-                                               : "is not a phase of postblocks",
-                       "put blocks under per_step");
+      if (!empty && phase != "post_rollout")
+        problems.error(entries.path(), "is not a phase of postblocks", "put blocks under per_step");
+      else if (!empty) // CREDIT runs them when losses are summed and states written, and drops what they make
+        problems.warning(entries.path(),
+                         "is ignored: when a rollout is over its losses are taken and its states written, so that "
+                         "these blocks change nothing",
+                         "put blocks that shall act under per_step");
     }
+  bool reconstructed = false;
   // What `reconstruct` makes of the truth is the twin: the loader derives it, so its blocks are only read.
   std::vector<std::string> twin_keys{"y", "y_target_processed"}, output_keys{"y_pred", "y_processed"};
   for (auto const& [name, entry] : node["per_step"].entries()) {
@@ -351,6 +356,16 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
         auto const from = args.get("in_key", std::string("y_pred"));
         auto const to = args.get("out_key", std::string(from == "y" ? "y_target_processed" : "y_processed"));
         (contains(twin_keys, from) ? twin_keys : output_keys).push_back(to);
+        reconstructed = reconstructed || !contains(twin_keys, from);
+        continue;
+      }
+      if (type == "wet_mask_samudra") {
+        if (reconstructed)
+          entry.reject("comes after reconstruct, which has copied the model's output", "put it first");
+        Block mask;
+        mask.deck_key = entry.path();
+        mask.on_output = read_wet_mask(args, fields);
+        blocks.push_back(std::move(mask));
         continue;
       }
       auto const key = args.get("key", std::string("y_processed"));
@@ -395,12 +410,13 @@ void judge_types(DeckNode const& blocks, std::vector<std::string> const& support
 {
   if (!blocks.is_map())
     return;
-  for (char const* phase : {"ic_only", "per_step"})
+  for (std::string const phase : {"ic_only", "per_step", "post_rollout"})
     if (blocks[phase].is_map())
       for (auto const& [name, block] : blocks[phase].entries())
         try {
           auto const type = block.require<std::string>("type");
-          if (!contains(supported, type))
+          bool const ignored = phase == "post_rollout" && contains(known, type);
+          if (!contains(supported, type) && !ignored)
             reject_type(block, type, supported, known);
         } catch (Error const& e) {
           problems.add(e);

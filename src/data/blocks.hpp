@@ -35,6 +35,7 @@ struct Block {
   std::optional<Scaler::Kind> scaler_kind;     ///< nothing: what the file holds; fitted as standard
   std::vector<int> levels;                     ///< 1-based levels of mean and std files
   std::shared_ptr<CoupledBlock const> coupled; ///< in place of all that
+  std::vector<TransformChain> on_output;       ///< by output channel, of the model's own output; in place of all that
   bool flatten = false;                        ///< what a flat loss compares is made here
 
   bool covers(std::string const& key) const;

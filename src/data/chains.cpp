@@ -252,7 +252,11 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid 
       segment.clear();
     };
     for (auto const& block : post) {
-      if (block.flatten)
+      if (!block.on_output.empty()) {
+        t.own_output.resize(block.on_output.size());
+        for (std::size_t c = 0; c < block.on_output.size(); ++c)
+          t.own_output[c] = then(t.own_output[c], block.on_output[c]);
+      } else if (block.flatten)
         t.flatten = chains({block});
       else if (block.coupled) {
         end_segment();

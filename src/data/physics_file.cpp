@@ -20,6 +20,14 @@ template <class At> double gradient(At const& at, std::size_t i, std::size_t n)
     return (3 * at(n - 1) - 4 * at(n - 2) + at(n - 3)) / 2;
   return (at(i + 1) - at(i - 1)) / 2;
 }
+
+std::vector<double> finite(std::vector<double> values, std::string const& where)
+{
+  for (double const v : values)
+    if (!std::isfinite(v))
+      fail(where, "holds missing or non-finite values", "fill them");
+  return values;
+}
 } // namespace
 
 PhysicsFile::PhysicsFile(std::string const& path, std::string const& longitude, std::string const& latitude,
@@ -85,11 +93,21 @@ std::vector<double> PhysicsFile::field(std::string const& name) const
   std::string const where = fmt::format("{}, variable {}", reader_.file(), name);
   if (shape != Shape{static_cast<index_t>(rows_), static_cast<index_t>(columns_)})
     fail(where, fmt::format("has shape {}", to_string(shape)), "it must be one field (latitude, longitude)");
-  auto values = reader_.read(name);
-  for (double const v : values)
-    if (!std::isfinite(v))
-      fail(where, "holds missing or non-finite values", "fill them");
-  return on_grid(values);
+  return on_grid(finite(reader_.read(name), where));
+}
+
+std::vector<double> PhysicsFile::field_at(std::string const& name, index_t position) const
+{
+  auto const& shape = reader_.variable(name).shape;
+  auto const rows = static_cast<index_t>(rows_), columns = static_cast<index_t>(columns_);
+  if (shape.size() != 3)
+    return field(name);
+  std::string const where = fmt::format("{}, variable {}", reader_.file(), name);
+  if (shape[1] != rows || shape[2] != columns)
+    fail(where, fmt::format("has shape {}", to_string(shape)), "its last axes must be latitude and longitude");
+  if (position >= shape[0])
+    fail(where, fmt::format("has {} fields, of which number {} is wanted", shape[0], position));
+  return on_grid(finite(reader_.read(name, {position, 0, 0}, {1, rows, columns}), where));
 }
 
 std::vector<double> PhysicsFile::list(std::string const& name) const

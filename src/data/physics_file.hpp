@@ -17,6 +17,8 @@ public:
 
   /// A field [latitude, longitude] by cell of the grid.
   std::vector<double> field(std::string const& name) const;
+  /// The field at a position of the axis before latitude, where the variable has one.
+  std::vector<double> field_at(std::string const& name, index_t position) const;
   /// A list of numbers.
   std::vector<double> list(std::string const& name) const;
   /// Areas by cell: |a^2 d(sin latitude) d(longitude)| with differences by index, centred inside and of second order at

@@ -62,6 +62,8 @@ struct Transforms {
   std::vector<TransformChain> input_initial, input_step;
   /// By output channel: physical truth to what the model's raw output is compared with.
   std::vector<TransformChain> target_initial, target_step;
+  /// By output channel: what becomes of the model's output before all else (wet_mask_samudra). Empty: nothing.
+  std::vector<TransformChain> own_output;
   /// By output channel: the model's raw output to physical units, clamps of tracer_fixer included; with `stages`, what
   /// comes before the first of them.
   std::vector<TransformChain> output;

@@ -35,8 +35,12 @@ void refuse_other_losses(DeckBlock const& block, std::string const& key)
       node.reject(fmt::format("{} alone says nothing of where waves are", name),
                   fmt::format("choose an elementwise loss and set use_{}_loss: true", name));
   if (name == "covmse")
-    node.reject("covmse weighs with the covariance of one batch, which is singular for few samples",
-                "choose mse, or mse with variable weights");
+    // r' inv(C) r with C the covariance of these very r: its mean over N cells is channels * (N - 1) / N + m' inv(C) m,
+    // where m is the mean of r. Only m has a gradient.
+    node.reject(
+        "covmse divides errors by the covariance of the same batch's errors, which leaves the number of channels "
+        "whatever the errors are: it trains nothing but their mean over the globe",
+        "choose mse, or mse with variable weights");
 }
 
 /// Reads the name at `key` and, below `parameters`, its settings.

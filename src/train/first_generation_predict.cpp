@@ -140,8 +140,11 @@ void translate_predict(Work& work)
     out.copy(old.child("ensemble_size"), "inference.ensemble_size");
   bool filter = false;
   if (old("use_laplace_filter", filter) && filter)
-    refuse(work, "inference", old.child("use_laplace_filter"), "the polar filter of forecasts is not offered",
-           "set it to false");
+    refuse(
+        work, "inference", old.child("use_laplace_filter"),
+        "the polar filter is not offered: it takes 70 channels by their numbers (four variables on 16 levels and six "
+        "at the surface), whatever the deck calls them",
+        "set it to false; CREDIT's forecasts are written without it too, only its scores know it");
   if (old.has("interp_pressure"))
     work.problems.warning(old.path("interp_pressure"), "is ignored: forecasts are written on the model's levels",
                           "add a pressure_interp_diagnostic postblock to a second-generation deck");

@@ -79,6 +79,14 @@ std::vector<TransformChain> clamp_chains(std::optional<std::pair<double, double>
   return chains;
 }
 
+/// What becomes of the model's output before all else: clamps, then the deck's own.
+std::vector<TransformChain> followed_by(std::vector<TransformChain> chains, std::vector<TransformChain> const& more)
+{
+  for (std::size_t c = 0; c < more.size(); ++c)
+    chains[c].insert(chains[c].end(), more[c].begin(), more[c].end());
+  return chains;
+}
+
 bool same_tiles(Tiling const& a, Tiling const& b)
 {
   bool same = a.ranks() == b.ranks();
@@ -127,7 +135,8 @@ struct Rollout::Impl {
         output_tile(m.output_tiling().box(spatial.rank())),
         feedback(plan.transforms.feedback, input_tile, plan.grid.width()),
         input_clamp(clamp_chains(plan.config.clamp, channels * frames), input_tile, plan.grid.width()),
-        output_clamp(clamp_chains(plan.config.clamp, target_channels), output_tile, plan.grid.width()),
+        output_clamp(followed_by(clamp_chains(plan.config.clamp, target_channels), plan.transforms.own_output),
+                     output_tile, plan.grid.width()),
         postblocks(plan, input_tile, m.output_tiling(), spatial)
   {
     auto const fed = plan.schema.feedback(), forced = plan.schema.forcing();

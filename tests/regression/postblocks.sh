@@ -198,6 +198,40 @@ for k, at in enumerate((1000 + 0 * ps, 6000 + 0.5 * ps, ps)):
     assert np.allclose(out[k], (1 - w) * t[0] + w * t[1], rtol=2e-7), k
 ' >output.txt 2>&1 || complain "forecast with levels" "other fields than Python interpolates"
 
+# An ocean: land is zero in the model's normalised output, which is the mean in forecasts, on one rank and on tiles.
+python '
+f = netCDF4.Dataset("masks.nc", "w")
+s = netCDF4.Dataset("data/tiny/static.nc")
+lat, lon = np.array(s["latitude"][:]), np.array(s["longitude"][:])
+for name, values in (("lat", lat), ("lon", lon)):
+    f.createDimension(name, values.size)
+    f.createVariable(name, "f8", (name,))[:] = values
+f.createVariable("mask_0", "f4", ("lat", "lon"))[:] = (np.arange(lat.size)[:, None] + np.arange(lon.size)) % 3 > 0
+deck = open("'"$ROSSBY_SOURCE"'/inputs/tiny.yml").read().replace("runs/tiny", "runs/ocean")
+deck = deck.replace("vars_3D: [u, v, t]", "vars_3D: []", 1).replace("  levels: 2\n  channels: 3", "  levels: 0\n  channels: 0", 1)
+mask = "  per_step:\n    mask: {type: wet_mask_samudra, args: {key: y_pred, mask_path: masks.nc}}\n    reconstruct:"
+open("ocean.yml", "w").write(deck.replace("  per_step:\n    reconstruct:", mask, 1))
+'
+expect_success "preprocess of the ocean" "$rossby" preprocess ocean.yml
+expect_success "train the ocean" "$rossby" train ocean.yml "${whole[@]}"
+expect_success "forecast of the ocean" "$rossby" forecast ocean.yml --set inference.output.encoding.dtype=float64
+if has_mpi; then
+  expect_success "train the ocean on tiles" mpirun -np 4 "$rossby" train ocean.yml "${whole[@]}" \
+    --set 'trainer.parallelism.domain=[2, 2]' --set save_loc=runs/ocean_tiles
+  paste -d, runs/ocean/training_steps.csv runs/ocean_tiles/training_steps.csv | awk -F, 'NR > 1 {
+    d = ($4 - $10) / $4; e = ($5 - $11) / $5; if (d * d > 1e-22 || e * e > 1e-20) bad = 1 } END { exit bad || NR != 4 }' ||
+    complain "train the ocean on tiles" "another training than on one rank"
+fi
+python '
+import glob
+mask = np.array(netCDF4.Dataset("masks.nc")["mask_0"][:])
+f = netCDF4.Dataset(sorted(glob.glob("runs/ocean/forecast/*/full.nc"))[0])
+if netCDF4.Dataset("data/tiny/static.nc")["latitude"][0] < f["latitude"][0]: mask = mask[::-1]
+ps = np.array(f["ps"][:])
+land, sea = ps[:, mask == 0], ps[:, mask == 1]
+assert land.size and np.ptp(land) < 1e-2 < np.ptp(sea), (np.ptp(land), np.ptp(sea))
+' >output.txt 2>&1 || complain "forecast of the ocean" "land is not what the mask makes it"
+
 expect_failure "height levels" $'postblocks.per_step.mass.args.grid_type\n\'height\' is neither sigma nor pressure' "$rossby" \
   check deck.yml --set postblocks.per_step.mass.args.grid_type=height
 expect_failure "stochastic backscatter" "skebs is a block of CREDIT that is not supported" "$rossby" check deck.yml \

@@ -1,6 +1,7 @@
 // Postblocks that couple channels or cells, as decks spell them, with the files that they name.
 #include "fixture.hpp"
 
+#include "data/block_types.hpp"
 #include "data/postblocks.hpp"
 #include "data/preprocess.hpp"
 
@@ -174,6 +175,22 @@ TEST_F(PostblockDecks, LevelsOfEra5AreKnown)
   EXPECT_EQ(block.b_half[2], 1);       // the ground
   EXPECT_EQ(block.b_half[1], 0.99763); // level 137's upper interface, which level 100 reaches down to
   EXPECT_EQ(block.a_half[2], 0);
+}
+
+TEST_F(PostblockDecks, BlocksAfterTheRolloutAreIgnored)
+{
+  Problems problems;
+  auto const text = folder.deck_text() + "  post_rollout: {mass: {type: global_mass_fixer, args: {any: thing}}}\n";
+  auto const plan = DataPlan::make(Deck::parse(text), DataPlan::Use::training, DataFolder::model(), problems);
+  EXPECT_TRUE(problems.errors().empty());
+  ASSERT_EQ(problems.warnings().size(), 1u);
+  EXPECT_EQ(problems.warnings()[0].where(), "postblocks.post_rollout");
+  EXPECT_TRUE(plan.transforms.stages.empty());
+  Problems misspelt;
+  judge_block_types(Deck::parse("postblocks: {post_rollout: {mass: {type: global_mas_fixer}, stir: {type: skebs}}}"),
+                    misspelt);
+  ASSERT_EQ(misspelt.errors().size(), 1u);
+  EXPECT_EQ(misspelt.errors()[0].where(), "postblocks.post_rollout.mass.type");
 }
 
 TEST_F(PostblockDecks, MistakesAreNamed)

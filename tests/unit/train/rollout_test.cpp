@@ -83,6 +83,42 @@ TEST(Rollout, ValuesStayWithinTheDecksBounds)
     EXPECT_EQ(clamped[i], std::min(0.5, std::max(-0.5, static_cast<double>(step.output[i]))));
 }
 
+/// Land is zero in the model's own output, whatever follows, and gets no gradient.
+TEST(Rollout, AMaskActsOnTheModelsOutput)
+{
+  Step step;
+  step.world.plan.config.clamp = {{-0.5, 0.5}};
+  auto& masks = step.world.plan.transforms.own_output;
+  masks.resize(3);
+  for (std::size_t c = 0; c < 2; ++c) { // the third channel has none
+    TransformStep mask;
+    for (index_t cell = 0; cell < Step::cells; ++cell)
+      mask.cell_scale.push_back((cell + static_cast<index_t>(c)) % 3 == 0 ? 0 : 1);
+    mask.cell_offset.assign(Step::cells, 0);
+    masks[c] = {mask};
+  }
+  LinearModel model(step.world.config.model->fields);
+  model.allocate(Exec(), DType::float64, 1);
+  auto const rollout = step.rollout(model);
+  Tape tape;
+  Context context;
+  context.tape = &tape;
+  Var const output(upload(Exec(), DType::float64, {2, 5, 6, 3}, step.output), true);
+  Var const masked = rollout.clamp_output(context, output);
+  std::vector<double> seed;
+  for (std::size_t i = 0; i < step.output.size(); ++i)
+    seed.push_back(std::cos(0.2 * static_cast<double>(i)));
+  tape.backward(Exec(), masked, Array::from_host(Exec(), DType::float64, {2, 5, 6, 3}, seed));
+  auto const y = masked.value().to_host(Exec()), gradient = output.grad().to_host(Exec());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    double const x = static_cast<double>(step.output[i]);
+    std::size_t const c = i % 3;
+    bool const land = c < 2 && (i / 3 % Step::cells + c) % 3 == 0;
+    EXPECT_EQ(y[i], land ? 0 : std::min(0.5, std::max(-0.5, x)));
+    EXPECT_EQ(gradient[i], land || std::fabs(x) > 0.5 ? 0 : seed[i]);
+  }
+}
+
 TEST(Rollout, OutputsComeInPhysicalUnits)
 {
   Step step;
