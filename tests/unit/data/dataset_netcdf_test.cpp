@@ -315,7 +315,7 @@ TEST_F(DatasetTest, DecksWithMistakesAreRefusedByName)
   block("type: bridgescaler_transform", "type: bridgescaler_transfrom", "did you mean bridgescaler_transform?");
   block("variables: [ERA5/prognostic, Sun]", "variables: [ERA5/prognostic/2d/PS]", "not a variable of the data");
   block("variables: [ERA5/prognostic, Sun]", "variables: [ERA5/static]", "has no input scaler for ERA5/static/2d/HGT");
-  block("type: tracer_fixer", "type: wet_mask_samudra", "is not supported");
+  block("type: tracer_fixer", "type: semilagrangian_advection", "is not supported");
   block("per_step:", "before:", "preblocks.before");
 }
 
