@@ -33,12 +33,12 @@ public:
   Box const& output_tile() const;
 
   /// [samples, rows, columns, channels * frames] on the input tile.
-  Array first_input(Exec const&, DType, Batch const&) const;
-  Array next_input(Exec const&, Array const& input, Array const& output, Batch const&) const;
+  Array first_input(Exec const&, DType, BatchStep const&) const;
+  Array next_input(Exec const&, Array const& input, Array const& output, BatchStep const&) const;
   /// The model's output within data.data_clamp, and without land where the deck masks it.
   Var clamp_output(Context&, Var const& output) const;
   /// Truth of the schema's output channels on the output tile.
-  Array target(Exec const&, DType, Batch const&, bool physical) const;
+  Array target(Exec const&, DType, BatchStep const&, bool physical) const;
   /// The newest frame of an input in physical units, [samples, cells, input channels] on the output tile.
   Array physical_input(Exec const&, Array const& input) const;
 
@@ -60,7 +60,7 @@ public:
 
   /// Makes the input of a step: at the batch's first step all of it is the batch's; later the output before and the
   /// batch's forcing enter.
-  void feed(Exec const&, Batch const&);
+  void feed(Exec const&, BatchStep const&);
   /// The model's output for it within data.data_clamp, [samples, rows, columns, C] on the output tile.
   Var step(Context&);
   /// The same for any input, without a step being made.
@@ -75,7 +75,7 @@ public:
   Var flat(Context&);
   /// What it is compared with, as flat() or physical() has it; in physical units also with the channels that postblocks
   /// add, if these are compared too.
-  Array truth(Exec const&, Batch const&, bool physical, bool with_added);
+  Array truth(Exec const&, BatchStep const&, bool physical, bool with_added);
 
 private:
   Array const& physical_input(Exec const&);

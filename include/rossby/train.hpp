@@ -54,7 +54,7 @@ public:
   void load(std::string const& checkpoint = {});
   /// All rollout steps of a batch, of which the first is given and the others come from the batches: what train() does
   /// again and again.
-  TrainedBatch train_batch(Batch first);
+  TrainedBatch train_batch(BatchStep first);
   /// Writes a checkpoint of where training is; "": that of the run folder.
   void save(std::string const& checkpoint = {});
 

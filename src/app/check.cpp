@@ -3,10 +3,11 @@
 #include "data/block_types.hpp"
 #include "data/check_times.hpp"
 #include "data/climatology.hpp"
+#include "data/deck_blocks.hpp"
 #include "data/plan.hpp"
+#include "train/cf_attributes.hpp"
 #include "train/config.hpp"
 #include "train/forecast_files.hpp"
-#include "train/variable_facts.hpp"
 #include <rossby/core/deck_block.hpp>
 #include <rossby/core/log.hpp>
 #include <rossby/forecast.hpp>
@@ -100,7 +101,7 @@ void check_files(Deck const& deck, RunConfig const& c, Problems& problems)
       if (known.errors().empty())
         read_climatology(*file, plan, {0, 1, 0, plan.grid.width()}, MetricsConfig::climatology_key);
     });
-  if (c.inference && !is_table_of_facts(c.inference->output.metadata))
+  if (c.inference && !is_attribute_table(c.inference->output.metadata))
     check_file("inference.output.metadata", c.inference->output.metadata, problems,
                "era5.yaml and cam.yaml, without a folder, name tables that the program has itself");
 }
@@ -110,15 +111,11 @@ std::set<std::string> absent_scalers(Deck const& deck)
 {
   std::set<std::string> absent;
   for (char const* key : {"preblocks", "postblocks"})
-    if (auto const phases = deck[key]; phases.is_map())
-      for (auto const& [phase, blocks] : phases.entries())
-        if (blocks.is_map())
-          for (auto const& [name, block] : blocks.entries())
-            if (block.is_map() && block["args"].is_map()) {
-              auto const path = block["args"].get<std::string>("scaler_path", "");
-              if (!path.empty() && !std::filesystem::exists(path))
-                absent.insert(path);
-            }
+    for (auto const& args : block_arguments(deck[key])) {
+      auto const path = args.get<std::string>("scaler_path", "");
+      if (!path.empty() && !std::filesystem::exists(path))
+        absent.insert(path);
+    }
   return absent;
 }
 

@@ -1,8 +1,8 @@
 #include "commands.hpp"
 
 #include "data/made_up.hpp"
+#include "train/cf_attributes.hpp"
 #include "train/config.hpp"
-#include "train/variable_facts.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/core/log.hpp>
 
@@ -62,7 +62,7 @@ void add_inference(Deck const& deck, RunConfig const& c, MadeUpPlan& plan)
   plan.add(forecast, times_of(*c.inference, own), 0);
   for (char const* key : {"preblocks", "postblocks"})
     plan.add_blocks(node[key], own);
-  if (auto const& metadata = c.inference->output.metadata; !metadata.empty() && !is_table_of_facts(metadata))
+  if (auto const& metadata = c.inference->output.metadata; !metadata.empty() && !is_attribute_table(metadata))
     plan.texts[metadata] = metadata_of(own);
 }
 

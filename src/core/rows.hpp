@@ -125,11 +125,31 @@ inline constexpr int width_of = static_cast<int>(sizeof(Words) / std::min({sizeo
 
 } // namespace rows
 
-/// A row on a host.
-class HostRow {
+/// What the rows of all machines have, by their each().
+template <class R> class AnyRow {
 public:
-  KOKKOS_INLINE_FUNCTION explicit HostRow(index_t number) : number_(number) {}
+  KOKKOS_INLINE_FUNCTION explicit AnyRow(index_t number) : number_(number) {}
   KOKKOS_INLINE_FUNCTION index_t number() const { return number_; }
+  /// to[c] = from[c], in the type of `to`.
+  template <class To, class From> KOKKOS_INLINE_FUNCTION void copy(index_t n, To* to, From const* from) const
+  {
+    static_cast<R const&>(*this).each(
+        n, [](To& a, From b) { a = To(b); }, into(to), from);
+  }
+  template <class T> KOKKOS_INLINE_FUNCTION void fill(index_t n, T* to, T value) const
+  {
+    static_cast<R const&>(*this).each(
+        n, [&](T& a) { a = value; }, into(to));
+  }
+
+private:
+  index_t number_;
+};
+
+/// A row on a host.
+class HostRow : public AnyRow<HostRow> {
+public:
+  using AnyRow::AnyRow;
 
   /// f(c) for all channels c of n.
   template <class F> KOKKOS_INLINE_FUNCTION void each(index_t n, F const& f) const
@@ -143,17 +163,6 @@ public:
   {
     for (index_t c = 0; c < n; ++c)
       f(rows::start_of(a)[c], rows::start_of(p)[c]...);
-  }
-  /// to[c] = from[c], in the type of `to`.
-  template <class To, class From> KOKKOS_INLINE_FUNCTION void copy(index_t n, To* to, From const* from) const
-  {
-    each(
-        n, [](To& a, From b) { a = To(b); }, into(to), from);
-  }
-  template <class T> KOKKOS_INLINE_FUNCTION void fill(index_t n, T* to, T value) const
-  {
-    each(
-        n, [&](T& a) { a = value; }, into(to));
   }
   /// The sum of term(a[c], b[c], ...) over n channels.
   template <class W, class Term, class... P>
@@ -209,15 +218,12 @@ private:
     for (index_t c = 0; c < count; ++c)
       place[c] = T(total[c]);
   }
-
-  index_t number_;
 };
 
 /// A row on a device: the same, by the lanes of one thread of a team.
-class TeamRow {
+class TeamRow : public AnyRow<TeamRow> {
 public:
-  KOKKOS_INLINE_FUNCTION TeamRow(TeamMember const& team, index_t number) : team_(team), number_(number) {}
-  KOKKOS_INLINE_FUNCTION index_t number() const { return number_; }
+  KOKKOS_INLINE_FUNCTION TeamRow(TeamMember const& team, index_t number) : AnyRow(number), team_(team) {}
 
   template <class F> KOKKOS_INLINE_FUNCTION void each(index_t n, F const& f) const
   {
@@ -233,16 +239,6 @@ public:
       });
     else
       each(n, [&](index_t c) { f(rows::start_of(a)[c], rows::start_of(p)[c]...); });
-  }
-  template <class To, class From> KOKKOS_INLINE_FUNCTION void copy(index_t n, To* to, From const* from) const
-  {
-    each(
-        n, [](To& a, From b) { a = To(b); }, into(to), from);
-  }
-  template <class T> KOKKOS_INLINE_FUNCTION void fill(index_t n, T* to, T value) const
-  {
-    each(
-        n, [&](T& a) { a = value; }, into(to));
   }
   template <class W, class Term, class... P>
   KOKKOS_INLINE_FUNCTION W sum(index_t n, Term const& term, P const*... p) const
@@ -315,7 +311,6 @@ private:
   }
 
   TeamMember const& team_;
-  index_t number_;
 };
 
 /// What kernels are written for.

@@ -1,6 +1,7 @@
 // From parsed blocks and scaler files to one chain of steps per channel.
 #include "blocks.hpp"
 
+#include "data/deck_blocks.hpp"
 #include "data/levels.hpp"
 #include "io/array_reader.hpp"
 #include <rossby/core/log.hpp>
@@ -224,11 +225,10 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid 
                             Problems& problems)
 {
   auto const section = [&](char const* key) {
-    auto const own = for_inference ? deck["inference"][key] : DeckNode();
-    if (!for_inference || !own.exists())
-      return deck[key];
-    deck[key].mark_read(); // for training
-    return own;
+    auto const blocks = deck_blocks(deck, key, for_inference);
+    if (blocks.path() != key)
+      deck[key].mark_read(); // for training
+    return blocks;
   };
   index_t const cells = grid.height() * grid.width();
   ScalerCache cache;

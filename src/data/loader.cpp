@@ -36,7 +36,7 @@ struct Loader::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   // Guarded by mutex:
-  std::deque<Batch> queue;
+  std::deque<BatchStep> queue;
   bool stop = false, finished = true;
   std::exception_ptr error;
 
@@ -61,10 +61,10 @@ struct Loader::Impl {
     error = nullptr;
   }
 
-  Batch make(index_t number, Sampler::Indices const& indices, int step)
+  BatchStep make(index_t number, Sampler::Indices const& indices, int step)
   {
     DataConfig const& config = dataset.plan().config;
-    Batch b;
+    BatchStep b;
     b.number = number;
     b.step = step;
     b.last_step = step + 1 == config.forecast_len;
@@ -85,7 +85,7 @@ struct Loader::Impl {
   }
 
   /// False when the reader has been told to stop.
-  bool deliver(Batch batch)
+  bool deliver(BatchStep batch)
   {
     std::unique_lock<std::mutex> lock(mutex);
     changed.wait(lock, [&] { return stop || queue.size() < depth; });
@@ -139,7 +139,7 @@ void Loader::start(std::uint64_t epoch, index_t first_batch)
   });
 }
 
-std::optional<Batch> Loader::next()
+std::optional<BatchStep> Loader::next()
 {
   auto& l = *impl_;
   std::unique_lock<std::mutex> lock(l.mutex);
@@ -149,7 +149,7 @@ std::optional<Batch> Loader::next()
       std::rethrow_exception(l.error);
     return std::nullopt;
   }
-  Batch batch = std::move(l.queue.front());
+  BatchStep batch = std::move(l.queue.front());
   l.queue.pop_front();
   l.changed.notify_all();
   return batch;

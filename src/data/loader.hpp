@@ -28,7 +28,7 @@ public:
   /// Starts (or restarts) at a batch of an epoch: with the numbers of a checkpoint the same batches follow.
   void start(std::uint64_t epoch, index_t first_batch = 0);
   /// The next one, or nothing at the end of the epoch.
-  std::optional<Batch> next();
+  std::optional<BatchStep> next();
 
 private:
   struct Impl;

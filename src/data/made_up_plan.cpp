@@ -1,6 +1,8 @@
 // Which files a deck asks for, and what in them.
 #include "data/made_up.hpp"
 
+#include "data/deck_blocks.hpp"
+
 #include <algorithm>
 #include <filesystem>
 
@@ -52,6 +54,19 @@ std::vector<double> hybrid_b(index_t count)
     x *= x;
   return eta;
 }
+
+void add_variables(MadeUpPlan::File& file, SourceConfig const& source, FieldGroup const& group, bool with_time)
+{
+  for (auto const& name : group.vars_3d)
+    file.variables.insert({name, {true, with_time}});
+  for (auto const& name : group.vars_2d)
+    file.variables.insert({name, {false, with_time}});
+  if (group.vars_3d.empty())
+    return;
+  file.level_coord = source.level_coord;
+  if (source.levels)
+    file.levels = *source.levels;
+}
 } // namespace
 
 void MadeUpPlan::add(DataConfig const& config, std::vector<Time> const& more, index_t records)
@@ -88,15 +103,7 @@ void MadeUpPlan::add(DataConfig const& config, std::vector<Time> const& more, in
         auto& file = files[path];
         file.times.insert(in_file.begin(), in_file.end());
         file.time_coord = source.time_coord;
-        if (!group.vars_3d.empty()) {
-          file.level_coord = source.level_coord;
-          if (source.levels)
-            file.levels = *source.levels;
-        }
-        for (auto const& name : group.vars_3d)
-          file.variables[name] = {true, timed};
-        for (auto const& name : group.vars_2d)
-          file.variables[name] = {false, timed};
+        add_variables(file, source, group, timed);
       }
     }
   }
@@ -125,37 +132,20 @@ void MadeUpPlan::add_climatology(std::string const& path, DataConfig const& conf
     for (auto const& group : source.groups) {
       if (group.type != FieldType::prognostic && group.type != FieldType::diagnostic)
         continue;
-      for (auto const& name : group.vars_3d)
-        file.variables.insert({name, {true, false}});
-      for (auto const& name : group.vars_2d)
-        file.variables.insert({name, {false, false}});
-      if (!group.vars_3d.empty()) {
-        file.level_coord = source.level_coord;
-        if (source.levels)
-          file.levels = *source.levels;
-      }
+      add_variables(file, source, group, false);
     }
 }
 
 void MadeUpPlan::add_blocks(DeckNode const& phases, DataConfig const& config)
 {
-  if (!phases.is_map())
-    return;
-  for (auto const& [phase, blocks] : phases.entries()) {
-    if (!blocks.is_map())
-      continue;
-    for (auto const& [name, block] : blocks.entries()) {
-      if (!block.is_map() || !block["args"].is_map())
-        continue;
-      auto const args = block["args"];
-      for (char const* key : {"mean_path", "std_path"})
-        if (args[key].is_scalar())
-          add_statistics(args[key].as<std::string>(), config);
-      if (args["save_loc_physics"].is_scalar())
-        add_physics(args);
-      for (char const* side : {"", "source_", "dest_"})
-        add_levels(args, side);
-    }
+  for (auto const& args : block_arguments(phases)) {
+    for (char const* key : {"mean_path", "std_path"})
+      if (args[key].is_scalar())
+        add_statistics(args[key].as<std::string>(), config);
+    if (args["save_loc_physics"].is_scalar())
+      add_physics(args);
+    for (char const* side : {"", "source_", "dest_"})
+      add_levels(args, side);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "data/plan.hpp"
 
+#include "data/deck_blocks.hpp"
+
 #include "field_reader.hpp"
 #include "level_interpolation.hpp"
 #include "regridding.hpp"
@@ -138,8 +140,7 @@ DataPlan DataPlan::make(Deck const& deck, Use use, FieldShape const& model, Prob
       return false;
     }
   };
-  auto const own_blocks = use == Use::forecast ? deck["inference"]["preblocks"] : DeckNode();
-  auto const preblocks = own_blocks.exists() ? own_blocks : deck["preblocks"];
+  auto const preblocks = deck_blocks(deck, "preblocks", use == Use::forecast);
   bool const has_schema = attempt([&] {
     plan.schema = ChannelSchema::make(plan.config);
     rename_variables(preblocks, plan.schema, problems);

@@ -3,6 +3,7 @@
 #include "blocks.hpp"
 #include "field_reader.hpp"
 
+#include "data/deck_blocks.hpp"
 #include "data/plan.hpp"
 #include <rossby/core/error.hpp>
 #include <rossby/core/log.hpp>
@@ -25,8 +26,8 @@ struct Fit {
   Slice slice;
   SchemaEntry const* entry;
   bool spatial;
-  std::vector<TransformChain> before; ///< preblocks ahead of the scaler, by level
-  std::vector<Moments> columns;       ///< by level, or by cell
+  std::vector<TransformChain> before;    ///< preblocks ahead of the scaler, by level
+  std::vector<ColumnStatistics> columns; ///< by level, or by cell
   Scaler::Kind kind;
 };
 
@@ -46,10 +47,9 @@ std::vector<Fit> plan_fits(std::vector<Block> const& blocks, ChannelSchema const
             fail(blocks[b].deck_key, fmt::format("{} is scaled twice, first by {}", e.key, blocks[earlier].deck_key),
                  "keep one scaler for each variable");
         bool const spatial = blocks[b].spatial(e.key);
-        fits.push_back(
-            {blocks[b].scaler_path, slice, &e, spatial, chains_of(blocks, b, e, slice, true, cells, cache),
-             std::vector<Moments>(spatial ? static_cast<std::size_t>(cells) : static_cast<std::size_t>(e.n_levels())),
-             blocks[b].scaler_kind.value_or(Scaler::Kind::standard)});
+        fits.push_back({blocks[b].scaler_path, slice, &e, spatial, chains_of(blocks, b, e, slice, true, cells, cache),
+                        std::vector<ColumnStatistics>(static_cast<std::size_t>(spatial ? cells : e.n_levels())),
+                        blocks[b].scaler_kind.value_or(Scaler::Kind::standard)});
       }
   }
   return fits;
@@ -76,15 +76,12 @@ void add(Fit& fit, Dataset& dataset, Time t)
       continue;
     }
     // The moments of a field in two passes, then one merge: a running mean over millions of values would lose digits.
-    Moments m;
-    m.count = static_cast<double>(cells);
+    Moments m{static_cast<double>(cells)};
     for (std::size_t i = 0; i < cells; ++i)
       m.mean += level[i] / m.count;
-    m.minimum = *std::min_element(level, level + cells);
-    m.maximum = *std::max_element(level, level + cells);
     for (std::size_t i = 0; i < cells; ++i)
       m.m2 += (level[i] - m.mean) * (level[i] - m.mean);
-    fit.columns[k].merge(m);
+    fit.columns[k].merge({m, *std::min_element(level, level + cells), *std::max_element(level, level + cells)});
   }
 }
 
@@ -93,14 +90,14 @@ void merge_ranks(Fit& fit, Communicator const& world)
 {
   std::vector<double> mine;
   for (auto const& m : fit.columns)
-    mine.insert(mine.end(), {m.count, m.mean, m.m2, m.minimum, m.maximum});
+    mine.insert(mine.end(), {m.moments.count, m.moments.mean, m.moments.m2, m.minimum, m.maximum});
   auto const all = world.all_gather(mine);
   std::size_t const n = mine.size();
   for (std::size_t i = 0; i < fit.columns.size(); ++i) {
-    Moments total;
+    ColumnStatistics total;
     for (std::size_t r = 0; r * n < all.size(); ++r) {
       double const* const m = all.data() + r * n + 5 * i;
-      total.merge({m[0], m[1], m[2], m[3], m[4]});
+      total.merge({{m[0], m[1], m[2]}, m[3], m[4]});
     }
     fit.columns[i] = total;
   }
@@ -115,17 +112,19 @@ Scaler scaler_from(Fit const& fit)
     s.level_units = fit.entry->vertical.units;
   }
   for (auto const& m : fit.columns) {
-    s.count = std::max(s.count, m.count);
+    s.count = std::max(s.count, m.moments.count);
     if (fit.kind == Scaler::Kind::minmax) {
       s.minimum.push_back(m.minimum);
       s.maximum.push_back(m.maximum);
     } else {
-      s.mean.push_back(m.mean);
-      s.variance.push_back(m.m2 / m.count);
+      s.mean.push_back(m.moments.mean);
+      s.variance.push_back(m.moments.m2 / m.moments.count);
     }
   }
   return s;
 }
+
+double deviation(ColumnStatistics const& c) { return std::sqrt(c.moments.m2 / c.moments.count); }
 
 void report(Fit const& fit, PreprocessReport& out)
 {
@@ -133,31 +132,26 @@ void report(Fit const& fit, PreprocessReport& out)
   if (fit.spatial) {
     PreprocessReport::Row row{type, fit.entry->key, 0, 0, 0};
     for (auto const& m : fit.columns) {
-      row.mean += m.mean / static_cast<double>(fit.columns.size());
-      row.deviation += std::sqrt(m.m2 / m.count) / static_cast<double>(fit.columns.size());
+      row.mean += m.moments.mean / static_cast<double>(fit.columns.size());
+      row.deviation += deviation(m) / static_cast<double>(fit.columns.size());
     }
     out.rows.push_back(row);
     return;
   }
   for (std::size_t i = 0; i < fit.columns.size(); ++i) {
     auto const& m = fit.columns[i];
-    out.rows.push_back({type, fit.entry->key, fit.entry->levels[i], m.mean, std::sqrt(m.m2 / m.count)});
+    out.rows.push_back({type, fit.entry->key, fit.entry->levels[i], m.moments.mean, deviation(m)});
   }
 }
 
-} // namespace
-
-namespace {
-/// Scaler files that postblocks name.
-std::set<std::string> scalers_of_postblocks(DeckNode const& phases)
+/// Scaler files that postblocks name, those of training and of forecasts.
+std::set<std::string> scalers_of_postblocks(Deck const& deck)
 {
   std::set<std::string> paths;
-  if (phases.is_map())
-    for (auto const& [phase, blocks] : phases.entries())
-      if (blocks.is_map())
-        for (auto const& [name, block] : blocks.entries())
-          if (block.is_map() && block["args"].is_map() && block["args"]["scaler_path"].is_scalar())
-            paths.insert(block["args"]["scaler_path"].as<std::string>());
+  for (bool const for_inference : {false, true})
+    for (auto const& args : block_arguments(deck_blocks(deck, "postblocks", for_inference)))
+      if (args["scaler_path"].is_scalar())
+        paths.insert(args["scaler_path"].as<std::string>());
   return paths;
 }
 } // namespace
@@ -189,17 +183,13 @@ PreprocessReport preprocess(Deck const& deck, FieldShape const& model, Communica
     report(fit, result);
     files[fit.path].set(fit.slice == Slice::input ? "input" : "target", fit.entry->key, scaler_from(fit));
   }
-  auto of_outputs = scalers_of_postblocks(deck["postblocks"]);
-  if (deck["inference"].is_map())
-    of_outputs.merge(scalers_of_postblocks(deck["inference"]["postblocks"]));
-  std::set<std::string> only_of_outputs; // files of their own, of which an inverse reads the targets' part
-  for (auto const& path : of_outputs)
-    if (files.count(path) == 0)
-      only_of_outputs.insert(path);
-  for (auto const& path : only_of_outputs)
+  // Files that postblocks alone name: an inverse reads the targets' part of them.
+  for (auto const& path : scalers_of_postblocks(deck)) {
+    auto const [file, is_new] = files.try_emplace(path);
     for (auto const& fit : fits)
-      if (fit.slice == Slice::target)
-        files[path].set("target", fit.entry->key, scaler_from(fit));
+      if (is_new && fit.slice == Slice::target)
+        file->second.set("target", fit.entry->key, scaler_from(fit));
+  }
   for (auto const& [path, file] : files) {
     std::string outcome;
     bool failed = false;

@@ -348,26 +348,18 @@ double Scaler::width(std::size_t column) const
 
 char const* name_of(Scaler::Kind kind) { return kind == Scaler::Kind::standard ? "standard" : "minmax"; }
 
-void Moments::add(double value)
+void ColumnStatistics::add(double value)
 {
   minimum = std::min(minimum, value);
   maximum = std::max(maximum, value);
-  count += 1;
-  double const from_mean = value - mean;
-  mean += from_mean / count;
-  m2 += from_mean * (value - mean);
+  moments.add(value);
 }
 
-void Moments::merge(Moments const& o)
+void ColumnStatistics::merge(ColumnStatistics const& other)
 {
-  minimum = std::min(minimum, o.minimum);
-  maximum = std::max(maximum, o.maximum);
-  if (o.count == 0)
-    return;
-  double const total = count + o.count, difference = o.mean - mean;
-  mean += difference * (o.count / total);
-  m2 += o.m2 + difference * difference * (count * o.count / total);
-  count = total;
+  minimum = std::min(minimum, other.minimum);
+  maximum = std::max(maximum, other.maximum);
+  moments.merge(other.moments);
 }
 
 } // namespace rossby

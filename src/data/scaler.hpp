@@ -2,6 +2,8 @@
 /// \file
 /// Files with means and variances, or smallest and largest values: bridgescaler's JSON.
 
+#include "core/moments.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -56,13 +58,12 @@ private:
   std::string name_ = "scaler";
 };
 
-/// Count, mean and sum of squared deviations, merged pairwise (Chan, Golub and LeVeque 1979): never sums of squares;
-/// and the range.
-struct Moments {
-  double count = 0, mean = 0, m2 = 0;
+/// What a scaler is made of: a column's moments and its range.
+struct ColumnStatistics {
+  Moments moments;
   double minimum = std::numeric_limits<double>::infinity(), maximum = -std::numeric_limits<double>::infinity();
   void add(double value);
-  void merge(Moments const&);
+  void merge(ColumnStatistics const&);
 };
 
 } // namespace rossby

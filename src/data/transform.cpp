@@ -1,4 +1,4 @@
-#include "data/transform.hpp"
+#include "data/transform_record.hpp"
 
 #include <rossby/core/error.hpp>
 
@@ -11,55 +11,25 @@ namespace {
 
 using Kind = TransformStep::Kind;
 
-bool holds(FillRule const& rule, double x)
-{
-  bool const nan = std::isnan(rule.search);
-  switch (rule.op) {
-  case FillRule::Op::equal:
-    return nan ? std::isnan(x) : x == rule.search;
-  case FillRule::Op::not_equal:
-    return nan ? !std::isnan(x) : x != rule.search;
-  case FillRule::Op::less:
-    return x < rule.search;
-  case FillRule::Op::less_equal:
-    return x <= rule.search;
-  case FillRule::Op::greater:
-    return x > rule.search;
-  case FillRule::Op::greater_equal:
-    return x >= rule.search;
+/// The step's records over cells of the global grid, one value each.
+class HostStep {
+public:
+  explicit HostStep(TransformStep const& step) : step_(&step), records_(records_of(step, 0)) {}
+  double operator()(double value, index_t cell) const
+  {
+    auto const of_cell = [&](index_t, int which) {
+      return (which == 0 ? step_->cell_scale : step_->cell_offset)[static_cast<std::size_t>(cell)];
+    };
+    ChainValue x{value};
+    for (auto const& record : records_)
+      run(record, of_cell, x);
+    return x.value;
   }
-  return false;
-}
 
-double filled(TransformStep const& step, double x)
-{
-  double value = x;
-  for (auto const& rule : step.rules)
-    if (holds(rule, x))
-      value = rule.fill;
-  return value;
-}
-
-double apply(TransformStep const& s, double x, std::size_t cell)
-{
-  switch (s.kind) {
-  case Kind::affine:
-    return s.cell_scale.empty() ? s.scale * x + s.offset : s.cell_scale[cell] * x + s.cell_offset[cell];
-  case Kind::log:
-    return (std::log(x + s.eps) - std::log(s.eps)) / std::log(s.base);
-  case Kind::exp:
-    return std::exp(x * std::log(s.base) + std::log(s.eps)) - s.eps;
-  case Kind::sqrt:
-    return std::sqrt(x);
-  case Kind::square:
-    return x * x;
-  case Kind::clamp:
-    return std::isnan(x) ? x : std::clamp(x, s.low, s.high);
-  case Kind::fill:
-    return filled(s, x);
-  }
-  return x;
-}
+private:
+  TransformStep const* step_;
+  std::vector<TransformRecord> records_;
+};
 
 bool undo_each_other(TransformStep const& a, TransformStep const& b)
 {
@@ -112,10 +82,40 @@ bool is_identity(TransformStep const& s)
 
 } // namespace
 
+std::vector<TransformRecord> records_of(TransformStep const& s, index_t field)
+{
+  using R = TransformRecord;
+  auto const one = [](R::Op op, double a = 0, double b = 0, double c = 0) {
+    return std::vector<R>(1, R{static_cast<double>(op), a, b, c});
+  };
+  switch (s.kind) {
+  case Kind::affine:
+    if (!s.cell_scale.empty())
+      return one(R::affine_by_cell, static_cast<double>(field));
+    return one(R::affine, s.scale, s.offset);
+  case Kind::log:
+    return one(R::log_of, s.eps, std::log(s.eps), std::log(s.base));
+  case Kind::exp:
+    return one(R::exp_of, s.eps, std::log(s.eps), std::log(s.base));
+  case Kind::sqrt:
+    return one(R::root);
+  case Kind::square:
+    return one(R::square);
+  case Kind::clamp:
+    return one(R::clamp, s.low, s.high);
+  case Kind::fill:
+    break;
+  }
+  auto records = one(R::keep_original);
+  for (auto const& rule : s.rules)
+    records.push_back({static_cast<double>(R::fill_rule + static_cast<int>(rule.op)), rule.search, rule.fill, 0});
+  return records;
+}
+
 double apply(TransformChain const& chain, double value, index_t cell)
 {
   for (auto const& step : chain)
-    value = apply(step, value, static_cast<std::size_t>(cell));
+    value = HostStep(step)(value, cell);
   return value;
 }
 
@@ -128,10 +128,11 @@ void apply(TransformChain const& chain, double* values, Box const& box, index_t 
         values[i] = step.scale * values[i] + step.offset;
       continue;
     }
+    HostStep const host(step);
     double* x = values;
     for (index_t r = box.row0; r < box.row1; ++r)
       for (index_t c = box.col0; c < box.col1; ++c, ++x)
-        *x = apply(step, *x, static_cast<std::size_t>(r * width + c));
+        *x = host(*x, r * width + c);
   }
 }
 

@@ -19,7 +19,7 @@ GroupStatistics group_norm_forward(Exec const& exec, Communicator const& group, 
   std::vector<double> mean, rstd;
   double count = 0;
   for (std::size_t i = 0; i < local.size(); ++i) {
-    ops::Moments merged;
+    Moments merged;
     for (std::size_t r = 0; r < static_cast<std::size_t>(group.size()); ++r) {
       double const* m = &all[r * mine.size() + 3 * i];
       merged.merge({m[0], m[1], m[2]});

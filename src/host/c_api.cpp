@@ -37,19 +37,19 @@ class HostBatches final : public BatchSource {
 public:
   index_t batches() const override { return std::numeric_limits<index_t>::max(); } // the host's epoch has no end
   void start(std::uint64_t, index_t) override {}
-  std::optional<Batch> next() override
+  std::optional<BatchStep> next() override
   {
     if (steps_.empty())
       return {};
-    Batch first = std::move(steps_.front());
+    BatchStep first = std::move(steps_.front());
     steps_.pop_front();
     return first;
   }
-  void add(Batch step) { steps_.push_back(std::move(step)); }
+  void add(BatchStep step) { steps_.push_back(std::move(step)); }
   void clear() { steps_.clear(); }
 
 private:
-  std::deque<Batch> steps_;
+  std::deque<BatchStep> steps_;
 };
 
 std::vector<std::string> lines_of(char const* text)
@@ -368,7 +368,7 @@ int rossby_step(rossby_session* s)
     if (s->step < 0)
       fail("rossby_step", "there is no state yet", "call rossby_begin before");
     Exec const exec;
-    Batch batch;
+    BatchStep batch;
     batch.indices.samples = {0};
     batch.step = s->step;
     s->fields->arrive();
@@ -414,7 +414,7 @@ int rossby_train_step(rossby_session* s, char const* time, double* loss)
     collectively(mesh.world, [&] {
       for (int step = 0; step < steps; ++step) {
         Time const t = initial + step * s->session.timestep();
-        Batch b;
+        BatchStep b;
         b.step = step;
         b.last_step = step + 1 == steps;
         b.indices.samples = {0};

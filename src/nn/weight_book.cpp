@@ -50,8 +50,6 @@ int WeightBook::declare(std::string const& name, Shape shape, ParameterLayout la
 
 namespace {
 
-bool is_cut(ParameterSpec const& spec) { return spec.cut != TensorCut::none; }
-
 /// The rows of a part that lies dense from `at` on, with vectors that begin at `u` and `v`.
 std::vector<ops::SpectralRows> rows_of(index_t matrix, Part const& part, index_t at, index_t u, index_t v)
 {

@@ -52,17 +52,13 @@ template <class T> View<T, 2> row_block(View<T, 2> const& m, index_t first, inde
   return Kokkos::subview(m, Kokkos::make_pair(first, first + count), Kokkos::ALL);
 }
 
-// Kokkos Kernels takes an execution space instance since 3.7; older ones have only host spaces, where order is implied.
 template <class T, class V>
-auto call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c,
-               int) -> decltype(KokkosBlas::gemm(exec, ta, tb, alpha, a, b, beta, c))
+void call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c)
 {
-  KokkosBlas::gemm(exec, ta, tb, alpha, a, b, beta, c);
-}
-template <class T, class V>
-void call_gemm(Exec const&, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c, long)
-{
-  KokkosBlas::gemm(ta, tb, alpha, a, b, beta, c);
+  if constexpr (blas_takes_instance)
+    KokkosBlas::gemm(exec, ta, tb, alpha, a, b, beta, c);
+  else
+    KokkosBlas::gemm(ta, tb, alpha, a, b, beta, c);
 }
 } // namespace
 
@@ -90,7 +86,7 @@ void gemm(Exec const& exec, char ta, char tb, double alpha, View<T, 2> a, View<T
       copy_column<T>(exec, c, result);
   }
   char const trans_a[2] = {ta, 0}, trans_b[2] = {tb, 0};
-  call_gemm(exec, trans_a, trans_b, static_cast<T>(alpha), a, b, static_cast<T>(beta), result, 0);
+  call_gemm(exec, trans_a, trans_b, static_cast<T>(alpha), a, b, static_cast<T>(beta), result);
   if (copy_c)
     copy_column<T>(exec, result, c);
 }

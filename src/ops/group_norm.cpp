@@ -8,16 +8,6 @@
 
 namespace rossby::ops {
 
-void Moments::merge(Moments const& other)
-{
-  if (other.count == 0)
-    return;
-  double const total = count + other.count, delta = other.mean - mean;
-  m2 += other.m2 + delta * delta * count * other.count / total;
-  mean += delta * other.count / total;
-  count = total;
-}
-
 namespace {
 
 template <class T>

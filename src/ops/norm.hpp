@@ -2,6 +2,8 @@
 /// \file
 /// Normalisations over channels-last arrays.
 
+#include "core/moments.hpp"
+
 #include <rossby/core/array.hpp>
 
 #include <vector>
@@ -14,14 +16,6 @@ void channel_norm_forward(Exec const&, Array const& x, Array const& gain, Array 
 /// Writes dx unless empty; adds into dgain and dbias unless empty.
 void channel_norm_backward(Exec const&, Array const& x, Array const& gain, double eps, Array const& dy, Out dx,
                            Out dgain, Out dbias);
-
-/// Count, mean and M2 (the sum of squared deviations) of a set of values. Merged, never subtracted: sums of squares
-/// cancel.
-struct Moments {
-  double count = 0, mean = 0, m2 = 0;
-  /// Chan, Golub and LeVeque, "Algorithms for computing the sample variance", Am. Stat. 37 (1983).
-  void merge(Moments const& other);
-};
 
 /// Local moments of every sample and group of x [B, n, C]; group g holds channels [g C/G, (g+1) C/G). Row-major [B, G].
 std::vector<Moments> group_moments(Exec const&, Array const& x, index_t groups);

@@ -14,4 +14,15 @@ Pieces::Pieces(Exec const& exec, std::vector<index_t> const& begin, std::vector<
   first_ = IndexList(exec, first);
 }
 
+void add_parts(char const* label, Exec const& exec, View<index_t const, 1> first, Array const& parts, Out sums)
+{
+  auto const part = parts.flat<double>(), sum = sums.flat<double>();
+  Kokkos::parallel_for(
+      label, teams(exec, static_cast<index_t>(sum.extent(0))), KOKKOS_LAMBDA(TeamMember const& team) {
+        index_t const s = team.league_rank(), begin = first(s);
+        double const value = team_sum<double>(team, first(s + 1) - begin, [&](index_t i) { return part(begin + i); });
+        Kokkos::single(Kokkos::PerTeam(team), [&] { sum(s) = value; });
+      });
+}
+
 } // namespace rossby::ops

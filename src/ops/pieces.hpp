@@ -58,16 +58,25 @@ KOKKOS_INLINE_FUNCTION void each_of_team(TeamMember const& team, index_t begin, 
   Kokkos::parallel_for(Kokkos::TeamVectorRange(team, begin, end), f);
 }
 
-/// term(0) + ... + term(n - 1) by all threads of a team, each of which gets it.
-template <class T, class Term> KOKKOS_INLINE_FUNCTION T team_sum(TeamMember const& team, index_t n, Term const& term)
+/// term(0) + ... + term(n - 1) by those whom `range` says, each of whom gets it: Kokkos::TeamVectorRange(team, n) or
+/// Kokkos::ThreadVectorRange(team, n).
+template <class T, class Range, class Term>
+KOKKOS_INLINE_FUNCTION T sum_over(Range const& range, index_t n, Term const& term)
 {
   if (host_accessible)
     return rows::side_by_side<T>(n, term);
   T sum = 0;
   Kokkos::parallel_reduce(
-      Kokkos::TeamVectorRange(team, n), [&](index_t i, T& mine) { mine += term(i); }, sum);
+      range, [&](index_t i, T& mine) { mine += term(i); }, sum);
   return sum;
 }
+template <class T, class Term> KOKKOS_INLINE_FUNCTION T team_sum(TeamMember const& team, index_t n, Term const& term)
+{
+  return sum_over<T>(Kokkos::TeamVectorRange(team, n), n, term);
+}
+
+/// sums[s] = the sum of parts [first(s), first(s + 1)), of which there is one for each piece, in float64.
+void add_parts(char const* label, Exec const&, View<index_t const, 1> first, Array const& parts, Out sums);
 
 /// sums[s] = the sum of term(i) over the elements of slice s, in float64: pieces first, then the pieces of a slice. The
 /// order follows from the pieces alone.
@@ -75,20 +84,14 @@ template <class Term>
 void slice_sums(char const* label, Exec const& exec, Pieces const& pieces, Term const& term, Out sums)
 {
   Array const parts = Array::empty(DType::float64, {pieces.size()});
-  auto const part = parts.flat<double>(), sum = sums.flat<double>();
-  auto const table = pieces.table(), first = pieces.first();
+  auto const part = parts.flat<double>();
   for_each_piece(
       label, exec, pieces, KOKKOS_LAMBDA(TeamMember const& team, Piece const& piece) {
         double const value =
             team_sum<double>(team, piece.end - piece.begin, [&](index_t i) { return term(piece.begin + i); });
         Kokkos::single(Kokkos::PerTeam(team), [&] { part(team.league_rank()) = value; });
       });
-  Kokkos::parallel_for(
-      label, teams(exec, pieces.slices()), KOKKOS_LAMBDA(TeamMember const& team) {
-        index_t const s = team.league_rank(), begin = first(s);
-        double const value = team_sum<double>(team, first(s + 1) - begin, [&](index_t i) { return part(begin + i); });
-        Kokkos::single(Kokkos::PerTeam(team), [&] { sum(s) = value; });
-      });
+  add_parts(label, exec, pieces.first(), parts, sums);
 }
 
 } // namespace rossby::ops

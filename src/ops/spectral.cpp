@@ -12,28 +12,10 @@ constexpr double epsilon = 1e-12;
 constexpr index_t piece_rows = 64;
 constexpr index_t columns_a_thread = host_accessible ? 16 : 1; ///< on hosts a register of them
 
-template <class T> T* elements(Array const& a)
-{
-  ROSSBY_EXPECT(a.dtype() == dtype_of<T>());
-  return static_cast<T*>(a.data());
-}
-
 /// f(row) by the threads of a team, each of which has lanes.
 template <class F> KOKKOS_INLINE_FUNCTION void each_row(TeamMember const& team, index_t rows, F const& f)
 {
   Kokkos::parallel_for(Kokkos::TeamThreadRange(team, rows), f);
-}
-
-/// term(0) + ... + term(n - 1) by the lanes of a thread.
-template <class T, class Term>
-KOKKOS_INLINE_FUNCTION T sum_of_lanes(TeamMember const& team, index_t n, Term const& term)
-{
-  if (host_accessible)
-    return rows::side_by_side<T>(n, term);
-  T sum = 0;
-  Kokkos::parallel_reduce(
-      Kokkos::ThreadVectorRange(team, n), [&](index_t i, T& mine) { mine += term(i); }, sum);
-  return sum;
 }
 
 template <class T>
@@ -63,7 +45,7 @@ void transposed_parts(Exec const& exec, SpectralTable const& table, T const* m, 
       });
 }
 
-template <class T> void add_parts(Exec const& exec, SpectralTable const& table, T const* parts, T* images)
+template <class T> void add_transposed(Exec const& exec, SpectralTable const& table, T const* parts, T* images)
 {
   auto const pieces = table.view();
   for_each_piece(
@@ -90,7 +72,8 @@ void row_products(Exec const& exec, SpectralTable const& table, T const* m, T co
         auto const piece = pieces(team.league_rank());
         each_row(team, piece.rows, [&](index_t r) {
           T const *row = m + piece.at + r * piece.columns, *v = vectors + piece.right;
-          T const sum = sum_of_lanes<T>(team, piece.columns, [&](index_t k) { return row[k] * v[k]; });
+          T const sum = sum_over<T>(Kokkos::ThreadVectorRange(team, piece.columns), piece.columns,
+                                    [&](index_t k) { return row[k] * v[k]; });
           Kokkos::single(Kokkos::PerThread(team), [&] { images[piece.left + r] = sum; });
         });
       });
@@ -119,7 +102,7 @@ void dot_products(Exec const& exec, Pieces const& slices, T const* vectors, T co
 }
 
 template <class T>
-void inner_products(Exec const& exec, SpectralTable const& table, T const* m, T const* g, View<double, 1> products)
+void inner_products(Exec const& exec, SpectralTable const& table, T const* m, T const* g, Array const& products)
 {
   Array const sums = Array::empty(DType::float64, {table.pieces()});
   auto const part = sums.flat<double>();
@@ -132,13 +115,7 @@ void inner_products(Exec const& exec, SpectralTable const& table, T const* m, T 
         });
         Kokkos::single(Kokkos::PerTeam(team), [&] { part(team.league_rank()) = sum; });
       });
-  Kokkos::parallel_for(
-      "rossby::ops::spectral_gradient_product", teams(exec, table.matrices()), KOKKOS_LAMBDA(TeamMember const& team) {
-        index_t const matrix = team.league_rank(), begin = pieces.first(matrix);
-        double const sum =
-            team_sum<double>(team, pieces.first(matrix + 1) - begin, [&](index_t i) { return part(begin + i); });
-        Kokkos::single(Kokkos::PerTeam(team), [&] { products(matrix) = sum; });
-      });
+  add_parts("rossby::ops::spectral_gradient_product", exec, pieces.first, sums, products);
 }
 
 template <class T>
@@ -192,8 +169,8 @@ void spectral_transposed_products(Exec const& exec, SpectralTable const& table, 
   dispatch_wide(matrices.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     Array const parts = Array::empty(matrices.dtype(), {table.parts()});
-    transposed_parts<T>(exec, table, elements<T>(matrices), elements<T>(vectors), elements<T>(parts));
-    add_parts<T>(exec, table, elements<T>(parts), elements<T>(images));
+    transposed_parts<T>(exec, table, matrices.flat<T>().data(), vectors.flat<T>().data(), parts.flat<T>().data());
+    add_transposed<T>(exec, table, parts.flat<T>().data(), images.flat<T>().data());
   });
 }
 
@@ -202,7 +179,7 @@ void spectral_products(Exec const& exec, SpectralTable const& table, Array const
 {
   dispatch_wide(matrices.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    row_products<T>(exec, table, elements<T>(matrices), elements<T>(vectors), elements<T>(images));
+    row_products<T>(exec, table, matrices.flat<T>().data(), vectors.flat<T>().data(), images.flat<T>().data());
   });
 }
 
@@ -210,7 +187,7 @@ void spectral_normalise(Exec const& exec, Pieces const& slices, Array const& ima
 {
   dispatch_wide(vectors.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    normalise<T>(exec, slices, elements<T>(images), elements<T>(vectors));
+    normalise<T>(exec, slices, images.flat<T>().data(), vectors.flat<T>().data());
   });
 }
 
@@ -218,7 +195,7 @@ void spectral_sigmas(Exec const& exec, Pieces const& slices, Array const& vector
 {
   dispatch_wide(vectors.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    dot_products<T>(exec, slices, elements<T>(vectors), elements<T>(images), sigmas);
+    dot_products<T>(exec, slices, vectors.flat<T>().data(), images.flat<T>().data(), sigmas);
   });
 }
 
@@ -227,7 +204,7 @@ void spectral_inner_products(Exec const& exec, SpectralTable const& table, Array
 {
   dispatch_wide(matrices.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    inner_products<T>(exec, table, elements<T>(matrices), elements<T>(gradients), products.flat<double>());
+    inner_products<T>(exec, table, matrices.flat<T>().data(), gradients.flat<T>().data(), products);
   });
 }
 
@@ -236,8 +213,8 @@ void spectral_backward(Exec const& exec, SpectralTable const& table, Array const
 {
   dispatch_wide(gradients.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    project<T>(exec, table, elements<T>(vectors), sigmas.flat<double>(), products.flat<double>(),
-               elements<T>(gradients), elements<T>(to));
+    project<T>(exec, table, vectors.flat<T>().data(), sigmas.flat<double>(), products.flat<double>(),
+               gradients.flat<T>().data(), to.flat<T>().data());
   });
 }
 

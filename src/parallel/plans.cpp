@@ -125,7 +125,7 @@ std::vector<StoredElements> stored_elements(Parameters const& parameters, Parall
     StoredElements mine;
     for (int i = 0; i < parameters.size(); ++i) {
       auto const& spec = parameters[i].spec;
-      int const holder = spec.cut == TensorCut::none ? rank : replica;
+      int const holder = is_cut(spec) ? replica : rank;
       Part const part =
           sharded ? tables[static_cast<std::size_t>(member)].share(i, holder) : tensor_block(spec, member, p.tensor);
       mine.parameters += part.size();

@@ -18,7 +18,7 @@ FlatLayout::FlatLayout(Exec const& exec, DType dtype, std::vector<Parameter> con
   for (bool const cut : {false, true}) {
     auto const place_optimized = [&](int begin, int end) {
       for (int i = begin; i < end; ++i)
-        if (is_optimized(spec(i)) && (spec(i).cut != TensorCut::none) == cut) {
+        if (is_optimized(spec(i)) && is_cut(spec(i)) == cut) {
           place(i);
           order_.push_back(i);
           begins.push_back(begin_[static_cast<std::size_t>(i)]);

@@ -37,7 +37,7 @@ Gradients::Gradients(Parameters const& parameters, std::size_t bucket_bytes)
   auto const limit = static_cast<index_t>(bucket_bytes / size_of(parameters.dtype()));
   int previous = -1;
   for (int const i : layout.order()) {
-    auto const cut = [&](int k) { return parameters[k].spec.cut != TensorCut::none; };
+    auto const cut = [&](int k) { return is_cut(parameters[k].spec); };
     int const unit = parameters.unit_of(i);
     bool const other_ranks = previous < 0 || cut(i) != cut(previous);
     if (other_ranks || unit != parameters.unit_of(previous)) {

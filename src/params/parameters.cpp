@@ -89,7 +89,7 @@ void Parameters::place(ParameterPlacement const& placement) { placement_ = place
 
 Communicator const& Parameters::copies(int i) const
 {
-  return (*this)[i].spec.cut == TensorCut::none ? placement_.world : placement_.replicas;
+  return is_cut((*this)[i].spec) ? placement_.replicas : placement_.world;
 }
 
 Parameters::Holders Parameters::holders(int i) const
@@ -97,7 +97,7 @@ Parameters::Holders Parameters::holders(int i) const
   auto const& spec = (*this)[i].spec;
   if (placement_.sharded && spec.trainable)
     return Holders::world;
-  return spec.cut == TensorCut::none ? Holders::alone : Holders::tensor;
+  return is_cut(spec) ? Holders::tensor : Holders::alone;
 }
 
 Communicator const& Parameters::parts(int i) const

@@ -126,7 +126,7 @@ ShardStore::ShardStore(Exec const& exec, Parameters& parameters)
     auto const& unit = parameters.units()[u];
     for (int i = unit.begin; i < unit.end; ++i)
       if (is_optimized(parameters[i].spec))
-        (parameters[i].spec.cut == TensorCut::none ? whole : cut).push_back(i);
+        (is_cut(parameters[i].spec) ? cut : whole).push_back(i);
     for (auto const& numbers : {whole, cut})
       if (!numbers.empty())
         units_[u].emplace_back(exec, parameters, numbers, parameters.copies(numbers.front()));

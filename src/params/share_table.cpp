@@ -29,7 +29,7 @@ ShareTable::ShareTable(std::vector<Parameter> const& parameters, int member, int
   using Load = std::pair<index_t, int>;   // bytes, holder: the one with least is on top, of equals the first
   std::map<int, std::vector<Load>> loads; // by the number of holders
   for (std::size_t const i : order) {
-    int const holders = parameters[i].spec.cut == TensorCut::none ? ranks : ranks / tensor;
+    int const holders = is_cut(parameters[i].spec) ? ranks / tensor : ranks;
     auto& load = loads[holders];
     for (auto h = static_cast<int>(load.size()); h < holders; ++h)
       load.push_back({0, h});

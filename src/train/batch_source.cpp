@@ -12,7 +12,7 @@ public:
   }
   index_t batches() const override { return loader_.sampler().batches(); }
   void start(std::uint64_t epoch, index_t first_batch) override { loader_.start(epoch, first_batch); }
-  std::optional<Batch> next() override { return loader_.next(); }
+  std::optional<BatchStep> next() override { return loader_.next(); }
 
 private:
   Loader loader_;

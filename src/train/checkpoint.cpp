@@ -24,9 +24,9 @@ using io::Hdf5File;
 constexpr std::int64_t format_version = 2;
 
 /// What the first rank writes alone: numbers and texts that all ranks know, with their checksums.
-class Facts {
+class CommonValues {
 public:
-  explicit Facts(Hdf5File const& file) : file_(&file) {}
+  explicit CommonValues(Hdf5File const& file) : file_(&file) {}
   void number(std::string const& name, std::int64_t value) const { write(name, {}, {static_cast<double>(value)}); }
   void numbers(std::string const& name, std::vector<double> const& values) const
   {
@@ -48,8 +48,8 @@ private:
 };
 
 /// What a checkpoint has besides fields.
-void write_facts(Facts const& out, Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
-                 TrainingState const& state, RunDescription const& run)
+void write_common(CommonValues const& out, Parameters const& parameters, AdamW const& optimizer, Ema const* averages,
+                  TrainingState const& state, RunDescription const& run)
 {
   for (int i = 0; i < parameters.size(); ++i)
     if (auto const& m = optimizer.moments(i); m.first)
@@ -140,7 +140,7 @@ void write_file(std::string const& file, Communicator const& ranks, Exec const& 
       auto out = Hdf5File::create(path);
       for (auto const& field : fields)
         out.make_dataset(field.name, field.stored.dtype(), parameters[field.parameter].spec.shape);
-      frame(Facts(out));
+      frame(CommonValues(out));
       out.close();
     });
     std::vector<std::int64_t> sums;
@@ -165,13 +165,13 @@ void write_checkpoint(std::string const& file, Communicator const& ranks, Exec c
                       TrainingState const& state, RunDescription const& run, std::size_t bytes_per_writer)
 {
   write_file(file, ranks, exec, parameters, fields_of(parameters, &optimizer, averages), bytes_per_writer, true,
-             [&](Facts const& out) { write_facts(out, parameters, optimizer, averages, state, run); });
+             [&](CommonValues const& out) { write_common(out, parameters, optimizer, averages, state, run); });
 }
 
 void write_weights(std::string const& file, Communicator const& ranks, Exec const& exec, Parameters const& parameters)
 {
   write_file(file, ranks, exec, parameters, fields_of(parameters, nullptr, nullptr), default_bytes_per_writer, false,
-             [](Facts const&) {});
+             [](CommonValues const&) {});
 }
 
 void read_moments(PartReader& reader, ArraySource const& source, Exec const& exec, Parameters const& parameters,

@@ -123,7 +123,7 @@ ConvertResult convert(ConvertOptions const& o, Communicator const& world)
   auto& parameters = model->parameters();
   ParameterPlacement placement;
   placement.world = placement.replicas = world;
-  placement.sharded = world.size() > 1;
+  placement.sharded = true;
   parameters.place(placement);
   parameters.allocate(exec, contents.dtype, 0);
 

@@ -1,86 +1,27 @@
 #include "train/device_chain.hpp"
 
 #include "core/rows.hpp"
+#include "data/transform_record.hpp"
 
 #include <cmath>
 
 namespace rossby {
 
 namespace {
-/// What a record does; `fill` steps become one `keep_original` and a record for each rule.
-enum Op : int { affine, affine_by_cell, log_of, exp_of, root, square, clamp, keep_original, fill_rule };
-
-KOKKOS_INLINE_FUNCTION bool holds(int op, double value, double search)
-{
-  bool const search_is_nan = search != search;
-  bool const equal = search_is_nan ? value != value : value == search;
-  switch (static_cast<FillRule::Op>(op)) {
-  case FillRule::Op::equal:
-    return equal;
-  case FillRule::Op::not_equal:
-    return !equal;
-  case FillRule::Op::less:
-    return value < search;
-  case FillRule::Op::less_equal:
-    return value <= search;
-  case FillRule::Op::greater:
-    return value > search;
-  case FillRule::Op::greater_equal:
-    return value >= search;
-  }
-  return false;
-}
-
 struct Tables {
   decltype(IndexList().view()) start;
   View<double const, 2> records;
   View<double const, 3> cells;
 };
 
-/// Value and derivative after a channel's chain.
-struct Dual {
-  double value, slope;
-};
-
-KOKKOS_INLINE_FUNCTION Dual run(Tables const& t, index_t channel, index_t cell, double x)
+KOKKOS_INLINE_FUNCTION ChainValue run(Tables const& t, index_t channel, index_t cell, double value)
 {
-  double value = x, slope = 1, original = x;
-  for (index_t i = t.start(channel); i < t.start(channel + 1); ++i) {
-    double const a = t.records(i, 1), b = t.records(i, 2), c = t.records(i, 3);
-    int const op = static_cast<int>(t.records(i, 0));
-    if (op == affine) {
-      value = a * value + b;
-      slope *= a;
-    } else if (op == affine_by_cell) {
-      index_t const field = static_cast<index_t>(a);
-      value = t.cells(field, 0, cell) * value + t.cells(field, 1, cell);
-      slope *= t.cells(field, 0, cell);
-    } else if (op == log_of) { // (ln(x + eps) - ln eps) / ln base, with a = eps, b = ln eps, c = 1 / ln base
-      slope *= c / (value + a);
-      value = (math::log(value + a) - b) * c;
-    } else if (op == exp_of) { // exp(x ln base + ln eps) - eps, with c = ln base
-      double const power = math::exp(value * c + b);
-      value = power - a;
-      slope *= power * c;
-    } else if (op == root) {
-      value = math::sqrt(value);
-      slope *= 0.5 / value;
-    } else if (op == square) {
-      slope *= 2 * value;
-      value *= value;
-    } else if (op == clamp) {
-      if (value < a || value > b) {
-        value = value < a ? a : b;
-        slope = 0;
-      }
-    } else if (op == keep_original) {
-      original = value;
-    } else if (holds(op - fill_rule, original, a)) {
-      value = b;
-      slope = 0;
-    }
-  }
-  return {value, slope};
+  ChainValue x{value};
+  for (index_t i = t.start(channel); i < t.start(channel + 1); ++i)
+    run(
+        TransformRecord{t.records(i, 0), t.records(i, 1), t.records(i, 2), t.records(i, 3)},
+        [&](index_t field, int which) { return t.cells(field, which, cell); }, x);
+  return x;
 }
 
 template <class T> void apply_kernel(Exec const& exec, Tables const t, View<T const, 3> x, View<T, 3> y)
@@ -110,50 +51,13 @@ void backward_kernel(Exec const& exec, Tables const t, View<T const, 3> x, View<
       });
 }
 
-void append(std::vector<double>& records, double op, double a = 0, double b = 0, double c = 0)
+/// Scale and offset of the tile's cells, after those that are there.
+void append(std::vector<double>& cells, TransformStep const& step, Box const& tile, index_t width)
 {
-  records.insert(records.end(), {op, a, b, c});
-}
-
-void append(std::vector<double>& records, std::vector<double>& cells, TransformStep const& step, Box const& tile,
-            index_t width)
-{
-  using Kind = TransformStep::Kind;
-  switch (step.kind) {
-  case Kind::affine:
-    if (step.cell_scale.empty() && step.cell_offset.empty()) {
-      append(records, affine, step.scale, step.offset);
-      return;
-    }
-    append(records, affine_by_cell,
-           static_cast<double>(cells.size()) / static_cast<double>(2 * std::max<index_t>(1, tile.cells())));
-    for (auto const& [values, fallback] :
-         {std::pair(&step.cell_scale, step.scale), std::pair(&step.cell_offset, step.offset)})
-      for (index_t row = tile.row0; row < tile.row1; ++row)
-        for (index_t col = tile.col0; col < tile.col1; ++col)
-          cells.push_back(values->empty() ? fallback : values->at(static_cast<std::size_t>(row * width + col)));
-    return;
-  case Kind::log:
-    append(records, log_of, step.eps, std::log(step.eps), 1 / std::log(step.base));
-    return;
-  case Kind::exp:
-    append(records, exp_of, step.eps, std::log(step.eps), std::log(step.base));
-    return;
-  case Kind::sqrt:
-    append(records, root);
-    return;
-  case Kind::square:
-    append(records, square);
-    return;
-  case Kind::clamp:
-    append(records, clamp, step.low, step.high);
-    return;
-  case Kind::fill:
-    append(records, keep_original);
-    for (auto const& rule : step.rules)
-      append(records, fill_rule + static_cast<int>(rule.op), rule.search, rule.fill);
-    return;
-  }
+  for (auto const* values : {&step.cell_scale, &step.cell_offset})
+    for (index_t row = tile.row0; row < tile.row1; ++row)
+      for (index_t col = tile.col0; col < tile.col1; ++col)
+        cells.push_back(values->at(static_cast<std::size_t>(row * width + col)));
 }
 } // namespace
 
@@ -161,14 +65,18 @@ DeviceChains::DeviceChains(std::vector<TransformChain> const& by_channel, Box co
 {
   std::vector<double> records, cells;
   std::vector<index_t> start{0};
+  index_t const pair = 2 * std::max<index_t>(1, tile.cells());
   for (auto const& chain : by_channel) {
-    for (auto const& step : chain)
-      append(records, cells, step, tile, width);
+    for (auto const& step : chain) {
+      for (auto const& r : records_of(step, static_cast<index_t>(cells.size()) / pair))
+        records.insert(records.end(), {r.op, r.a, r.b, r.c});
+      if (!step.cell_scale.empty())
+        append(cells, step, tile, width);
+    }
     start.push_back(static_cast<index_t>(records.size() / 4));
   }
   start_ = IndexList(Exec(), start);
   records_ = Array::from_host(Exec(), DType::float64, {start.back(), 4}, records);
-  index_t const pair = 2 * std::max<index_t>(1, tile.cells());
   cell_values_ =
       Array::from_host(Exec(), DType::float64, {static_cast<index_t>(cells.size()) / pair, 2, pair / 2}, cells);
 }

@@ -66,7 +66,7 @@ public:
   {
     Duration const dt = data_.plan().config.timestep;
     Exec const exec;
-    Batch batch;
+    BatchStep batch;
     batch.indices.samples = {0};
     RolloutUnderWay state(rollout_);
     int step = 0;

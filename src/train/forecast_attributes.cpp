@@ -3,7 +3,7 @@
 #include "computed_fields.hpp"
 
 #include "io/array_reader.hpp"
-#include "train/variable_facts.hpp"
+#include "train/cf_attributes.hpp"
 #include <rossby/core/deck.hpp>
 #include <rossby/data/dataset.hpp>
 
@@ -76,13 +76,13 @@ Attributes some_of(io::ArrayReader const& reader, std::string const& variable, s
 Attributes from_metadata(std::string const& metadata, std::string const& variable)
 {
   Attributes result;
-  if (auto const facts = find_facts(metadata, variable))
+  if (auto const known = find_attributes(metadata, variable))
     for (auto const& [name, value] :
-         {std::make_pair("units", facts->units), std::make_pair("long_name", facts->long_name),
-          std::make_pair("standard_name", facts->standard_name)})
+         {std::make_pair("units", known->units), std::make_pair("long_name", known->long_name),
+          std::make_pair("standard_name", known->standard_name)})
       if (!value.empty())
         result[name] = value;
-  if (metadata.empty() || is_table_of_facts(metadata))
+  if (metadata.empty() || is_attribute_table(metadata))
     return result;
   if (auto const node = Deck::load(metadata)[variable]; node.exists())
     for (auto const& [name, value] : node.entries())

@@ -253,7 +253,7 @@ ForecastWriter::ForecastWriter(std::string const& path, std::vector<ForecastVari
     });
     return;
   }
-  bool const share = ranks_.size() > 1 && can_be_shared(variables);
+  bool const share = can_be_shared(variables);
   std::string const unfinished = io::unfinished_name(path);
   together([&] {
     if (ranks_.rank() != 0)

@@ -169,7 +169,7 @@ Model& Rollout::model() const { return *impl_->model; }
 Postblocks const& Rollout::postblocks() const { return impl_->postblocks; }
 Var Rollout::clamp_output(Context& context, Var const& output) const { return impl_->output_clamp(context, output); }
 
-Array Rollout::first_input(Exec const& exec, DType dtype, Batch const& batch) const
+Array Rollout::first_input(Exec const& exec, DType dtype, BatchStep const& batch) const
 {
   Array const input =
       upload(exec, dtype,
@@ -180,7 +180,7 @@ Array Rollout::first_input(Exec const& exec, DType dtype, Batch const& batch) co
   return input;
 }
 
-Array Rollout::next_input(Exec const& exec, Array const& input, Array const& output, Batch const& batch) const
+Array Rollout::next_input(Exec const& exec, Array const& input, Array const& output, BatchStep const& batch) const
 {
   index_t const samples = batch.samples(), cells = impl_->input_tile.cells();
   DType const dtype = input.dtype();
@@ -205,7 +205,7 @@ Array Rollout::next_input(Exec const& exec, Array const& input, Array const& out
   return next.reshaped(input.shape());
 }
 
-Array Rollout::target(Exec const& exec, DType dtype, Batch const& batch, bool physical) const
+Array Rollout::target(Exec const& exec, DType dtype, BatchStep const& batch, bool physical) const
 {
   return moved(exec, impl_->target_map, impl_->output_tile,
                upload(exec, dtype,
@@ -221,7 +221,7 @@ Array Rollout::physical_input(Exec const& exec, Array const& input) const
       .reshaped({x.extent(0), impl_->output_tile.cells(), x.extent(2)});
 }
 
-void RolloutUnderWay::feed(Exec const& exec, Batch const& batch)
+void RolloutUnderWay::feed(Exec const& exec, BatchStep const& batch)
 {
   if (batch.step == 0) {
     input_ = rollout_->first_input(exec, rollout_->model().parameters().dtype(), batch);
@@ -265,7 +265,7 @@ Var RolloutUnderWay::flat(Context& context)
   return rollout_->postblocks().flattens() ? rollout_->postblocks().flat(context, physical(context)) : output_;
 }
 
-Array RolloutUnderWay::truth(Exec const& exec, Batch const& batch, bool in_physical_units, bool with_added)
+Array RolloutUnderWay::truth(Exec const& exec, BatchStep const& batch, bool in_physical_units, bool with_added)
 {
   Array const target = rollout_->target(exec, output().dtype(), batch, in_physical_units);
   return in_physical_units && with_added ? rollout_->postblocks().with_added(exec, target, physical_input(exec))

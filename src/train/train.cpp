@@ -143,7 +143,7 @@ void BatchTrainer::load(std::string const& checkpoint)
   impl_->trainer.restore(impl_->or_folders(checkpoint));
 }
 
-TrainedBatch BatchTrainer::train_batch(Batch first)
+TrainedBatch BatchTrainer::train_batch(BatchStep first)
 {
   auto const scope = impl_->session.enter();
   return impl_->trainer.train_batch(std::move(first));

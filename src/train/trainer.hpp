@@ -59,7 +59,7 @@ public:
   TrainResult run();
 
   /// Trains one batch, all its rollout steps, of which the first is given and the others come from the training source.
-  TrainedBatch train_batch(Batch first);
+  TrainedBatch train_batch(BatchStep first);
   /// Writes a checkpoint of where training is.
   void save(std::string const& file);
   TrainingState const& state() const { return state_; }
@@ -76,7 +76,7 @@ private:
     Metrics::Values metrics;
     bool interrupted = false; ///< some rank was asked to stop
   };
-  Outcome roll_out(Pass, BatchSource&, Batch first);
+  Outcome roll_out(Pass, BatchSource&, BatchStep first);
   /// The channels that losses and metrics are taken over.
   Var scored(Context&, Var const& physical) const;
   bool backpropagates(int step) const;

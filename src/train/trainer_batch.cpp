@@ -49,7 +49,7 @@ Var Trainer::scored(Context& context, Var const& physical) const
   return leading_channels(context, physical, metrics_.channels());
 }
 
-Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, Batch batch)
+Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, BatchStep batch)
 {
   bool const training = pass == Pass::training;
   Loss const& loss = training ? training_loss_ : validation_loss_;
@@ -147,7 +147,7 @@ void Trainer::update()
   accumulated_loss_ = 0;
 }
 
-TrainedBatch Trainer::train_batch(Batch first)
+TrainedBatch Trainer::train_batch(BatchStep first)
 {
   index_t const samples = first.indices.global;
   auto const outcome = roll_out(Pass::training, parts_.training, std::move(first));

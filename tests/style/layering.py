@@ -105,7 +105,7 @@ def check(path, text, allowed):
         if layer and found != layer:
             yield f"{path}: a label of layer {found} in layer {layer}: \"rossby::{found}::"
     for label in KERNEL.findall(text):
-        nested = re.match(r"Kokkos::(?:Team|Thread)", label)
+        nested = re.match(r"Kokkos::(?:Team|Thread)|range$", label.strip())  # those of a team have none
         if not nested and not re.search(r'"rossby::\w+::', label) and label.strip() != "label":
             yield f"{path}: a kernel's label is not \"rossby::layer::op\": {label.strip()[:60]}"
 

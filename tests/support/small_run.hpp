@@ -116,11 +116,11 @@ public:
   FormulaSource(Sampler sampler, Box tile, int steps) : sampler_(std::move(sampler)), tile_(tile), steps_(steps) {}
   index_t batches() const override { return sampler_.batches(); }
   void start(std::uint64_t epoch, index_t first) override { epoch_ = epoch, batch_ = first, step_ = 0; }
-  std::optional<Batch> next() override
+  std::optional<BatchStep> next() override
   {
     if (batch_ == batches())
       return {};
-    Batch b;
+    BatchStep b;
     b.number = batch_;
     b.step = step_;
     b.last_step = step_ + 1 == steps_;
@@ -147,7 +147,7 @@ private:
     double const s = static_cast<double>(sample), t = static_cast<double>(time), x = static_cast<double>(cell);
     return std::sin(0.7 * s + 0.3 * t + 0.11 * x * (1 + static_cast<double>(channel)));
   }
-  void fill(Batch& b, index_t sample) const
+  void fill(BatchStep& b, index_t sample) const
   {
     bool const poisoned = given_ + 1 == poison_at && step_ == 0;
     for (index_t row = tile_.row0; row < tile_.row1; ++row)

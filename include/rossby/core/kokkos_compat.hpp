@@ -30,6 +30,10 @@ constexpr bool rows_on_lanes = true;
 constexpr bool rows_on_lanes = !host_accessible;
 #endif
 
+/// Whether the products of Kokkos Kernels (whose releases are Kokkos') take an instance. Older ones run on hosts only,
+/// where order is implied.
+constexpr bool blas_takes_instance = KOKKOS_VERSION >= 30700;
+
 /// Waits for an instance; newer tools see the label. For `wait_for` alone (core/host_waits.hpp).
 inline void fence(Exec const& exec, [[maybe_unused]] char const* label)
 {

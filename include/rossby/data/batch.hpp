@@ -24,7 +24,7 @@ struct SampleIndices {
 /// Step 0 carries the whole input. The input of step i > 0 is built from the one before: of base channel c, frames move
 /// down by one and the newest frame is, by kind of channel, `feedback` of the model's raw output (prognostic), the new
 /// forcing (dynamic forcing) or the old value (static).
-struct Batch {
+struct BatchStep {
   index_t number = 0; ///< batch in the epoch
   int step = 0;       ///< rollout step, from 0
   bool last_step = true;
@@ -44,7 +44,7 @@ public:
   virtual index_t batches() const = 0; ///< of an epoch
   virtual void start(std::uint64_t epoch, index_t first_batch) = 0;
   /// All rollout steps of a batch, then the next batch; nothing at the end of the epoch.
-  virtual std::optional<Batch> next() = 0;
+  virtual std::optional<BatchStep> next() = 0;
 };
 
 } // namespace rossby

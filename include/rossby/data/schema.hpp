@@ -56,7 +56,7 @@ struct ChannelSchema {
 
   /// For each base input channel the output channel that feeds it in a rollout, -1 for static and forcing channels.
   std::vector<int> feedback() const;
-  /// Base input channels that are dynamic forcing, in order: the channels of Batch::forcing.
+  /// Base input channels that are dynamic forcing, in order: the channels of BatchStep::forcing.
   std::vector<int> forcing() const;
 
   /// Holds the counts against the model: one error for each that differs, with what each side has.

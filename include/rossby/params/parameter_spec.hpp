@@ -69,6 +69,8 @@ struct Part {
 
 /// True for what the optimizer moves: trainable parameters that the model uses.
 inline bool is_optimized(ParameterSpec const& spec) { return spec.trainable && spec.used; }
+/// True for what the ranks of a tensor group share.
+inline bool is_cut(ParameterSpec const& spec) { return spec.cut != TensorCut::none; }
 
 /// Shape in memory of the whole parameter, and of a part.
 Shape memory_shape(ParameterSpec const&);

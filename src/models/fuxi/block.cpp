@@ -148,7 +148,7 @@ Var FeedForward::forward(Context& ctx, PreparedWeights const& weights, Var const
   return dropout(ctx, name_ + ".out", config_.proj_drop, grids[own_cells_].numbers, {0, config_.dim}, y);
 }
 
-Block::Block(Books const& books, std::string const& name, BlockConfig const& c)
+SwinBlock::SwinBlock(Books const& books, std::string const& name, BlockConfig const& c)
     : name_(name), drop_path_(c.drop_path), attention_(books, name + ".attn", c),
       first_norm_(books.parameters, name + ".norm1", c.dim, ChannelNorm::Form::vector),
       feed_forward_(books, name + ".mlp", c),
@@ -156,7 +156,7 @@ Block::Block(Books const& books, std::string const& name, BlockConfig const& c)
 {
 }
 
-Var Block::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
+Var SwinBlock::forward(Context& ctx, PreparedWeights const& weights, Var const& x) const
 {
   Var y = first_norm_.forward(ctx, weights, attention_.forward(ctx, weights, x));
   Var const z = add(ctx, x, drop_path(ctx, name_ + ".path1", drop_path_, y));

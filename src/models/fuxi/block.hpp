@@ -64,9 +64,9 @@ private:
   int up_, down_;
 };
 
-class Block {
+class SwinBlock {
 public:
-  Block(Books const&, std::string const& name, BlockConfig const&);
+  SwinBlock(Books const&, std::string const& name, BlockConfig const&);
   /// x: [B, rows, columns, dim] on this rank's tile of the tokens.
   Var forward(Context&, PreparedWeights const&, Var const& x) const;
 

@@ -43,7 +43,7 @@ private:
   std::vector<ChannelNorm> cube_norm_;
   std::vector<ResidualBlock> down_residual_, up_residual_;
   TransposedDoubling up_;
-  std::vector<std::pair<int, fuxi::Block>> blocks_; ///< each with its unit
+  std::vector<std::pair<int, fuxi::SwinBlock>> blocks_; ///< each with its unit
 };
 
 void Fuxi::declare_grids()
@@ -98,9 +98,9 @@ void Fuxi::declare_parameters()
     bool const shifted = i % 2 == 1;
     std::string const path = name + "layer.blocks." + std::to_string(i);
     int const unit = parameters_.begin_unit(path);
-    blocks_.emplace_back(unit, fuxi::Block(books(), path,
-                                           {tokens_, d, c.num_heads, window[0], window[1], shifted ? shift[0] : 0,
-                                            shifted ? shift[1] : 0, c.proj_drop, c.attn_drop, c.drop_path_of(i)}));
+    blocks_.emplace_back(unit, fuxi::SwinBlock(books(), path,
+                                               {tokens_, d, c.num_heads, window[0], window[1], shifted ? shift[0] : 0,
+                                                shifted ? shift[1] : 0, c.proj_drop, c.attn_drop, c.drop_path_of(i)}));
   }
   up_unit_ = parameters_.begin_unit(name + "up");
   up_ = TransposedDoubling(weights_, name + "up.conv", 2 * d, d);

@@ -245,7 +245,7 @@ TEST_F(DatasetTest, LoaderDeliversRolloutsInOrderAndRestarts)
   options.samples = 12, options.batch_size = 5;
   Loader loader(plan, whole, Sampler(options), 2);
   EXPECT_FALSE(loader.next());
-  std::vector<Batch> all;
+  std::vector<BatchStep> all;
   loader.start(4);
   while (auto b = loader.next())
     all.push_back(std::move(*b));

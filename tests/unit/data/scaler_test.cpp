@@ -107,9 +107,9 @@ TEST(ScalerFile, SaysWhatIsWrong)
   EXPECT_THROW(ScalerFile::load("/no/such/file.json"), Error);
 }
 
-TEST(Moments, MergingEqualsOnePass)
+TEST(ColumnStatistics, MergingEqualsOnePass)
 {
-  Moments all, a, b, none;
+  ColumnStatistics all, a, b, none;
   for (int i = 0; i < 1000; ++i) {
     double const x = 1e6 + std::sin(i * 0.7);
     all.add(x);
@@ -117,11 +117,11 @@ TEST(Moments, MergingEqualsOnePass)
   }
   a.merge(b);
   a.merge(none);
-  EXPECT_EQ(a.count, all.count);
-  EXPECT_NEAR(a.mean, all.mean, 1e-8);
-  EXPECT_NEAR(a.m2, all.m2, 1e-6 * all.m2);
+  EXPECT_EQ(a.moments.count, all.moments.count);
+  EXPECT_NEAR(a.moments.mean, all.moments.mean, 1e-8);
+  EXPECT_NEAR(a.moments.m2, all.moments.m2, 1e-6 * all.moments.m2);
   none.merge(all);
-  EXPECT_EQ(none.mean, all.mean);
+  EXPECT_EQ(none.moments.mean, all.moments.mean);
   EXPECT_EQ(a.minimum, all.minimum);
   EXPECT_EQ(none.maximum, all.maximum);
 }

@@ -101,7 +101,7 @@ TEST(ChannelNorm, EmptyGradientsAndTiles)
 TEST(Moments, MergeIsTheWhole)
 {
   auto const x = random_values(31, 5);
-  ops::Moments merged;
+  Moments merged;
   for (auto const& [begin, count] : {std::pair{0, 4}, {4, 0}, {4, 1}, {5, 26}}) {
     auto const s = statistics(x, begin, 1, 0, count);
     merged.merge({static_cast<double>(count), count ? s.mean : 0, s.variance * count});
@@ -110,7 +110,7 @@ TEST(Moments, MergeIsTheWhole)
   EXPECT_EQ(merged.count, 31);
   EXPECT_NEAR(merged.mean, whole.mean, 1e-14);
   EXPECT_NEAR(merged.m2, whole.variance * 31, 1e-13);
-  ops::Moments none;
+  Moments none;
   none.merge({});
   EXPECT_EQ(none.count, 0);
 }

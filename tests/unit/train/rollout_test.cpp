@@ -27,9 +27,9 @@ struct Step {
     fill(output, 3, 0.7);
     fill(forcing, 1, 1.1);
   }
-  Batch batch() const
+  BatchStep batch() const
   {
-    Batch b;
+    BatchStep b;
     b.indices.samples = {4, 9};
     b.input = input;
     b.forcing = forcing;

@@ -1,23 +1,23 @@
 // Standard names are those of the CF table (version 86); units are those of the files: ERA5 accumulates fluxes (J m-2)
 // and water (m) over a step, CAM has rates.
-#include "train/variable_facts.hpp"
+#include "train/cf_attributes.hpp"
 
 #include <map>
 
 namespace rossby {
 
 namespace {
-using Table = std::map<std::string, VariableFacts>;
+using Table = std::map<std::string, CfAttributes>;
 
-VariableFacts at_500(VariableFacts facts)
+CfAttributes at_500(CfAttributes known)
 {
-  facts.long_name += " at 500 hPa";
-  return facts;
+  known.long_name += " at 500 hPa";
+  return known;
 }
 
 Table make_era5()
 {
-  VariableFacts const u{"eastward_wind", "eastward wind", "m s-1"}, v{"northward_wind", "northward wind", "m s-1"},
+  CfAttributes const u{"eastward_wind", "eastward wind", "m s-1"}, v{"northward_wind", "northward wind", "m s-1"},
       t{"air_temperature", "temperature", "K"}, q{"specific_humidity", "specific humidity", "kg kg-1"},
       z{"geopotential", "geopotential", "m2 s-2"}, sp{"surface_air_pressure", "surface pressure", "Pa"},
       t2m{"air_temperature", "temperature at 2 m", "K"}, u10{"eastward_wind", "eastward wind at 10 m", "m s-1"},
@@ -26,7 +26,7 @@ Table make_era5()
       msl{"air_pressure_at_mean_sea_level", "mean sea level pressure", "Pa"},
       skt{"surface_temperature", "skin temperature", "K"}, water{"", "specific total water", "kg kg-1"};
   auto const joules = [](char const* standard_name, char const* name) {
-    return VariableFacts{standard_name, std::string(name) + ", accumulated over a step", "J m-2"};
+    return CfAttributes{standard_name, std::string(name) + ", accumulated over a step", "J m-2"};
   };
   return {
       {"U", u},
@@ -78,9 +78,9 @@ Table make_era5()
 Table make_cam()
 {
   auto const watts = [](char const* standard_name, char const* name) {
-    return VariableFacts{standard_name, name, "W m-2"};
+    return CfAttributes{standard_name, name, "W m-2"};
   };
-  auto const share = [](char const* name) { return VariableFacts{"cloud_area_fraction", name, "1"}; };
+  auto const share = [](char const* name) { return CfAttributes{"cloud_area_fraction", name, "1"}; };
   return {
       {"U", {"eastward_wind", "eastward wind", "m s-1"}},
       {"V", {"northward_wind", "northward wind", "m s-1"}},
@@ -121,15 +121,15 @@ Table const* table_of(std::string const& metadata)
 }
 } // namespace
 
-bool is_table_of_facts(std::string const& metadata) { return table_of(metadata) != nullptr; }
+bool is_attribute_table(std::string const& metadata) { return table_of(metadata) != nullptr; }
 
-std::optional<VariableFacts> find_facts(std::string const& metadata, std::string const& variable)
+std::optional<CfAttributes> find_attributes(std::string const& metadata, std::string const& variable)
 {
   auto const* const table = table_of(metadata);
   if (!table)
     return std::nullopt;
   auto const at = table->find(variable);
-  return at == table->end() ? std::nullopt : std::optional<VariableFacts>(at->second);
+  return at == table->end() ? std::nullopt : std::optional<CfAttributes>(at->second);
 }
 
 } // namespace rossby

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// What is known of the variables of common data sets, for the attributes of forecasts: decks name these tables by a
+/// CF's attributes of the variables of common data sets, for the attributes of forecasts: decks name these tables by a
 /// bare file name, as CREDIT's package has them.
 
 #include <optional>
@@ -9,13 +9,13 @@
 namespace rossby {
 
 /// CF's attributes of a variable; an empty one is not given.
-struct VariableFacts {
+struct CfAttributes {
   std::string standard_name, long_name, units;
 };
 
 /// "era5.yaml" and "cam.yaml" (for every other name a file is meant).
-bool is_table_of_facts(std::string const& metadata);
+bool is_attribute_table(std::string const& metadata);
 /// The variable in that table, by its short name.
-std::optional<VariableFacts> find_facts(std::string const& metadata, std::string const& variable);
+std::optional<CfAttributes> find_attributes(std::string const& metadata, std::string const& variable);
 
 } // namespace rossby
