@@ -11,18 +11,22 @@ namespace {
 
 using Kind = TransformStep::Kind;
 
+/// Scale and offset of one cell, by pointers, which nvcc takes in code for both sides.
+struct AtCell {
+  double const *scale, *offset;
+  index_t cell;
+  KOKKOS_INLINE_FUNCTION double operator()(index_t, int which) const { return (which == 0 ? scale : offset)[cell]; }
+};
+
 /// The step's records over cells of the global grid, one value each.
 class HostStep {
 public:
   explicit HostStep(TransformStep const& step) : step_(&step), records_(records_of(step, 0)) {}
   double operator()(double value, index_t cell) const
   {
-    auto const of_cell = [&](index_t, int which) {
-      return (which == 0 ? step_->cell_scale : step_->cell_offset)[static_cast<std::size_t>(cell)];
-    };
     ChainValue x{value};
     for (auto const& record : records_)
-      run(record, of_cell, x);
+      run(record, AtCell{step_->cell_scale.data(), step_->cell_offset.data(), cell}, x);
     return x.value;
   }
 
