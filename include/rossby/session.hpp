@@ -64,7 +64,7 @@ public:
   ~Session();
 
   /// While it lives messages of this thread go to the session's log.
-  [[nodiscard]] log::Scope enter() const;
+  [[nodiscard]] logging::Scope enter() const;
 
   Deck const& deck() const;
   Communicator const& ranks() const;

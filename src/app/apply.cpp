@@ -21,7 +21,7 @@ int run(Options& o, Communicator const& world)
   auto session = Session::open(o.deck.load(world, DataFiles::leave),
                                o.apply.gradients ? Purpose::gradients : Purpose::apply, world, options);
   apply(session, o.apply);
-  log::info("wrote " + o.apply.output);
+  logging::info("wrote " + o.apply.output);
   return 0;
 }
 } // namespace

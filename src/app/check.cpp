@@ -49,7 +49,7 @@ void say_grid(Deck const& deck, Grid const& grid, Problems& problems)
 {
   if (grid.latitude.empty())
     return;
-  log::info(fmt::format("  grid     {}\n", grid.describe()));
+  logging::info(fmt::format("  grid     {}\n", grid.describe()));
   if (auto const seam = grid.seam(); !seam.empty())
     problems.warning("data",
                      fmt::format("the columns of the files jump between {}: the model takes them for neighbours", seam),
@@ -166,12 +166,12 @@ void print(char const* kind, Error const& e)
   std::string text = fmt::format("  {:<7}  {}\n           {}", kind, e.where(), e.problem());
   if (!e.fix().empty())
     text += fmt::format("\n           fix: {}", e.fix());
-  log::info(text + "\n");
+  logging::info(text + "\n");
 }
 
 int check(Options const& o, Communicator const& world)
 {
-  log::info(fmt::format("rossby check: {}\n", o.deck.file));
+  logging::info(fmt::format("rossby check: {}\n", o.deck.file));
   Problems problems;
   try {
     auto const deck = o.deck.load(world, o.no_files ? DataFiles::leave : DataFiles::look);
@@ -186,10 +186,10 @@ int check(Options const& o, Communicator const& world)
     print("WARNING", w);
   bool const failed = !errors.empty() || (o.strict && !warnings.empty());
   if (failed)
-    log::info(fmt::format("FAIL: {} error(s), {} warning(s)", errors.size(), warnings.size()));
+    logging::info(fmt::format("FAIL: {} error(s), {} warning(s)", errors.size(), warnings.size()));
   else
-    log::info(warnings.empty() ? "Everything resolves. No problems found."
-                               : fmt::format("Everything resolves. {} warning(s).", warnings.size()));
+    logging::info(warnings.empty() ? "Everything resolves. No problems found."
+                                   : fmt::format("Everything resolves. {} warning(s).", warnings.size()));
   return failed ? 1 : 0;
 }
 } // namespace

@@ -41,7 +41,8 @@ int run(Options o, Communicator const& world)
                                                  : Moments::as_deck;
   auto const result = convert(o.convert, world);
   for (auto const& file : result.files)
-    log::info(fmt::format("wrote {} with {} of {}", file, result.whole_run ? "the run" : "the weights", result.input));
+    logging::info(
+        fmt::format("wrote {} with {} of {}", file, result.whole_run ? "the run" : "the weights", result.input));
   return 0;
 }
 } // namespace

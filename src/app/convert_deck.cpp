@@ -34,12 +34,12 @@ void write(Options const& o)
     if (e.where().rfind("$", 0) != 0) // a variable may be set where the deck is used
       fail(e.where(), e.problem(), e.fix());
   for (auto const& w : problems.warnings())
-    log::warning(w.what());
+    logging::warning(w.what());
   std::string const head = fmt::format("# {}, a deck of CREDIT's first generation, as one of the second.\n"
                                        "# Comments tell what was changed, and why; other keys are as they were.\n",
                                        std::filesystem::path(o.deck.file).filename().string());
   io::replace_text(o.output, head + made.text);
-  log::info(fmt::format("wrote {}", o.output));
+  logging::info(fmt::format("wrote {}", o.output));
 }
 
 int run(Options const& o, Communicator const& world)

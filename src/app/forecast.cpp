@@ -17,7 +17,7 @@ int run(Options const& o, Communicator const& world)
 {
   auto session = Session::open(o.deck.load(world), Session::Purpose::forecast, world);
   auto const result = forecast(session, o.forecast);
-  log::info(fmt::format("{} forecast{} in {}", result.forecasts, result.forecasts == 1 ? "" : "s", result.folder));
+  logging::info(fmt::format("{} forecast{} in {}", result.forecasts, result.forecasts == 1 ? "" : "s", result.folder));
   return 0;
 }
 } // namespace

@@ -44,29 +44,29 @@ void print_model(RunConfig const& c, bool list_parameters)
       total += product(p.spec.shape);
       unused += p.spec.used ? 0 : product(p.spec.shape);
     }
-  log::info(fmt::format("model         {}", spec.type()));
+  logging::info(fmt::format("model         {}", spec.type()));
   auto const [rows, columns] = spec.padded_grid();
-  log::info(fmt::format("grid          {} x {}, padded to {} x {}", m.height, m.width, rows, columns));
-  log::info(fmt::format("channels      {} in ({} x {} frames), {} out", m.input_channels(), m.in(), m.frames,
-                        m.output_channels()));
-  log::info(fmt::format("parameters    {} ({:.1f} MB in {}; {} of them only kept for CREDIT)", total,
-                        static_cast<double>(total) * static_cast<double>(size_of(precision.parameters)) / 1e6,
-                        name_of(precision.parameters), unused));
+  logging::info(fmt::format("grid          {} x {}, padded to {} x {}", m.height, m.width, rows, columns));
+  logging::info(fmt::format("channels      {} in ({} x {} frames), {} out", m.input_channels(), m.in(), m.frames,
+                            m.output_channels()));
+  logging::info(fmt::format("parameters    {} ({:.1f} MB in {}; {} of them only kept for CREDIT)", total,
+                            static_cast<double>(total) * static_cast<double>(size_of(precision.parameters)) / 1e6,
+                            name_of(precision.parameters), unused));
   if (precision.fields != precision.parameters)
-    log::info(fmt::format("mixed         fields in {}, sums in {}", name_of(precision.fields),
-                          name_of(precision.parameters)));
-  log::info(fmt::format("forward pass  {:.4g} GFLOP for one sample; a training step about three times that\n",
-                        forward_flops(spec) / 1e9));
-  log::info("part         grid          channels  GFLOP");
+    logging::info(fmt::format("mixed         fields in {}, sums in {}", name_of(precision.fields),
+                              name_of(precision.parameters)));
+  logging::info(fmt::format("forward pass  {:.4g} GFLOP for one sample; a training step about three times that\n",
+                            forward_flops(spec) / 1e9));
+  logging::info("part         grid          channels  GFLOP");
   for (auto const& part : spec.parts())
-    log::info(fmt::format("{:<12} {:<13} {:<9} {:.4g}", part.name, fmt::format("{} x {}", part.rows, part.cols),
-                          part.channels, part.flops / 1e9));
+    logging::info(fmt::format("{:<12} {:<13} {:<9} {:.4g}", part.name, fmt::format("{} x {}", part.rows, part.cols),
+                              part.channels, part.flops / 1e9));
   if (!list_parameters)
     return;
-  log::info("");
+  logging::info("");
   for (auto const& p : parameters)
-    log::info(fmt::format("{:<60} {}{}", p.spec.name, to_string(p.spec.shape),
-                          !p.spec.used ? "  unused" : (p.spec.trainable ? "" : "  not trained")));
+    logging::info(fmt::format("{:<60} {}{}", p.spec.name, to_string(p.spec.shape),
+                              !p.spec.used ? "  unused" : (p.spec.trainable ? "" : "  not trained")));
 }
 
 /// "0-44", counted from 0, both included.
@@ -82,32 +82,33 @@ void print_mesh(RunConfig const& c, int ranks)
   auto const one = stored_elements(model->parameters(), {}, 1).front().sum(); // before blocks are marked
   cut_tensor_blocks(*model, p.tensor, p.tensor_whole);
   auto const tiles = model->cut(process_grid(p));
-  log::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}", ranks, ranks / p.group_size(),
-                        p.tensor, p.domain[0], p.domain[1]));
+  logging::info(fmt::format("mesh of {} ranks: data {} x tensor {} x domain {} x {}", ranks, ranks / p.group_size(),
+                            p.tensor, p.domain[0], p.domain[1]));
   if (p.tensor > 1 && !p.tensor_whole.empty())
-    log::info(fmt::format("tensor ranks share every layer but those of stage {}",
-                          fmt::join(p.tensor_whole.begin(), p.tensor_whole.end(), ", ")));
-  log::info(fmt::format("grid {} x {}, cut into whole cells of {} x {} coarse ones\n", tiles.input.height(),
-                        tiles.input.width(), tiles.coarsest.height(), tiles.coarsest.width()));
+    logging::info(fmt::format("tensor ranks share every layer but those of stage {}",
+                              fmt::join(p.tensor_whole.begin(), p.tensor_whole.end(), ", ")));
+  logging::info(fmt::format("grid {} x {}, cut into whole cells of {} x {} coarse ones\n", tiles.input.height(),
+                            tiles.input.width(), tiles.coarsest.height(), tiles.coarsest.width()));
   auto const stored = stored_elements(model->parameters(), p, ranks);
-  log::info("rank   data  tensor  domain   rows        columns     coarse cells  parameters   moments");
+  logging::info("rank   data  tensor  domain   rows        columns     coarse cells  parameters   moments");
   for (int r = 0; r < ranks; ++r) {
     int const tile = r % p.domain_size(), place = r % p.group_size();
     Box const &box = tiles.input.box(place), &coarse = tiles.coarsest.box(place);
-    log::info(fmt::format("{:<6} {:<5} {:<7} {:<8} {:<11} {:<11} {:<13} {:<12} {}", r, r / p.group_size(),
-                          r / p.domain_size() % p.tensor, fmt::format("{}, {}", tile / p.domain[1], tile % p.domain[1]),
-                          range(box.row0, box.row1), range(box.col0, box.col1),
-                          fmt::format("{} x {}", coarse.rows(), coarse.cols()),
-                          stored[static_cast<std::size_t>(r)].parameters, stored[static_cast<std::size_t>(r)].moments));
+    logging::info(fmt::format(
+        "{:<6} {:<5} {:<7} {:<8} {:<11} {:<11} {:<13} {:<12} {}", r, r / p.group_size(), r / p.domain_size() % p.tensor,
+        fmt::format("{}, {}", tile / p.domain[1], tile % p.domain[1]), range(box.row0, box.row1),
+        range(box.col0, box.col1), fmt::format("{} x {}", coarse.rows(), coarse.cols()),
+        stored[static_cast<std::size_t>(r)].parameters, stored[static_cast<std::size_t>(r)].moments));
   }
   index_t total = 0, most = 0;
   for (auto const& s : stored) {
     total += s.sum();
     most = std::max(most, s.sum());
   }
-  log::info(fmt::format("\nparameters and moments of the rank with most: {:.3f} of the mean, {:.3f} / {} of one rank's",
-                        static_cast<double>(most) * ranks / static_cast<double>(total),
-                        static_cast<double>(most) * ranks / static_cast<double>(one), ranks));
+  logging::info(
+      fmt::format("\nparameters and moments of the rank with most: {:.3f} of the mean, {:.3f} / {} of one rank's",
+                  static_cast<double>(most) * ranks / static_cast<double>(total),
+                  static_cast<double>(most) * ranks / static_cast<double>(one), ranks));
 }
 
 int info_of_deck(Options const& o, Communicator const& world)
@@ -147,19 +148,19 @@ void list_group(io::Hdf5File const& file, std::string const& group, bool all)
     }
     auto const shape = file.shape(path);
     if (all)
-      log::info(fmt::format("{:<70} {}", path, to_string(shape)));
+      logging::info(fmt::format("{:<70} {}", path, to_string(shape)));
     return Tally{1, product(shape)};
   };
   auto const t = visit(group);
   if (!all)
-    log::info(fmt::format("{:<20} {} dataset{}, {} element{}", group, t.datasets, t.datasets == 1 ? "" : "s",
-                          t.elements, t.elements == 1 ? "" : "s"));
+    logging::info(fmt::format("{:<20} {} dataset{}, {} element{}", group, t.datasets, t.datasets == 1 ? "" : "s",
+                              t.elements, t.elements == 1 ? "" : "s"));
 }
 
 int info_of_file(Options const& o)
 {
   auto const file = io::Hdf5File::open_read(o.deck.file);
-  log::info(fmt::format("{}: HDF5\n", o.deck.file));
+  logging::info(fmt::format("{}: HDF5\n", o.deck.file));
   for (auto const& name : file.list("/"))
     list_group(file, "/" + name, o.parameters);
   return 0;

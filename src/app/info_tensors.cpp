@@ -36,7 +36,7 @@ Tally visit(PickledValue const& value, std::string const& path, bool all)
 {
   if (auto const* tensor = value.tensor()) {
     if (all)
-      log::info(fmt::format("{:<70} {:<9} {}", path, name_of(tensor->type), to_string(tensor->shape)));
+      logging::info(fmt::format("{:<70} {:<9} {}", path, name_of(tensor->type), to_string(tensor->shape)));
     return {1, product(tensor->shape)};
   }
   Tally t;
@@ -46,7 +46,7 @@ Tally visit(PickledValue const& value, std::string const& path, bool all)
     t.elements += inner.elements;
   }
   if (all && value.entries().empty())
-    log::info(fmt::format("{:<70} {}", path, plain_text(value)));
+    logging::info(fmt::format("{:<70} {}", path, plain_text(value)));
   return t;
 }
 } // namespace
@@ -54,15 +54,15 @@ Tally visit(PickledValue const& value, std::string const& path, bool all)
 int info_of_tensors(std::string const& path, bool all)
 {
   io::TensorFile const file(path);
-  log::info(fmt::format("{}: {}\n", path, file.format()));
+  logging::info(fmt::format("{}: {}\n", path, file.format()));
   for (auto const& [key, value] : file.root().entries()) {
     auto const name = name_of_key(key);
     auto const t = visit(value, "/" + name, all);
     if (!all && t.tensors > 0)
-      log::info(fmt::format("{:<40} {} tensor{}, {} element{}", name, t.tensors, t.tensors == 1 ? "" : "s", t.elements,
-                            t.elements == 1 ? "" : "s"));
+      logging::info(fmt::format("{:<40} {} tensor{}, {} element{}", name, t.tensors, t.tensors == 1 ? "" : "s",
+                                t.elements, t.elements == 1 ? "" : "s"));
     else if (!all)
-      log::info(fmt::format("{:<40} {}", name, value.entries().empty() ? plain_text(value) : "no tensors"));
+      logging::info(fmt::format("{:<40} {}", name, value.entries().empty() ? plain_text(value) : "no tensors"));
   }
   return 0;
 }

@@ -105,7 +105,7 @@ int run(Options const& o, Communicator const& world)
            "take fewer records with --records, a smaller grid, fewer dates or shorter forecasts with --set, or raise "
            "the limit");
     for (auto const& path : write_made_up(plan))
-      log::info(fmt::format("wrote {}", path));
+      logging::info(fmt::format("wrote {}", path));
   });
   return 0;
 }

@@ -26,9 +26,10 @@ int write_new_deck(Options const& o, Communicator const& world)
       fail(o.output, "is there already", "choose another name, or replace it with --overwrite");
     auto const deck = make_new_deck(o.deck);
     for (auto const& note : deck.notes)
-      log::info(note);
+      logging::info(note);
     io::replace_text(o.output, deck.text);
-    log::info(fmt::format("\nwrote {0}; next: rossby preprocess {0}, rossby check {0}, rossby train {0}", o.output));
+    logging::info(
+        fmt::format("\nwrote {0}; next: rossby preprocess {0}, rossby check {0}, rossby train {0}", o.output));
   });
   return 0;
 }

@@ -22,15 +22,16 @@ int run(DeckArguments const& arguments, Communicator const& world)
   std::size_t width = 8;
   for (auto const& row : report.rows)
     width = std::max(width, row.key.size());
-  log::info(fmt::format("{:<7} {:<{}} {:>9} {:>14} {:>14}", "slice", "variable", width, "level", "mean", "deviation"));
+  logging::info(
+      fmt::format("{:<7} {:<{}} {:>9} {:>14} {:>14}", "slice", "variable", width, "level", "mean", "deviation"));
   for (auto const& row : report.rows)
-    log::info(fmt::format("{:<7} {:<{}} {:>9g} {:>14.6g} {:>14.6g}", row.data_type, row.key, width, row.level, row.mean,
-                          row.deviation));
-  log::info(fmt::format("\nfitted on {} samples", report.samples));
+    logging::info(fmt::format("{:<7} {:<{}} {:>9g} {:>14.6g} {:>14.6g}", row.data_type, row.key, width, row.level,
+                              row.mean, row.deviation));
+  logging::info(fmt::format("\nfitted on {} samples", report.samples));
   for (auto const& file : report.files) {
     if (!file.backup.empty())
-      log::info(fmt::format("kept the older file as {}", file.backup));
-    log::info(fmt::format("wrote {}", file.path));
+      logging::info(fmt::format("kept the older file as {}", file.backup));
+    logging::info(fmt::format("wrote {}", file.path));
   }
   return 0;
 }

@@ -51,8 +51,8 @@ bool is_command(CLI::App& program, std::string const& word, Communicator const& 
     return true;
   auto const guess = nearest(word, names);
   if (world.rank() == 0)
-    log::error(fmt::format("there is no command '{}'\n  fix: {}use one of {}", word,
-                           guess.empty() ? "" : fmt::format("did you mean '{}'? ", guess), join(names)));
+    logging::error(fmt::format("there is no command '{}'\n  fix: {}use one of {}", word,
+                               guess.empty() ? "" : fmt::format("did you mean '{}'? ", guess), join(names)));
   return false;
 }
 
@@ -61,15 +61,15 @@ bool is_command(CLI::App& program, std::string const& word, Communicator const& 
 int report_failure(Communicator const& world, std::string const& message)
 {
   if (!all_ranks_arrive(patience)) {
-    log::error(message);
+    logging::error(message);
     abort_all_ranks(1);
   }
   auto const messages = world.all_gather(message);
   bool const same = std::all_of(messages.begin(), messages.end(), [&](auto const& m) { return m == messages[0]; });
   if (same && world.rank() == 0)
-    log::error(message);
+    logging::error(message);
   if (!same)
-    log::error(message);
+    logging::error(message);
   world.barrier();
   if (io::any_file_stuck())
     std::_Exit(1);
@@ -104,10 +104,10 @@ int run_program(int argc, char** argv)
       world = Communicator::world();
     }
   } catch (std::exception const& e) { // of what must exist before the program can speak for all ranks
-    log::error(e.what());
+    logging::error(e.what());
     return 1;
   }
-  log::Scope const scope(std::make_shared<Log>(world.rank()));
+  logging::Scope const scope(std::make_shared<Log>(world.rank()));
   try {
     expect_same_program(world, argc, argv);
   } catch (std::exception const& e) {

@@ -21,7 +21,7 @@ struct Options {
 void report_communication(Communicator const& world)
 {
   auto const costs = over_ranks(world, comm_costs(world));
-  log::info(
+  logging::info(
       "communication since the start (messages and MiB sent: sums over ranks; calls and seconds: of the rank with "
       "most)\n" +
       to_table(costs));
@@ -39,20 +39,20 @@ int run(Options const& o, Communicator const& world)
   std::string const done = fmt::format("{} epochs, {} optimizer steps", result.epochs, result.updates);
   switch (result.end) {
   case End::finished:
-    log::info("finished: " + done);
+    logging::info("finished: " + done);
     break;
   case End::stopped_early:
-    log::info("stopped early: " + done);
+    logging::info("stopped early: " + done);
     break;
   case End::job_limit:
-    log::info(fmt::format("end of this job: {}; {}", done, again));
+    logging::info(fmt::format("end of this job: {}; {}", done, again));
     break;
   case End::interrupted:
-    log::info(fmt::format("interrupted: {}; {}", done, again));
+    logging::info(fmt::format("interrupted: {}; {}", done, again));
     break;
   }
   if (result.best_epoch >= 0)
-    log::info(
+    logging::info(
         fmt::format("best epoch {} ({:.6g}): {}", result.best_epoch + 1, result.best_metric, result.best_checkpoint));
   if (o.report)
     report_communication(world);

@@ -17,8 +17,8 @@ int run(Options const& o, Communicator const& world)
 {
   auto session = Session::open(o.deck.load(world), Session::Purpose::verify, world);
   auto const result = verify(session, o.verify);
-  log::info(result.table());
-  log::info(fmt::format("wrote {} and {}", result.csv, result.netcdf));
+  logging::info(result.table());
+  logging::info(fmt::format("wrote {} and {}", result.csv, result.netcdf));
   return 0;
 }
 } // namespace

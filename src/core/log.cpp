@@ -46,7 +46,7 @@ void Log::error(std::string const& message)
   write(LogLevel::error, message);
 }
 
-namespace log {
+namespace logging {
 
 namespace {
 std::shared_ptr<Log>& of_this_thread()
@@ -66,5 +66,5 @@ void warning(std::string const& message) { current()->warning(message); }
 void warning_once(std::string const& message) { current()->warning_once(message); }
 void error(std::string const& message) { current()->error(message); }
 
-} // namespace log
+} // namespace logging
 } // namespace rossby

@@ -25,13 +25,13 @@ Progress::Surroundings real_surroundings(bool speaks)
 {
   Progress::Surroundings s;
   s.now = steady_seconds;
-  s.terminal = speaks && log::current()->standard() && isatty(STDERR_FILENO);
+  s.terminal = speaks && logging::current()->standard() && isatty(STDERR_FILENO);
   s.draw = [](std::string const& text) {
     std::fprintf(stderr, "\r\033[K%s", text.c_str()); // to the line's start, and clear it
     std::fflush(stderr);
   };
   if (speaks)
-    s.report = [](std::string const& text) { log::info(text); };
+    s.report = [](std::string const& text) { logging::info(text); };
   else
     s.report = [](std::string const&) {};
   return s;

@@ -91,7 +91,7 @@ FillRule read_rule(DeckNode const& node)
 }
 
 /// `variables`, `spatial_variables`, `data_types`.
-void read_coverage(DeckNode const& args, ChannelSchema const& schema, bool output, Block& block)
+void read_coverage(DeckNode const& args, ChannelSchema const& schema, bool output, PrePostBlock& block)
 {
   if (!output && args.has("data_types")) {
     auto const types = args["data_types"].as<std::vector<std::string>>();
@@ -113,9 +113,9 @@ void read_coverage(DeckNode const& args, ChannelSchema const& schema, bool outpu
       block.keys.push_back(key);
 }
 
-void read_scaler(DeckNode const& args, bool output, Block& block)
+void read_scaler(DeckNode const& args, bool output, PrePostBlock& block)
 {
-  block.type = Block::Type::scaler;
+  block.type = PrePostBlock::Type::scaler;
   block.scaler_path = args.require<std::string>("scaler_path");
   auto const method = args.get("method", std::string(output ? "inverse_transform" : "transform"));
   if (method != "transform" && method != "inverse_transform")
@@ -132,9 +132,9 @@ void read_scaler(DeckNode const& args, bool output, Block& block)
     args["scaler_params"]["channels_last"].reject("true mixes up levels", "set it to false");
 }
 
-void read_normalizer(DeckNode const& args, Block& block)
+void read_normalizer(DeckNode const& args, PrePostBlock& block)
 {
-  block.type = Block::Type::normalizer;
+  block.type = PrePostBlock::Type::normalizer;
   block.mean_path = args.require<std::string>("mean_path");
   block.std_path = args.require<std::string>("std_path");
   block.levels = args.get("levels", std::vector<int>{});
@@ -190,11 +190,11 @@ std::vector<std::string> const& known_preblock_types()
   return types;
 }
 
-std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& schema, bool initial_only)
+std::optional<PrePostBlock> read_preblock(DeckNode const& node, ChannelSchema const& schema, bool initial_only)
 {
   auto const type = node.require<std::string>("type");
   auto const args = node["args"];
-  Block block;
+  PrePostBlock block;
   block.deck_key = node.path();
   block.initial_only = initial_only;
   if (type == "to_device" || type == "concat" || type == "regrid" || type == "rename") {
@@ -217,7 +217,7 @@ std::optional<Block> read_preblock(DeckNode const& node, ChannelSchema const& sc
 }
 
 /// tracer_fixer: bounds by variable.
-void read_bounds(DeckNode const& args, ChannelSchema const& schema, Block& block)
+void read_bounds(DeckNode const& args, ChannelSchema const& schema, PrePostBlock& block)
 {
   auto const names = args["tracer_vars"].as<std::vector<std::string>>();
   auto const bounds = [&](char const* key, double fallback) {
@@ -248,12 +248,12 @@ void read_bounds(DeckNode const& args, ChannelSchema const& schema, Block& block
 
 } // namespace
 
-bool Block::covers(std::string const& key) const { return contains(keys, key); }
-bool Block::spatial(std::string const& key) const { return contains(spatial_keys, key); }
+bool PrePostBlock::covers(std::string const& key) const { return contains(keys, key); }
+bool PrePostBlock::spatial(std::string const& key) const { return contains(spatial_keys, key); }
 
-std::vector<Block> read_preblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
+std::vector<PrePostBlock> read_preblocks(DeckNode const& node, ChannelSchema const& schema, Problems& problems)
 {
-  std::vector<Block> blocks;
+  std::vector<PrePostBlock> blocks;
   bool named = false;     // some block has named variables
   bool on_levels = false; // some block has changed levels
   if (!node.exists())
@@ -309,7 +309,7 @@ std::vector<std::string> const& known_postblock_types()
 }
 
 /// flatten_to_tensor: the named fields, normalised once more, are what a flat loss compares.
-void read_flatten(DeckNode const& args, ChannelSchema const& schema, Block& block)
+void read_flatten(DeckNode const& args, ChannelSchema const& schema, PrePostBlock& block)
 {
   block.flatten = true;
   if (auto const to = args.get("out_key", std::string("y_pred")); to != "y_pred")
@@ -328,10 +328,10 @@ void read_flatten(DeckNode const& args, ChannelSchema const& schema, Block& bloc
 }
 } // namespace
 
-std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Problems& problems)
+std::vector<PrePostBlock> read_postblocks(DeckNode const& node, BlockFields& fields, Problems& problems)
 {
   auto const& schema = fields.schema;
-  std::vector<Block> blocks;
+  std::vector<PrePostBlock> blocks;
   for (auto const& [phase, entries] : node.entries())
     if (phase != "per_step") {
       bool const empty = entries.entries().empty();
@@ -362,7 +362,7 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
       if (type == "wet_mask_samudra") {
         if (reconstructed)
           entry.reject("comes after reconstruct, which has copied the model's output", "put it first");
-        Block mask;
+        PrePostBlock mask;
         mask.deck_key = entry.path();
         mask.on_output = read_wet_mask(args, fields);
         blocks.push_back(std::move(mask));
@@ -375,9 +375,9 @@ std::vector<Block> read_postblocks(DeckNode const& node, BlockFields& fields, Pr
       }
       if (!contains(output_keys, key))
         args["key"].reject(fmt::format("no reconstruct block makes '{}'", key), "use y_processed");
-      Block block;
+      PrePostBlock block;
       block.deck_key = entry.path();
-      if (std::any_of(blocks.begin(), blocks.end(), [](Block const& b) { return b.flatten; }))
+      if (std::any_of(blocks.begin(), blocks.end(), [](PrePostBlock const& b) { return b.flatten; }))
         entry.reject("comes after flatten_to_tensor", "flatten_to_tensor must be the last block");
       if (auto coupled = read_coupled_block(type, entry, args, fields, problems))
         block.coupled = std::make_shared<CoupledBlock const>(std::move(*coupled));

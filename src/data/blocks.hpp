@@ -16,7 +16,7 @@
 namespace rossby {
 
 /// One preblock or postblock and the variables it covers.
-struct Block {
+struct PrePostBlock {
   enum class Type {
     scaler,     ///< bridgescaler file
     normalizer, ///< mean and std netCDF files
@@ -42,17 +42,17 @@ struct Block {
   bool spatial(std::string const& key) const;
 };
 
-std::vector<Block> read_preblocks(DeckNode const&, ChannelSchema const&, Problems&);
+std::vector<PrePostBlock> read_preblocks(DeckNode const&, ChannelSchema const&, Problems&);
 /// Blocks that act on the model's output; those of the target twin are left out. Fields that blocks add go to
 /// `fields.derived`.
-std::vector<Block> read_postblocks(DeckNode const&, BlockFields& fields, Problems&);
+std::vector<PrePostBlock> read_postblocks(DeckNode const&, BlockFields& fields, Problems&);
 
 /// Scaler files, each read once.
 class ScalerCache {
 public:
   ScalerFile const& file(std::string const& path);
   /// From CREDIT's files of means and standard deviations; nothing when the variable is in neither.
-  std::optional<Scaler> from_netcdf(Block const&, SchemaEntry const&);
+  std::optional<Scaler> from_netcdf(PrePostBlock const&, SchemaEntry const&);
 
 private:
   std::map<std::string, ScalerFile> files_;
@@ -62,7 +62,7 @@ private:
 enum class Slice { input, target };
 
 /// The chains of an entry's levels through `count` blocks from the first. `initial`: blocks of phase ic_only too.
-std::vector<TransformChain> chains_of(std::vector<Block> const&, std::size_t count, SchemaEntry const&, Slice,
+std::vector<TransformChain> chains_of(std::vector<PrePostBlock> const&, std::size_t count, SchemaEntry const&, Slice,
                                       bool initial, index_t cells, ScalerCache&);
 
 } // namespace rossby

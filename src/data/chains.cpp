@@ -105,7 +105,7 @@ ScalerFile const& ScalerCache::file(std::string const& path)
   return it->second;
 }
 
-std::optional<Scaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry const& entry)
+std::optional<Scaler> ScalerCache::from_netcdf(PrePostBlock const& block, SchemaEntry const& entry)
 {
   io::ArrayReader const mean(block.mean_path), deviation(block.std_path);
   if (!mean.has(entry.variable) && !deviation.has(entry.variable))
@@ -137,22 +137,23 @@ std::optional<Scaler> ScalerCache::from_netcdf(Block const& block, SchemaEntry c
   return s;
 }
 
-std::vector<TransformChain> chains_of(std::vector<Block> const& blocks, std::size_t count, SchemaEntry const& entry,
-                                      Slice slice, bool initial, index_t cells, ScalerCache& cache)
+std::vector<TransformChain> chains_of(std::vector<PrePostBlock> const& blocks, std::size_t count,
+                                      SchemaEntry const& entry, Slice slice, bool initial, index_t cells,
+                                      ScalerCache& cache)
 {
   // CREDIT's floor under a standard deviation; its scalers have none.
   constexpr double least_deviation = 1e-12;
   std::vector<TransformChain> chains(static_cast<std::size_t>(entry.n_levels()));
   std::string const slice_name = slice == Slice::input ? "input" : "target";
   for (std::size_t b = 0; b < count; ++b) {
-    Block const& block = blocks[b];
+    PrePostBlock const& block = blocks[b];
     if (!block.covers(entry.key) || !(slice == Slice::input ? block.on_input : block.on_target) ||
         (block.initial_only && !initial))
       continue;
     std::optional<Scaler> from_netcdf;
     Scaler const* scaler = nullptr;
     std::string where;
-    if (block.type == Block::Type::scaler) {
+    if (block.type == PrePostBlock::Type::scaler) {
       ScalerFile const& file = cache.file(block.scaler_path);
       if (block.present_only && !file.has(slice_name, entry.key))
         continue;
@@ -163,7 +164,7 @@ std::vector<TransformChain> chains_of(std::vector<Block> const& blocks, std::siz
              fmt::format("is {}, but {} holds a {} scaler for {}", name_of(*block.scaler_kind), block.scaler_path,
                          name_of(scaler->kind), entry.key),
              "fit it again with rossby preprocess, or name its own type");
-    } else if (block.type == Block::Type::normalizer) {
+    } else if (block.type == PrePostBlock::Type::normalizer) {
       from_netcdf = cache.from_netcdf(block, entry);
       if (!from_netcdf)
         continue;
@@ -187,7 +188,7 @@ std::vector<TransformChain> chains_of(std::vector<Block> const& blocks, std::siz
 namespace {
 
 /// Chains of a whole channel list; a problem is kept once per file and entry, and the entry passes through.
-std::vector<TransformChain> all_chains(std::vector<Block> const& blocks, std::vector<SchemaEntry> const& entries,
+std::vector<TransformChain> all_chains(std::vector<PrePostBlock> const& blocks, std::vector<SchemaEntry> const& entries,
                                        Slice slice, bool initial, index_t cells, ScalerCache& cache, Problems& problems)
 {
   std::vector<TransformChain> all;
@@ -243,10 +244,10 @@ Transforms Transforms::read(Deck const& deck, ChannelSchema const& schema, Grid 
     BlockFields fields{schema, grid};
     auto const post = read_postblocks(node, fields, problems);
     t.derived = fields.derived;
-    auto const chains = [&](std::vector<Block> const& blocks) {
+    auto const chains = [&](std::vector<PrePostBlock> const& blocks) {
       return all_chains(blocks, schema.target, Slice::target, false, cells, cache, problems);
     };
-    std::vector<Block> segment;
+    std::vector<PrePostBlock> segment;
     auto const end_segment = [&] {
       (t.stages.empty() ? t.output : t.stages.back().after) = chains(segment);
       segment.clear();

@@ -32,7 +32,7 @@ void ignore(DeckNode const& parent, std::vector<std::string> const& keys, char c
   for (auto const& key : keys)
     if (auto const node = parent[key]; node.exists()) {
       node.mark_read();
-      log::warning_once(fmt::format("{}: ignored: {}", node.path(), why));
+      logging::warning_once(fmt::format("{}: ignored: {}", node.path(), why));
     }
 }
 

@@ -173,8 +173,8 @@ struct Dataset::Impl {
         fail_for(count_not_finite(field.data(), field.size()), "are missing or not finite" + why_missing(e, t),
                  "repair the file, or fill them with a fill_values preblock");
       if (fills(chain) && is_whole() && count_not_finite(values, cells()) == cells())
-        log::warning_once(fmt::format("{}, variable {}: all values at {} are missing{}, and are filled in", file,
-                                      e.in_files(), time_name(e, t), why_missing(e, t)));
+        logging::warning_once(fmt::format("{}, variable {}: all values at {} are missing{}, and are filled in", file,
+                                          e.in_files(), time_name(e, t), why_missing(e, t)));
       apply(chain, values, box, plan.grid.width());
       if (count_not_finite(values, cells()) > 0)
         fail_for(count_not_finite(values, cells()), "are not finite after the preblocks",

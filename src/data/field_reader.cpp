@@ -251,7 +251,7 @@ FieldReader::Found FieldReader::locate(SchemaEntry const& entry, Time t, Grid co
                                  "nearest",
                                  source_->deck_key, source_->deck_key));
     if (!match.taken.empty())
-      log::warning_once(fmt::format("{}: level_match: nearest takes {}", where, match.taken));
+      logging::warning_once(fmt::format("{}: level_match: nearest takes {}", where, match.taken));
     found.levels = match.positions;
   } else if (axis.values.size() > 1) {
     fail(where, fmt::format("has {} levels along {}, but is listed under vars_2D", axis.values.size(), axis.name),

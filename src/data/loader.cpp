@@ -133,8 +133,8 @@ void Loader::start(std::uint64_t epoch, index_t first_batch)
   auto& l = *impl_;
   l.halt();
   l.finished = false;
-  l.reader = std::thread([&l, epoch, first_batch, log = log::current()] {
-    log::Scope const scope(log);
+  l.reader = std::thread([&l, epoch, first_batch, log = logging::current()] {
+    logging::Scope const scope(log);
     l.read_epoch(epoch, first_batch);
   });
 }

@@ -106,7 +106,7 @@ DataConfig read_config(Deck const& deck, DataPlan::Use use, Problems& problems)
     auto node = deck["validation_data"];
     if (!node.exists() && deck["data_valid"].exists()) {
       node = deck["data_valid"];
-      log::warning_once("data_valid: an older name of validation_data");
+      logging::warning_once("data_valid: an older name of validation_data");
     }
     return node.exists() ? DataConfig::read(node, problems, &training) : training;
   }

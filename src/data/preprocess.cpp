@@ -31,19 +31,19 @@ struct Fit {
   Scaler::Kind kind;
 };
 
-std::vector<Fit> plan_fits(std::vector<Block> const& blocks, ChannelSchema const& schema, index_t cells)
+std::vector<Fit> plan_fits(std::vector<PrePostBlock> const& blocks, ChannelSchema const& schema, index_t cells)
 {
   std::vector<Fit> fits;
   ScalerCache cache;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    if (blocks[b].type != Block::Type::scaler)
+    if (blocks[b].type != PrePostBlock::Type::scaler)
       continue;
     for (Slice const slice : {Slice::input, Slice::target})
       for (auto const& e : slice == Slice::input ? schema.input : schema.target) {
         if (!blocks[b].covers(e.key) || !(slice == Slice::input ? blocks[b].on_input : blocks[b].on_target))
           continue;
         for (std::size_t earlier = 0; earlier < b; ++earlier)
-          if (blocks[earlier].type == Block::Type::scaler && blocks[earlier].covers(e.key))
+          if (blocks[earlier].type == PrePostBlock::Type::scaler && blocks[earlier].covers(e.key))
             fail(blocks[b].deck_key, fmt::format("{} is scaled twice, first by {}", e.key, blocks[earlier].deck_key),
                  "keep one scaler for each variable");
         bool const spatial = blocks[b].spatial(e.key);

@@ -13,7 +13,7 @@ namespace {
 /// Uniform in [0, n), from 64 random bits (multiply and keep the high word; the bias is below n / 2^64).
 index_t below(index_t n, std::uint64_t seed, std::uint64_t stream, std::uint64_t counter)
 {
-  Philox::Block const b = Philox::block(seed, stream, counter);
+  Philox::Draws const b = Philox::draws(seed, stream, counter);
   std::uint64_t const high = b.w[0], low = b.w[1], m = static_cast<std::uint64_t>(n);
   // (high * 2^32 + low) * m / 2^64 without 128-bit integers; m is far below 2^32 in practice and always below 2^31 here
   return static_cast<index_t>((high * m + ((low * m) >> 32)) >> 32);

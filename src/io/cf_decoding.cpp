@@ -163,7 +163,8 @@ void CfDecoding::read_missing(ArrayBody const& body, int array, StoredType type,
     auto const found = numbers_of(body, array, name);
     has_fill = has_fill || (name[0] == '_' && !found.values.empty());
     if (!found.text.empty())
-      log::warning_once(fmt::format("{}: its {} '{}' is not a number and counts for nothing", where, name, found.text));
+      logging::warning_once(
+          fmt::format("{}: its {} '{}' is not a number and counts for nothing", where, name, found.text));
     for (double const x : found.values)
       if (!std::isnan(x)) // which is missing anyway
         missing_.push_back({as_stored(x, type), name});
@@ -200,8 +201,8 @@ void CfDecoding::read_limits(ArrayBody const& body, int array, StoredType type, 
     auto const found = numbers_of(body, array, name);
     bool const fits = found.values.size() == count;
     if (!fits && (!found.values.empty() || !found.text.empty()))
-      log::warning_once(fmt::format("{}: its {} counts for nothing: {} expected", where, name,
-                                    count == 1 ? "one number is" : "two numbers are"));
+      logging::warning_once(fmt::format("{}: its {} counts for nothing: {} expected", where, name,
+                                        count == 1 ? "one number is" : "two numbers are"));
     return fits ? found.values : std::vector<double>{};
   };
   auto const range = read("valid_range", 2);

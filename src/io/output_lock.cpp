@@ -36,7 +36,8 @@ OutputLock::OutputLock(std::string path) : name_(path + (std::filesystem::is_dir
         ::close(handle_);
         fail(path, "another program is writing there", "wait for it to end, or choose another place");
       }
-      log::warning(name_ + ": can't be locked (" + std::strerror(code) + "); make sure that no other run writes there");
+      logging::warning(name_ + ": can't be locked (" + std::strerror(code) +
+                       "); make sure that no other run writes there");
       return;
     }
     if (is_file(handle_, name_))

@@ -215,7 +215,7 @@ TrainingState read_checkpoint(std::string const& file, Exec const& exec, Paramet
       fail(file, fmt::format("has checkpoint format {}, this program reads formats 1 to {}", version, format_version),
            "use a newer program");
     if (version == 1)
-      log::info(file + ": is of a version that wrote no seal; every checksum in it is compared");
+      logging::info(file + ": is of a version that wrote no seal; every checksum in it is compared");
     expect_same_model(file, read_text_verified(in, "/model_block"), expected.model_block);
     auto const number = [&](std::string const& name) { return static_cast<std::int64_t>(source.number(name)); };
 

@@ -154,8 +154,8 @@ ConvertResult convert(ConvertOptions const& o, Communicator const& world)
   bool const by_name = o.moments == Moments::by_name ||
                        (o.moments == Moments::as_deck && trainer.parallelism.data == ParallelismConfig::Data::fsdp2);
   if (state.batch > 0)
-    log::warning(fmt::format("{}: was written within epoch {}, which CREDIT will begin again with these weights",
-                             result.input, state.epoch + 1));
+    logging::warning(fmt::format("{}: was written within epoch {}, which CREDIT will begin again with these weights",
+                                 result.input, state.epoch + 1));
   write_credit_checkpoint(o.output, world, exec, parameters, optimizer, means, state, about, trainer, by_name);
   return result;
 }

@@ -75,7 +75,7 @@ TrainingState own_state(PickledValue const& own)
 void compare(std::string const& file, char const* name, double theirs, double ours)
 {
   if (theirs != ours)
-    log::warning(
+    logging::warning(
         fmt::format("{}: its optimizer has {} {:g}, the deck has {:g}: the deck counts", file, name, theirs, ours));
 }
 
@@ -100,17 +100,17 @@ TrainingState state_of(CreditSource const& source, Parameters const& parameters,
     compare(file, "eps", optimizer->epsilon, config.adamw.epsilon);
     compare(file, "weight_decay", optimizer->weight_decay, config.adamw.weight_decay);
   } else {
-    log::warning(file + ": holds no state of an optimizer: AdamW starts anew");
+    logging::warning(file + ": holds no state of an optimizer: AdamW starts anew");
   }
   auto const schedule = make_schedule(config.schedule, config.learning_rate);
   if (auto const saved = source.schedule())
     schedule->restore(schedule_from_credit(config.schedule, *saved, rate, file));
   else if (config.schedule.kind != ScheduleConfig::Kind::constant)
-    log::warning(file + ": holds no state of a scheduler: the deck's starts anew");
+    logging::warning(file + ": holds no state of a scheduler: the deck's starts anew");
   // (CREDIT's lambda is stepped again before the next epoch.)
   if (config.schedule.kind != ScheduleConfig::Kind::lambda && std::abs(schedule->rate() - rate) > 1e-9 * rate)
-    log::warning(fmt::format("{}: the learning rate was {:g} and goes on as {:g}, as the deck has it", file, rate,
-                             schedule->rate()));
+    logging::warning(fmt::format("{}: the learning rate was {:g} and goes on as {:g}, as the deck has it", file, rate,
+                                 schedule->rate()));
   state.schedule = schedule->state();
   if (auto const scaler = source.loss_scaler(); scaler && !scaler->entries().empty())
     for (char const* key : loss_scaler_keys)
@@ -131,10 +131,10 @@ TrainingState read_credit_run(std::string const& file, Exec const& exec, Paramet
       read_averages(reader, source, exec, parameters, *averages);
       reader.when_sound([averages, steps = source.ema_steps()] { averages->set_steps(steps); });
       if (source.exists("/ema") && source.ema_decay() != averages->decay())
-        log::warning(fmt::format("{}: its averages have ema_decay {:g}, the deck has {:g}: the deck counts", file,
-                                 source.ema_decay(), averages->decay()));
+        logging::warning(fmt::format("{}: its averages have ema_decay {:g}, the deck has {:g}: the deck counts", file,
+                                     source.ema_decay(), averages->decay()));
       if (!source.exists("/ema"))
-        log::warning(file + ": holds no averages: they begin as the weights");
+        logging::warning(file + ": holds no averages: they begin as the weights");
     }
     auto const own = source.own_part();
     state = own ? own_state(*own) : state_of(source, parameters, reader, config);

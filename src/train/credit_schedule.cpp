@@ -49,8 +49,8 @@ public:
   void compare(char const* key, double ours) const
   {
     if (auto const value = dict_.find(key); value && value->number() && *value->number() != ours)
-      log::warning(fmt::format("{}: its scheduler has {} {:g}, the deck has {:g}: the deck counts", where_, key,
-                               *value->number(), ours));
+      logging::warning(fmt::format("{}: its scheduler has {} {:g}, the deck has {:g}: the deck counts", where_, key,
+                                   *value->number(), ours));
   }
 
 private:
@@ -119,7 +119,7 @@ std::vector<double> schedule_from_credit(ScheduleConfig const& config, PickledVa
                                          std::string const& where)
 {
   if (config.kind == Kind::constant) {
-    log::warning(fmt::format("{}: its scheduler's state is left out: the deck's learning rate is constant", where));
+    logging::warning(fmt::format("{}: its scheduler's state is left out: the deck's learning rate is constant", where));
     return {0};
   }
   for (auto const& k : known_kinds)

@@ -135,7 +135,7 @@ void CreditSource::add_model(TensorFile const& file, PickledValue const& state_d
       parameter_order_.push_back(name);
   }
   if (left_out > 0)
-    log::warning(fmt::format("{}: {} tensors of postblock (post_conf) are left out", file.path(), left_out));
+    logging::warning(fmt::format("{}: {} tensors of postblock (post_conf) are left out", file.path(), left_out));
 }
 
 void CreditSource::add_averages(TensorFile const& file, PickledValue const& model_state)

@@ -226,7 +226,7 @@ LoadedWeights load_forecast_weights(Session& session, std::string const& checkpo
                       (config.inference->weights == Weights::automatic && has_averages(loaded.checkpoint));
   });
   read_forecast_weights(loaded.checkpoint, Exec(), session.model().parameters(), loaded.averages);
-  log::info(fmt::format("{} weights of {}", loaded.averages ? "averaged" : "plain", loaded.checkpoint));
+  logging::info(fmt::format("{} weights of {}", loaded.averages ? "averaged" : "plain", loaded.checkpoint));
   return loaded;
 }
 
@@ -261,8 +261,8 @@ ForecastResult forecast(Session& session, ForecastOptions const& options)
   session.ranks().broadcast(fingerprint, 0);
   times = from_first_rank(session.ranks(), times);
   if (times.size() < result.forecasts)
-    log::info(fmt::format("{} of {} forecasts are whole in {} already, of the same weights and settings: skipped",
-                          result.forecasts - times.size(), result.forecasts, result.folder));
+    logging::info(fmt::format("{} of {} forecasts are whole in {} already, of the same weights and settings: skipped",
+                              result.forecasts - times.size(), result.forecasts, result.folder));
   OneForecast one(config, rollout, data, mesh.spatial, variables,
                   fmt::format("Rossby {} with weights of {}", version(), result.checkpoint), fingerprint);
   std::size_t const ranks = static_cast<std::size_t>(mesh.data.size()),

@@ -151,9 +151,10 @@ void Loss::set_base_weights(LossConfig const& config, std::vector<SchemaEntry> c
       if (scalers.has("target", variables[i].key) || !is_computed(variables[i]))
         weights[i] /= std::max(scalers.target_variance(variables[i].key), 1e-12);
       else
-        log::warning_once(fmt::format("loss.args.scaler_path: {} holds nothing for {}, which a postblock computes; its "
-                                      "weight is not divided by a variance",
-                                      config.scaler_path, variables[i].key));
+        logging::warning_once(
+            fmt::format("loss.args.scaler_path: {} holds nothing for {}, which a postblock computes; its "
+                        "weight is not divided by a variance",
+                        config.scaler_path, variables[i].key));
   }
   if (config.normalize_weights)
     scale_to_mean_one(weights);

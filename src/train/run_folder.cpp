@@ -67,7 +67,7 @@ void RunFolder::lock()
     return;
   if (errno == EWOULDBLOCK)
     fail(path_, "another run is writing to this folder", "wait for it to end, or choose another save_loc");
-  log::warning(
+  logging::warning(
       fmt::format("{}: can't be locked ({}); make sure that no other run writes here", name, std::strerror(errno)));
 }
 

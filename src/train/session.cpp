@@ -71,7 +71,7 @@ Session::~Session() = default;
 Session Session::open(Deck const& deck, Purpose purpose, Communicator const& ranks, SessionOptions options)
 {
   auto const log = options.log ? options.log : std::make_shared<Log>(ranks.rank());
-  log::Scope const scope(log);
+  logging::Scope const scope(log);
   auto state = std::make_unique<State>(deck, purpose, ranks, log);
   auto& s = *state;
   Problems problems;
@@ -102,11 +102,11 @@ Session Session::open(Deck const& deck, Purpose purpose, Communicator const& ran
     problems.raise();
   });
   for (auto const& w : problems.warnings())
-    log::warning(w.what());
+    logging::warning(w.what());
   return Session(std::move(state));
 }
 
-log::Scope Session::enter() const { return log::Scope(state_->log); }
+logging::Scope Session::enter() const { return logging::Scope(state_->log); }
 
 Deck const& Session::deck() const { return state_->deck; }
 RunConfig const& Session::config() const { return state_->config; }

@@ -88,18 +88,18 @@ void start_point(Trainer& trainer, RunFolder const& folder, TrainerConfig const&
 {
   if (credit) {
     trainer.take_over(credit->checkpoint, credit->best, text_of_file(credit->folder + "/training_log.csv"));
-    log::info("going on from " + credit->checkpoint);
+    logging::info("going on from " + credit->checkpoint);
     return;
   }
   if (options.resume) {
     trainer.resume(options.allow_changes);
   } else if (!options.weights.empty()) {
     trainer.start_from(options.weights);
-    log::info("weights from " + options.weights);
+    logging::info("weights from " + options.weights);
   } else if (config.load_weights) {
     trainer.restore(folder.checkpoint(),
                     {{config.load_optimizer, config.load_optimizer}, config.load_scheduler, false});
-    log::info("weights from " + folder.checkpoint());
+    logging::info("weights from " + folder.checkpoint());
   }
 }
 } // namespace
@@ -163,7 +163,7 @@ TrainResult train(Session& session, TrainOptions const& options)
   RunConfig config = session.config();
   if (!session.validation() && config.trainer.training_metric.rfind("valid_", 0) == 0) {
     config.trainer.training_metric.replace(0, 6, "train_");
-    log::warning("without validation the best epoch is chosen by " + config.trainer.training_metric);
+    logging::warning("without validation the best epoch is chosen by " + config.trainer.training_metric);
   }
 
   bool const again = options.resume || (config.trainer.load_weights && options.weights.empty());
@@ -185,10 +185,11 @@ TrainResult train(Session& session, TrainOptions const& options)
   std::unique_ptr<BatchSource> validation;
   if (auto const* const data = session.validation())
     validation = batches_of(session, *data, false);
-  log::info(fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
-                        static_cast<double>(model.parameters().count_trainable()) * 1e-6, plan.grid.height(),
-                        plan.grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,
-                        ranks.size(), ranks.size() == 1 ? "" : "s"));
+  logging::info(
+      fmt::format("{:.3g} million parameters, {} x {} cells, {} batches of {} x {} samples an epoch on {} rank{}",
+                  static_cast<double>(model.parameters().count_trainable()) * 1e-6, plan.grid.height(),
+                  plan.grid.width(), training->batches(), mesh.data.size(), config.trainer.train_batch_size,
+                  ranks.size(), ranks.size() == 1 ? "" : "s"));
   Trainer trainer(
       {config, plan, mesh, model, folder, *training, validation.get(), description_of(session), options.stop});
   start_point(trainer, folder, config.trainer, options, credit);

@@ -131,7 +131,7 @@ void Trainer::go_on(TrainingState state)
     auto const file = parts_.folder.training_log();
     auto const rows = log_.restore({text_of_file(file), state_.log}, state_.epoch);
     if (auto const epochs = static_cast<std::int64_t>(state_.history.size()); rows < epochs)
-      log::warning(fmt::format("{}: has no rows of {} of the {} epochs before", file, epochs - rows, epochs));
+      logging::warning(fmt::format("{}: has no rows of {} of the {} epochs before", file, epochs - rows, epochs));
   });
 }
 
@@ -142,7 +142,7 @@ void Trainer::take_over(std::string const& credit_checkpoint, std::string const&
   auto const read = [&](std::string const& file) {
     auto state = read_credit_run(file, exec_, parameters, optimizer_, averages_.get(), config);
     if (state.batch > 0)
-      log::warning(fmt::format("{}: was written within epoch {}, which begins again", file, state.epoch + 1));
+      logging::warning(fmt::format("{}: was written within epoch {}, which begins again", file, state.epoch + 1));
     state.batch = 0;
     state.seed = state_.seed;
     state.sums.clear();
@@ -157,8 +157,8 @@ void Trainer::take_over(std::string const& credit_checkpoint, std::string const&
     state.history = *history;
     state.log = log_.text();
   } else if (state.history.empty()) {
-    log::warning(fmt::format("{}: no training_log.csv tells {} of its {} epochs: what is best is judged anew",
-                             credit_checkpoint, config.training_metric, state.epoch));
+    logging::warning(fmt::format("{}: no training_log.csv tells {} of its {} epochs: what is best is judged anew",
+                                 credit_checkpoint, config.training_metric, state.epoch));
   }
   go_on(std::move(state));
 }
@@ -292,7 +292,8 @@ TrainResult Trainer::run()
   using End = TrainResult::End;
   for (int done = 0;; ++done) {
     if (out_of_patience()) { // after a resume, too
-      log::info(fmt::format("no better {} for {} epochs: stopping", config.training_metric, config.stopping_patience));
+      logging::info(
+          fmt::format("no better {} for {} epochs: stopping", config.training_metric, config.stopping_patience));
       result.end = End::stopped_early;
       break;
     }

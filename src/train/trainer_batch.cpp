@@ -140,7 +140,7 @@ void Trainer::update()
                               rate)
                << std::flush;
     if (!steps_log_)
-      log::warning_once(parts_.folder.steps_log() + ": can't be written; training goes on without it");
+      logging::warning_once(parts_.folder.steps_log() + ": can't be written; training goes on without it");
   }
   accumulated_batches_ = 0;
   accumulated_samples_ = 0;

@@ -40,7 +40,7 @@ std::string newest(RunFolder const& folder)
   if (fs::exists(folder.checkpoint()))
     return folder.checkpoint();
   if (fs::exists(folder.backup_checkpoint())) {
-    log::warning(folder.checkpoint() + ": is gone; going on from " + folder.backup_checkpoint());
+    logging::warning(folder.checkpoint() + ": is gone; going on from " + folder.backup_checkpoint());
     return folder.backup_checkpoint();
   }
   if (fs::exists(folder.training_log()) || fs::exists(folder.best_checkpoint()))
@@ -48,7 +48,7 @@ std::string newest(RunFolder const& folder)
          "bring it back; or take the weights of another checkpoint into a new save_loc, with --weights");
   if (!fs::exists(folder.deck()))
     fail(folder.checkpoint(), "is not there: no run has been in this folder", "leave out --resume, or set save_loc");
-  log::info(folder.checkpoint() + ": is not there yet: the run was stopped before, and begins anew");
+  logging::info(folder.checkpoint() + ": is not there yet: the run was stopped before, and begins anew");
   return "";
 }
 
@@ -80,12 +80,12 @@ void Trainer::take(std::string const& checkpoint, bool allow_changes)
     if (!allow_changes)
       fail(checkpoint, "is of a run with other settings:" + list_of(changes),
            "set them back, or go on with the new ones by --allow-changes");
-    log::warning("going on with other settings than before:" + list_of(changes));
+    logging::warning("going on with other settings than before:" + list_of(changes));
   });
   Taken taken;
   taken.other_seed = allow_changes;
   restore(checkpoint, taken);
-  log::info("resuming from " + checkpoint);
+  logging::info("resuming from " + checkpoint);
 }
 
 void Trainer::resume(bool allow_changes)
@@ -111,8 +111,8 @@ void Trainer::resume(bool allow_changes)
       if (from == backup || !fs::exists(backup))
         fail(from, "is damaged, and there is no other checkpoint to go on from: " + damage,
              "take the weights of best_checkpoint.h5 into a new save_loc, with --weights");
-      log::warning(damage + fmt::format("\n  going on from {}; the damaged one is kept as {}", backup,
-                                        folder.damaged_checkpoint()));
+      logging::warning(damage + fmt::format("\n  going on from {}; the damaged one is kept as {}", backup,
+                                            folder.damaged_checkpoint()));
     });
     from = backup;
     take(from, allow_changes);

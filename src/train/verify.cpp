@@ -247,8 +247,8 @@ VerifyResult verify(Session& session, VerifyOptions const& options)
   if (result.forecasts == 0)
     fail("inference", "no forecast has a truth to be held against: " + no_truth, "forecast times that the data cover");
   if (result.without_truth > 0)
-    log::warning(fmt::format("{} of {} forecast states have no truth and are not scored ({})", result.without_truth,
-                             result.without_truth + result.forecasts, no_truth));
+    logging::warning(fmt::format("{} of {} forecast states have no truth and are not scored ({})", result.without_truth,
+                                 result.without_truth + result.forecasts, no_truth));
   result.scores = collect(leads, variables, channels, dt, *baselines, !config.metrics.climatology());
   std::string const folder = options.output.empty() ? config.save_loc : options.output;
   result.csv = folder + "/scores.csv";

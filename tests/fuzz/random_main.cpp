@@ -118,7 +118,7 @@ int main(int argc, char** argv)
   std::string const name = argc > 1 ? argv[1] : "";
   double const seconds = argc > 2 ? std::atof(argv[2]) : 2;
   auto n = static_cast<std::uint64_t>(argc > 3 ? std::atoll(argv[3]) : 0);
-  rossby::log::Scope const quiet(std::make_shared<rossby::Log>(1));
+  rossby::logging::Scope const quiet(std::make_shared<rossby::Log>(1));
   // In memory where that is a folder: a file that is written again and again would wait for its disk.
   namespace fs = std::filesystem;
   fs::path const folder = (fs::is_directory("/dev/shm") ? fs::path("/dev/shm") : fs::temp_directory_path()) /

@@ -88,9 +88,9 @@ TEST(Sessions, EachGroupSpeaksOnce)
   auto session = Session::open(tiny(), Session::Purpose::model, part, options);
   {
     auto const scope = session.enter();
-    log::info("from every rank");
+    logging::info("from every rank");
   }
-  log::info(""); // outside of it: the log of the test
+  logging::info(""); // outside of it: the log of the test
   world.all_reduce_sum(&lines, 1);
   EXPECT_EQ(lines, world.size() == 1 ? 1 : 2);
 }

@@ -69,7 +69,7 @@ int main(int argc, char** argv)
   rossby::Environment const environment(argc, argv);
   ::testing::InitGoogleTest(&argc, argv);
   auto const world = rossby::Communicator::world();
-  rossby::log::Scope const scope(std::make_shared<rossby::Log>(world.rank()));
+  rossby::logging::Scope const scope(std::make_shared<rossby::Log>(world.rank()));
   if (world.rank() != 0) {
     auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
@@ -83,7 +83,7 @@ int main(int argc, char** argv)
   try {
     failed = RUN_ALL_TESTS() == 0 && ::testing::UnitTest::GetInstance()->test_to_run_count() > 0 ? 0 : 1;
   } catch (std::exception const& e) {
-    rossby::log::error(e.what());
+    rossby::logging::error(e.what());
     rossby::abort_all_ranks(1);
   }
   if (failed != 0 && world.rank() != 0)

@@ -43,7 +43,7 @@ private:
 };
 
 /// To the log of this thread.
-namespace log {
+namespace logging {
 /// While it lives, messages of this thread go to the given log. Scopes nest. A thread without one speaks like rank 0.
 class Scope {
 public:
@@ -62,6 +62,6 @@ void info(std::string const& message);
 void warning(std::string const& message);
 void warning_once(std::string const& message);
 void error(std::string const& message);
-} // namespace log
+} // namespace logging
 
 } // namespace rossby

@@ -12,11 +12,11 @@ namespace rossby {
 
 /// Philox 4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 struct Philox {
-  struct Block {
+  struct Draws {
     std::uint32_t w[4];
   };
 
-  KOKKOS_INLINE_FUNCTION static Block block(std::uint64_t key, std::uint64_t stream, std::uint64_t counter)
+  KOKKOS_INLINE_FUNCTION static Draws draws(std::uint64_t key, std::uint64_t stream, std::uint64_t counter)
   {
     std::uint32_t c0 = static_cast<std::uint32_t>(counter), c1 = static_cast<std::uint32_t>(counter >> 32);
     std::uint32_t c2 = static_cast<std::uint32_t>(stream), c3 = static_cast<std::uint32_t>(stream >> 32);
@@ -35,7 +35,7 @@ struct Philox {
   /// Uniform on [0, 1), 53 bits.
   KOKKOS_INLINE_FUNCTION static double uniform(std::uint64_t key, std::uint64_t stream, std::uint64_t index)
   {
-    Block const b = block(key, stream, index);
+    Draws const b = draws(key, stream, index);
     std::uint64_t const bits = (static_cast<std::uint64_t>(b.w[0]) << 32) | b.w[1];
     return static_cast<double>(bits >> 11) * (1.0 / 9007199254740992.0);
   }
@@ -43,7 +43,7 @@ struct Philox {
   /// Standard normal, by Box and Muller.
   KOKKOS_INLINE_FUNCTION static double normal(std::uint64_t key, std::uint64_t stream, std::uint64_t index)
   {
-    Block const b = block(key, stream, index);
+    Draws const b = draws(key, stream, index);
     double const u =
         (static_cast<double>((static_cast<std::uint64_t>(b.w[0]) << 21) ^ (b.w[1] >> 11)) + 0.5) / 9007199254740992.0;
     double const v =

@@ -60,7 +60,7 @@ public:
     index_t const first = begin / 4 * 4;
     std::uint64_t counter = row * static_cast<std::uint64_t>((width + 3) / 4) + static_cast<std::uint64_t>(begin / 4);
     for (index_t c = first; c < end; c += 4, ++counter) {
-      auto const bits = Philox::block(key_.seed, key_.stream, counter);
+      auto const bits = Philox::draws(key_.seed, key_.stream, counter);
       for (int k = 0; k < 4; ++k) // of constant length: devices keep the bits in registers
         if (c + k >= begin && c + k < end)
           f(c + k, bits.w[k] < threshold_ ? 0.0 : keep_);

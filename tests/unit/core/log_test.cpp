@@ -21,21 +21,21 @@ TEST(Log, TheFirstRankOfEachGroupSpeaks)
   Lines first, second;
   auto const ours = log_into(first, 0), theirs = log_into(second, 2);
   {
-    log::Scope const outer(ours);
-    log::info("one");
+    logging::Scope const outer(ours);
+    logging::info("one");
     {
-      log::Scope const inner(theirs); // the third rank of another session
-      log::info("not said");
-      log::warning("not said");
-      log::error("from any rank");
+      logging::Scope const inner(theirs); // the third rank of another session
+      logging::info("not said");
+      logging::warning("not said");
+      logging::error("from any rank");
     }
-    log::warning("two");
-    log::warning_once("three");
-    log::warning_once("three");
+    logging::warning("two");
+    logging::warning_once("three");
+    logging::warning_once("three");
   }
   EXPECT_EQ(first, (Lines{{LogLevel::info, "one"}, {LogLevel::warning, "two"}, {LogLevel::warning, "three"}}));
   EXPECT_EQ(second, (Lines{{LogLevel::error, "from any rank"}}));
-  EXPECT_NE(log::current(), ours);
+  EXPECT_NE(logging::current(), ours);
 }
 
 TEST(Log, WhatWasSaidOnceIsSaidAgainInAnotherLog)
@@ -43,8 +43,8 @@ TEST(Log, WhatWasSaidOnceIsSaidAgainInAnotherLog)
   Lines first, second;
   auto const a = log_into(first, 0), b = log_into(second, 0);
   for (auto const& log : {a, b, a, b}) {
-    log::Scope const scope(log);
-    log::warning_once("old key");
+    logging::Scope const scope(log);
+    logging::warning_once("old key");
   }
   EXPECT_EQ(first.size(), 1u);
   EXPECT_EQ(second.size(), 1u);
@@ -53,11 +53,11 @@ TEST(Log, WhatWasSaidOnceIsSaidAgainInAnotherLog)
 TEST(Log, ThreadsHaveTheirOwnUntilOneIsHandedOn)
 {
   Lines lines;
-  log::Scope const scope(log_into(lines, 0));
-  std::thread([] { EXPECT_TRUE(log::current()->standard()); }).join();
-  std::thread([log = log::current()] {
-    log::Scope const inner(log);
-    log::info("from the reader");
+  logging::Scope const scope(log_into(lines, 0));
+  std::thread([] { EXPECT_TRUE(logging::current()->standard()); }).join();
+  std::thread([log = logging::current()] {
+    logging::Scope const inner(log);
+    logging::info("from the reader");
   }).join();
   EXPECT_EQ(lines, (Lines{{LogLevel::info, "from the reader"}}));
 }

@@ -9,7 +9,7 @@
 namespace rossby {
 namespace {
 
-void expect_block(Philox::Block const& b, std::vector<std::uint32_t> const& wanted)
+void expect_draws(Philox::Draws const& b, std::vector<std::uint32_t> const& wanted)
 {
   for (std::size_t i = 0; i < 4; ++i)
     EXPECT_EQ(b.w[i], wanted[i]);
@@ -19,11 +19,11 @@ void expect_block(Philox::Block const& b, std::vector<std::uint32_t> const& want
 // counter low, counter high, stream low, stream high.
 TEST(Philox, GivesThePublishedAnswers)
 {
-  expect_block(Philox::block(0, 0, 0), {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  expect_draws(Philox::draws(0, 0, 0), {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   auto const ones = ~std::uint64_t{0};
-  expect_block(Philox::block(ones, ones, ones), {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  expect_draws(Philox::draws(ones, ones, ones), {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   // Digits of pi: counter 243f6a88 85a308d3 13198a2e 03707344, key a4093822 299f31d0.
-  expect_block(Philox::block(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88),
+  expect_draws(Philox::draws(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88),
                {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
