@@ -1,12 +1,13 @@
 // One team per (chunk of windows, head). Keys and values are turned around in scratch so that the inner loops run over
 // contiguous tokens or contiguous head channels and never over a horizontal sum. Chunks give the bias gradient, shared
-// by all windows and heads, a fixed order of summation: each team adds its windows into a table of its own.
+// by all windows and heads, a fixed order of summation: each team adds its windows into a table of its own. Devices
+// that have kernels over blocks (window_block.hpp) for a shape take those instead.
 
 #include <rossby/ops/attention.hpp>
 
 #include "ops/gemm.hpp"
 
-#include "attention_parts.hpp"
+#include "window_blocks.hpp"
 
 namespace rossby::ops {
 
@@ -134,6 +135,16 @@ void backward(Exec const& exec, Sizes n, Drop drop, index_t chunks, View<T, 3> q
       });
 }
 
+template <class T> WindowTask<T> task_of(WindowAttention const& a, Sizes const& n, Array const& qkv, Array const& bias)
+{
+  return {n,
+          drop_of(a),
+          qkv.view<T, 3>().data(),
+          bias.view<float, 2>().data(),
+          0,
+          1 / math::sqrt(static_cast<float>(n.width))};
+}
+
 Sizes sizes_of(WindowAttention const& a, Array const& qkv)
 {
   ROSSBY_EXPECT(qkv.extent(1) == a.tokens && qkv.extent(2) == 3 * a.heads * a.dim_head);
@@ -151,6 +162,12 @@ void window_attention_forward(Exec const& exec, WindowAttention const& a, Array 
     return;
   dispatch(qkv.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    if constexpr (has_blocks<T>) {
+      auto task = task_of<T>(a, n, qkv, bias);
+      task.out = out.view<T, 3>().data();
+      if (forward_on_blocks(exec, task))
+        return;
+    }
     forward<T>(exec, n, drop_of(a), qkv.view<T, 3>(), bias.view<wide_t<T>, 2>(), out.view<T, 3>());
   });
 }
@@ -168,8 +185,18 @@ void window_attention_backward(Exec const& exec, WindowAttention const& a, Array
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
     Array const parts = Array::zeros(exec, dtype_of<W>(), {chunks * n.heads, n.tokens, n.tokens});
-    backward<T>(exec, n, drop_of(a), chunks, qkv.view<T, 3>(), bias.view<W, 2>(), dout.view<T, 3>(), dqkv.view<T, 3>(),
-                parts.view<W, 3>());
+    bool done = false;
+    if constexpr (has_blocks<T>) {
+      auto task = task_of<T>(a, n, qkv, bias);
+      task.chunks = chunks;
+      task.dout = dout.view<T, 3>().data();
+      task.dqkv = dqkv.view<T, 3>().data();
+      task.dbias = parts.view<W, 3>().data();
+      done = backward_on_blocks(exec, task);
+    }
+    if (!done)
+      backward<T>(exec, n, drop_of(a), chunks, qkv.view<T, 3>(), bias.view<W, 2>(), dout.view<T, 3>(),
+                  dqkv.view<T, 3>(), parts.view<W, 3>());
     column_sums<W>(exec, parts.reshaped({chunks * n.heads, table}).view<W, 2>(), 1, dbias.flat<W>());
   });
 }

@@ -44,6 +44,35 @@ template <class Attention> Drop drop_of(Attention const& a)
           a.all_heads > 0 ? a.all_heads : a.heads};
 }
 
+using Seams = Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
+
+/// Which tokens of a window come from which side of the grid.
+struct Sides {
+  index_t columns, first_row, first_column; ///< of the window; from which token on the other side begins
+  Seams seams;
+
+  KOKKOS_INLINE_FUNCTION index_t seam(index_t window) const
+  {
+    index_t const n = static_cast<index_t>(seams.extent(0));
+    return n > 0 ? seams(window % n) : 0;
+  }
+  KOKKOS_INLINE_FUNCTION index_t operator()(index_t seam, index_t token) const
+  {
+    index_t const south = (seam & 1) != 0 && token / columns >= first_row ? 1 : 0;
+    index_t const east = (seam & 2) != 0 && token % columns >= first_column ? 2 : 0;
+    return south + east;
+  }
+};
+
+inline constexpr double least_length = 1e-12;
+inline constexpr double masked = -100;
+
+/// exp(min(logit, ln 100)).
+template <class W> KOKKOS_INLINE_FUNCTION W scale_of(W logit)
+{
+  return math::exp(math::min(logit, W(4.605170185988092)));
+}
+
 /// to[e][token] = from[token][e] for one head's channels.
 template <class T>
 KOKKOS_INLINE_FUNCTION void turn(TeamMember const& team, T const* from, index_t stride, Sizes const& n,

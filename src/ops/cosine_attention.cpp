@@ -7,34 +7,11 @@
 
 #include "ops/gemm.hpp"
 
-#include "attention_parts.hpp"
+#include "window_blocks.hpp"
 
 namespace rossby::ops {
 
 namespace {
-
-using Seams = Kokkos::View<index_t const*, Kokkos::LayoutRight, Device, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-
-/// Which tokens of a window come from which side of the grid.
-struct Sides {
-  index_t columns, first_row, first_column; ///< of the window; from which token on the other side begins
-  Seams seams;
-
-  KOKKOS_INLINE_FUNCTION index_t seam(index_t window) const
-  {
-    index_t const n = static_cast<index_t>(seams.extent(0));
-    return n > 0 ? seams(window % n) : 0;
-  }
-  KOKKOS_INLINE_FUNCTION index_t operator()(index_t seam, index_t token) const
-  {
-    index_t const south = (seam & 1) != 0 && token / columns >= first_row ? 1 : 0;
-    index_t const east = (seam & 2) != 0 && token % columns >= first_column ? 2 : 0;
-    return south + east;
-  }
-};
-
-constexpr double least_length = 1e-12;
-constexpr double masked = -100;
 
 /// 1 / max(|x|, least_length).
 template <class T> KOKKOS_INLINE_FUNCTION wide_t<T> inverse_length(T const* x, index_t width)
@@ -44,12 +21,6 @@ template <class T> KOKKOS_INLINE_FUNCTION wide_t<T> inverse_length(T const* x, i
   for (index_t e = 0; e < width; ++e)
     squares += W(x[e]) * W(x[e]);
   return W(1) / math::max(math::sqrt(squares), W(least_length));
-}
-
-/// exp(min(logit, ln 100)).
-template <class W> KOKKOS_INLINE_FUNCTION W scale_of(W logit)
-{
-  return math::exp(math::min(logit, W(4.605170185988092)));
 }
 
 /// row[q] = softmax over q of (factor query . keys[q] + bias[q] + mask), for keys of length one.
@@ -252,6 +223,19 @@ Sides sides_of(CosineAttention const& a)
   return {a.window_columns, a.window_rows - a.shift_rows, a.window_columns - a.shift_columns, a.seams.view()};
 }
 
+template <class T>
+WindowTask<T> task_of(CosineAttention const& a, Sizes const& n, Array const& qkv, Array const& logit, Array const& bias)
+{
+  return {n,
+          drop_of(a),
+          qkv.view<T, 3>().data(),
+          bias.view<float, 3>().data(),
+          n.tokens * n.tokens,
+          1,
+          logit.flat<float>().data(),
+          sides_of(a)};
+}
+
 } // namespace
 
 void cosine_attention_forward(Exec const& exec, CosineAttention const& a, Array const& qkv, Array const& logit_scale,
@@ -262,6 +246,12 @@ void cosine_attention_forward(Exec const& exec, CosineAttention const& a, Array 
     return;
   dispatch(qkv.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
+    if constexpr (has_blocks<T>) {
+      auto task = task_of<T>(a, n, qkv, logit_scale, bias);
+      task.out = out.view<T, 3>().data();
+      if (forward_on_blocks(exec, task))
+        return;
+    }
     forward<T>(exec, n, drop_of(a), sides_of(a), qkv.view<T, 3>(), logit_scale.flat<wide_t<T>>(),
                bias.view<wide_t<T>, 3>(), out.view<T, 3>());
   });
@@ -281,8 +271,19 @@ void cosine_attention_backward(Exec const& exec, CosineAttention const& a, Array
     using W = wide_t<T>;
     Array const tables = Array::zeros(exec, dtype_of<W>(), {chunks * n.heads, n.tokens, n.tokens});
     Array const scales = Array::zeros(exec, dtype_of<W>(), {chunks * n.heads, n.tokens});
-    backward<T>(exec, n, drop_of(a), sides_of(a), chunks, qkv.view<T, 3>(), logit_scale.flat<W>(), bias.view<W, 3>(),
-                dout.view<T, 3>(), dqkv.view<T, 3>(), tables.view<W, 3>(), scales.view<W, 2>());
+    bool done = false;
+    if constexpr (has_blocks<T>) {
+      auto task = task_of<T>(a, n, qkv, logit_scale, bias);
+      task.chunks = chunks;
+      task.dout = dout.view<T, 3>().data();
+      task.dqkv = dqkv.view<T, 3>().data();
+      task.dbias = tables.view<W, 3>().data();
+      task.dlogit = scales.view<W, 2>().data();
+      done = backward_on_blocks(exec, task);
+    }
+    if (!done)
+      backward<T>(exec, n, drop_of(a), sides_of(a), chunks, qkv.view<T, 3>(), logit_scale.flat<W>(), bias.view<W, 3>(),
+                  dout.view<T, 3>(), dqkv.view<T, 3>(), tables.view<W, 3>(), scales.view<W, 2>());
     column_sums<W>(exec, tables.reshaped({chunks, table}).view<W, 2>(), 1, dbias.flat<W>());
     add_logit_gradient<W>(exec, scales.reshaped({chunks, n.heads, n.tokens}).view<W, 3>(), logit_scale.flat<W>(),
                           dlogit_scale.flat<W>());

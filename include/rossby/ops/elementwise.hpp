@@ -67,6 +67,20 @@ public:
     }
   }
 
+  struct Pair {
+    double first, second;
+  };
+  /// The factors of entries `entry`, which is even, and `entry` + 1 of a row.
+  KOKKOS_INLINE_FUNCTION Pair pair(std::uint64_t row, index_t width, index_t entry) const
+  {
+    auto const bits =
+        Philox::draws(key_.seed, key_.stream,
+                      row * static_cast<std::uint64_t>((width + 3) / 4) + static_cast<std::uint64_t>(entry / 4));
+    bool const later = entry % 4 != 0;
+    std::uint32_t const first = later ? bits.w[2] : bits.w[0], second = later ? bits.w[3] : bits.w[1];
+    return {first < threshold_ ? 0.0 : keep_, second < threshold_ ? 0.0 : keep_};
+  }
+
 private:
   DropoutKey key_;
   std::uint32_t threshold_;
