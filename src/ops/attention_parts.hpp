@@ -11,7 +11,7 @@ namespace rossby::ops {
 
 struct Sizes {
   index_t windows, tokens, heads, width; ///< width: channels of a head
-  index_t inner() const { return heads * width; }
+  KOKKOS_INLINE_FUNCTION index_t inner() const { return heads * width; }
 };
 
 template <class T>
