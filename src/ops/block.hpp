@@ -24,8 +24,11 @@
 /// Functions of kernels over blocks: for the device where nvcc compiles, unless they are to be emulated.
 #if defined(__CUDACC__) && !defined(ROSSBY_EMULATED_BLOCKS)
 #define ROSSBY_BLOCK_FUNCTION __device__ inline
+/// Before a loop that stays one: unrolled, it would ask for registers to load ahead into.
+#define ROSSBY_BLOCK_LOOP _Pragma("unroll 1")
 #else
 #define ROSSBY_BLOCK_FUNCTION inline
+#define ROSSBY_BLOCK_LOOP
 #endif
 
 namespace rossby::ops {

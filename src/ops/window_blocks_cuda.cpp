@@ -18,13 +18,14 @@ struct alignas(16) Word {
 };
 extern __shared__ Word shared_memory[];
 
-template <class Shape, class T> __global__ void __launch_bounds__(Shape::threads) window_forward_kernel(WindowTask<T> n)
+template <class Shape, class T>
+__global__ void __launch_bounds__(Shape::threads, 1) window_forward_kernel(WindowTask<T> n)
 {
   CudaBlock b(reinterpret_cast<unsigned char*>(shared_memory));
   window_forward<Shape>(b, n);
 }
 template <class Shape, class T>
-__global__ void __launch_bounds__(Shape::threads) window_backward_kernel(WindowTask<T> n)
+__global__ void __launch_bounds__(Shape::threads, 1) window_backward_kernel(WindowTask<T> n)
 {
   CudaBlock b(reinterpret_cast<unsigned char*>(shared_memory));
   window_backward<Shape>(b, n);

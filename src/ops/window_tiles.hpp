@@ -86,6 +86,7 @@ template <bool TurnedX, bool TurnedY, int N, class B>
 ROSSBY_BLOCK_FUNCTION void product(B& b, Tile<B, N>& sum, Factor<B, float> x, Factor<B, float> y, int depth)
 {
   Int<B> const lane = b.thread() % 32, row = lane / 4, column = lane % 4 * 2;
+  ROSSBY_BLOCK_LOOP
   for (int k = 0; k < depth; k += 4) {
     Registers<Float<B>, 4> upper, lower;
     if constexpr (TurnedX)
@@ -123,6 +124,7 @@ ROSSBY_BLOCK_FUNCTION void product(B& b, Tile<B, N>& sum, Factor<B, bfloat16> x,
 {
   // Which row of which block of 8 by 8 a thread names (block.hpp).
   Int<B> const lane = b.thread() % 32, i = lane % 8, odd = lane / 8 % 2 * 8, later = lane / 16 * 8;
+  ROSSBY_BLOCK_LOOP
   for (int k = 0; k < depth; k += 16) {
     Int<B> const place = x.start + (TurnedX ? (later + i + k) * x.row + odd : (odd + i) * x.row + later + k);
     auto const left = b.template matrices<4, TurnedX>(x.data, place);
