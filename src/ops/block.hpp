@@ -69,12 +69,19 @@ private:
   T value_[N];
 };
 
-/// What one access moves.
-template <int Bytes> struct alignas(Bytes) Moved {
-  std::uint32_t word[Bytes / 4];
+#if defined(__CUDACC__) && !defined(ROSSBY_EMULATED_BLOCKS)
+/// What one access moves. CUDA's own vectors: structs of as many words may be taken apart again.
+template <int Bytes> struct Moved;
+template <> struct Moved<4> {
+  using type = unsigned;
+};
+template <> struct Moved<8> {
+  using type = uint2;
+};
+template <> struct Moved<16> {
+  using type = uint4;
 };
 
-#if defined(__CUDACC__) && !defined(ROSSBY_EMULATED_BLOCKS)
 /// A thread of a block of CUDA's.
 class CudaBlock {
 public:
@@ -111,8 +118,11 @@ public:
   }
   template <int N, class T> __device__ void store(T* to, index_t i, Registers<T, N> const& x, bool when = true) const
   {
+    using Word = typename Moved<N * sizeof(T)>::type;
+    Word words;
+    std::memcpy(&words, &x, sizeof words);
     if (when)
-      move<N>(x, to + i);
+      __stwb(reinterpret_cast<Word*>(to + i), words); // an assignment is taken apart in places
   }
 
   template <class T> __device__ T shuffle_xor(T x, int mask) const { return __shfl_xor_sync(0xffffffffu, x, mask); }
@@ -164,16 +174,16 @@ public:
 private:
   template <int N, class T> __device__ static Registers<T, N> moved(T const* from)
   {
-    auto const words = *reinterpret_cast<Moved<N * sizeof(T)> const*>(from);
+    auto const words = *reinterpret_cast<typename Moved<N * sizeof(T)>::type const*>(from);
     Registers<T, N> x;
     std::memcpy(&x, &words, sizeof words);
     return x;
   }
   template <int N, class T> __device__ static void move(Registers<T, N> const& x, T* to)
   {
-    Moved<N * sizeof(T)> words;
+    typename Moved<N * sizeof(T)>::type words;
     std::memcpy(&words, &x, sizeof words);
-    *reinterpret_cast<Moved<N * sizeof(T)>*>(to) = words;
+    *reinterpret_cast<typename Moved<N * sizeof(T)>::type*>(to) = words;
   }
 
   unsigned char* free_;
