@@ -2,13 +2,13 @@
 
 #include "commands.hpp"
 
+#include "core/suggest.hpp"
 #include "io/lock.hpp"
 #include <rossby/comm/agree.hpp>
 #include <rossby/comm/runtime.hpp>
 #include <rossby/core/environment.hpp>
 #include <rossby/core/kokkos_compat.hpp>
 #include <rossby/core/log.hpp>
-#include <rossby/core/suggest.hpp>
 #include <rossby/core/version.hpp>
 #include <rossby/session.hpp>
 

@@ -1,8 +1,7 @@
 #include "core/deck_editor.hpp"
 
+#include "core/suggest.hpp"
 #include "deck_data.hpp"
-
-#include <rossby/core/suggest.hpp>
 
 #include <algorithm>
 

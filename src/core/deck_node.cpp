@@ -1,7 +1,7 @@
 // Reading a deck: types, what was read, and what somebody looked for.
 #include "deck_data.hpp"
 
-#include <rossby/core/suggest.hpp>
+#include "core/suggest.hpp"
 
 #include <fmt/format.h>
 

@@ -59,6 +59,8 @@ Environment::~Environment()
     Kokkos::finalize();
 }
 
+bool Environment::exists() noexcept { return active != nullptr; }
+
 Environment& Environment::current()
 {
   ROSSBY_EXPECT(active != nullptr);

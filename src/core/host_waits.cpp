@@ -1,5 +1,7 @@
 #include "core/host_waits.hpp"
 
+#include <rossby/core/pool.hpp>
+
 #include <mutex>
 
 namespace rossby {
@@ -20,6 +22,7 @@ void wait_for(Exec const& exec, char const* label)
     ++counts()[label];
   }
   fence(exec, label);
+  Pool::host_has_waited();
 }
 
 std::map<std::string, std::uint64_t> host_waits()

@@ -14,7 +14,11 @@ namespace {
 constexpr std::size_t granule = 512;
 }
 
-Pool::~Pool() { free_unused(); }
+Pool::~Pool()
+{
+  staging_.merge(staged_); // whoever ends the pool has waited for its instance
+  free_unused();
+}
 
 void Pool::trim()
 {
@@ -27,6 +31,26 @@ void Pool::free_unused()
   for (auto const& [bytes, pointer] : free_)
     Kokkos::kokkos_free<MemorySpace>(pointer);
   free_.clear();
+  for (auto const& [bytes, pointer] : staging_)
+    Kokkos::kokkos_free<PinnedSpace>(pointer);
+  staging_.clear();
+}
+
+void* Pool::stage(std::size_t bytes)
+{
+  bytes = (bytes + granule - 1) / granule * granule;
+  std::lock_guard<std::mutex> const lock(mutex_);
+  auto found = staging_.lower_bound(bytes);
+  if (found == staging_.end())
+    found = staging_.emplace(bytes, Kokkos::kokkos_malloc<PinnedSpace>("rossby::core::staging", bytes));
+  staged_bytes_ += found->first;
+  return staged_.insert(staging_.extract(found))->second;
+}
+
+std::size_t Pool::staged_bytes() const
+{
+  std::lock_guard<std::mutex> const lock(mutex_);
+  return staged_bytes_;
 }
 
 std::shared_ptr<void> Pool::allocate(std::size_t bytes)
@@ -97,6 +121,16 @@ std::shared_ptr<Pool>& of_this_thread()
 
 Pool::Scope::Scope(std::shared_ptr<Pool> pool) : before_(std::exchange(of_this_thread(), std::move(pool))) {}
 Pool::Scope::~Scope() { of_this_thread() = std::move(before_); }
+
+void Pool::host_has_waited()
+{
+  if (!of_this_thread() && !Environment::exists())
+    return;
+  Pool& pool = current();
+  std::lock_guard<std::mutex> const lock(pool.mutex_);
+  pool.staging_.merge(pool.staged_);
+  pool.staged_bytes_ = 0;
+}
 
 Pool& Pool::current()
 {

@@ -1,4 +1,4 @@
-#include <rossby/core/suggest.hpp>
+#include "core/suggest.hpp"
 
 #include <algorithm>
 

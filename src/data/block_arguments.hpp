@@ -4,7 +4,7 @@
 
 #include "coupled_blocks.hpp"
 
-#include <rossby/core/suggest.hpp>
+#include "core/suggest.hpp"
 
 #include <fmt/format.h>
 

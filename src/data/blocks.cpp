@@ -1,11 +1,11 @@
 #include "blocks.hpp"
 
+#include "core/suggest.hpp"
 #include "wet_mask.hpp"
 
 #include "data/block_types.hpp"
 
 #include <rossby/core/log.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

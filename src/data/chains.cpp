@@ -1,11 +1,11 @@
 // From parsed blocks and scaler files to one chain of steps per channel.
 #include "blocks.hpp"
 
+#include "core/suggest.hpp"
 #include "data/deck_blocks.hpp"
 #include "data/levels.hpp"
 #include "io/array_reader.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
 #include "data/check_times.hpp"
 
+#include "core/suggest.hpp"
 #include "field_reader.hpp"
 
-#include <rossby/core/suggest.hpp>
 #include <rossby/data/dataset.hpp>
 
 #include <fmt/format.h>

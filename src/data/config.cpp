@@ -2,9 +2,9 @@
 
 #include "calendars.hpp"
 
+#include "core/suggest.hpp"
 #include "data/survey.hpp"
 #include <rossby/core/log.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

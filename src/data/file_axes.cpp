@@ -5,8 +5,9 @@
 // HDF5 files, whose dimensions have no names, the last two are rows and columns, and one more is that of the levels.
 #include "file_axes.hpp"
 
+#include "core/suggest.hpp"
+
 #include <rossby/core/error.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

@@ -1,7 +1,8 @@
 #include "data/levels.hpp"
 
+#include "core/suggest.hpp"
+
 #include <rossby/core/error.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

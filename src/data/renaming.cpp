@@ -1,6 +1,6 @@
 #include "renaming.hpp"
 
-#include <rossby/core/suggest.hpp>
+#include "core/suggest.hpp"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 #include "data/scaler.hpp"
 
 #include "core/base64.hpp"
+#include "core/suggest.hpp"
 #include "io/replace.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

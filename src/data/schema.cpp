@@ -2,8 +2,9 @@
 
 #include "field_reader.hpp"
 
+#include "core/suggest.hpp"
+
 #include <rossby/core/error.hpp>
-#include <rossby/core/suggest.hpp>
 #include <rossby/models/field_shape.hpp>
 
 #include <fmt/format.h>

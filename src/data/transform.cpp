@@ -1,5 +1,7 @@
 #include "data/transform_record.hpp"
 
+#include "core/suggest.hpp"
+
 #include <rossby/core/error.hpp>
 
 #include <algorithm>

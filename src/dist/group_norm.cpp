@@ -1,36 +1,26 @@
+// A tile's moments and the terms of its backward means are a few numbers a sample and group. They stay on the device:
+// the tiles exchange them there, and every rank merges all of them in rank order.
+
 #include "dist/group_norm.hpp"
 
 #include "ops/gemm.hpp"
 #include "ops/norm.hpp"
-
-#include <cmath>
 
 namespace rossby {
 
 GroupStatistics group_norm_forward(Exec const& exec, Communicator const& group, Array const& x, index_t groups,
                                    double eps, Array const& gain, Array const& bias, Out y)
 {
-  index_t const batch = x.extent(0);
-  auto const local = ops::group_moments(exec, x, groups);
-  std::vector<double> mine;
-  for (auto const& m : local)
-    mine.insert(mine.end(), {m.count, m.mean, m.m2});
-  auto const all = group.all_gather(mine);
-  std::vector<double> mean, rstd;
-  double count = 0;
-  for (std::size_t i = 0; i < local.size(); ++i) {
-    Moments merged;
-    for (std::size_t r = 0; r < static_cast<std::size_t>(group.size()); ++r) {
-      double const* m = &all[r * mine.size() + 3 * i];
-      merged.merge({m[0], m[1], m[2]});
-    }
-    mean.push_back(merged.mean);
-    rstd.push_back(1 / std::sqrt(merged.m2 / merged.count + eps));
-    count = merged.count;
-  }
+  index_t const batch = x.extent(0), tiles = group.size();
+  Array const mine = ops::group_moments(exec, x, groups);
+  Array const all = tiles == 1 ? mine : Array::empty(DType::float64, {tiles, batch, groups, 3});
+  if (tiles > 1)
+    group.all_gather(exec, mine, all, std::vector<index_t>(static_cast<std::size_t>(tiles), mine.size()));
   DType const dtype = wide_dtype(x.dtype());
-  GroupStatistics statistics{Array::from_host(exec, dtype, {batch, groups}, mean),
-                             Array::from_host(exec, dtype, {batch, groups}, rstd), count};
+  GroupStatistics const statistics{Array::empty(dtype, {batch, groups}), Array::empty(dtype, {batch, groups}),
+                                   Array::empty(DType::float64, {batch, groups})};
+  ops::group_statistics(exec, all.reshaped({tiles, batch, groups, 3}), eps, statistics.mean, statistics.rstd,
+                        statistics.count);
   ops::group_norm_apply(exec, x, statistics.mean, statistics.rstd, gain, bias, y);
   return statistics;
 }
@@ -38,8 +28,7 @@ GroupStatistics group_norm_forward(Exec const& exec, Communicator const& group, 
 void group_norm_backward(Exec const& exec, Communicator const& group, GroupStatistics const& statistics, Array const& x,
                          Array const& gain, Array const& dy, Out dx, Out dgain, Out dbias)
 {
-  index_t const batch = x.extent(0), channels = x.extent(2), groups = statistics.mean.extent(1),
-                width = channels / groups;
+  index_t const batch = x.extent(0), channels = x.extent(2), groups = statistics.mean.extent(1);
   DType const dtype = wide_dtype(x.dtype());
   Array const sum_dy = Array::zeros(exec, dtype, {batch, channels});
   Array const sum_dy_xhat = Array::zeros(exec, dtype, {batch, channels});
@@ -50,22 +39,10 @@ void group_norm_backward(Exec const& exec, Communicator const& group, GroupStati
     ops::column_sums<T>(exec, sum_dy_xhat.view<T, 2>(), 1, dgain.flat<T>());
     ops::column_sums<T>(exec, sum_dy.view<T, 2>(), 1, dbias.flat<T>());
   });
-
-  auto const a = sum_dy.to_host(exec), b = sum_dy_xhat.to_host(exec), g = gain.to_host(exec);
-  std::size_t const cells = static_cast<std::size_t>(batch * groups);
-  std::vector<double> means(2 * cells, 0);
-  for (index_t s = 0; s < batch; ++s)
-    for (index_t c = 0; c < channels; ++c) {
-      std::size_t const i = static_cast<std::size_t>(s * groups + c / width),
-                        k = static_cast<std::size_t>(s * channels + c);
-      means[i] += g[static_cast<std::size_t>(c)] * a[k] / statistics.count;
-      means[cells + i] += g[static_cast<std::size_t>(c)] * b[k] / statistics.count;
-    }
-  group.all_reduce_sum(means.data(), means.size());
-  auto const middle = means.begin() + static_cast<std::ptrdiff_t>(cells);
-  ops::group_norm_input_gradient(exec, x, statistics.mean, statistics.rstd, gain, dy,
-                                 Array::from_host(exec, dtype, {batch, groups}, {means.begin(), middle}),
-                                 Array::from_host(exec, dtype, {batch, groups}, {middle, means.end()}), dx);
+  Array const means = Array::empty(DType::float64, {2, batch, groups});
+  ops::group_norm_means(exec, gain, sum_dy, sum_dy_xhat, statistics.count, means);
+  group.all_reduce_sum(exec, means);
+  ops::group_norm_input_gradient(exec, x, statistics.mean, statistics.rstd, gain, dy, means, dx);
 }
 
 } // namespace rossby

@@ -9,7 +9,7 @@ namespace rossby {
 /// What backward needs of a forward pass: the global statistics, [B, G].
 struct GroupStatistics {
   Array mean, rstd;
-  double count; ///< values per sample and group, over all tiles
+  Array count; ///< values per sample and group, over all tiles; float64
 };
 
 /// y = group norm of x [B, cells, C] with statistics over all cells of the group's tiles (biased variance). Moments are

@@ -3,6 +3,7 @@
 #include <rossby/models/model.hpp>
 
 #include "camulator/family.hpp"
+#include "core/suggest.hpp"
 #include "fuxi/family.hpp"
 #include "wxformer/family.hpp"
 

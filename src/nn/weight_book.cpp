@@ -276,10 +276,8 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
   Parameters& p = *parameters_;
   auto const plan = spectral_plan(ctx.exec);
   auto const state = std::make_shared<SpectralState>();
-  std::vector<double> sigma;
   if (plan->left.slices() > 0) {
     state->sigmas = sigmas(ctx, *plan);
-    sigma = state->sigmas.to_host(ctx.exec);
     if (ctx.tape)
       state->vectors = plan->vectors(p).clone(ctx.exec);
     state->tensor = p.placement().tensor;
@@ -288,9 +286,9 @@ std::shared_ptr<PreparedWeights const> WeightBook::prepare(Context& ctx) const
   prepared->parameters_ = pass.variables();
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     Entry const& e = entries_[i];
-    Weight w{prepared->parameter(e.weight), 1, e.bias >= 0 ? prepared->parameter(e.bias) : Var()};
+    Weight w{prepared->parameter(e.weight), {}, e.bias >= 0 ? prepared->parameter(e.bias) : Var()};
     if (e.normalised()) {
-      w.scale = 1 / sigma.at(static_cast<std::size_t>(plan->matrix[i]));
+      w.scale = ops::Scale(state->sigmas.slice(plan->matrix[i], {1}));
       if (ctx.recording(w.value)) // a variable of its own over the same memory
         w.value = Var(w.value.value(), true);
     }

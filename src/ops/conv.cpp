@@ -167,8 +167,8 @@ Box cells_needing_only(std::vector<ConvShape> const& shapes, Box const& input, i
   return cells;
 }
 
-void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, double scale, Array const& bias,
-                  Out y, index_t channel0, Turn const& turn)
+void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const& w, Scale const& scale,
+                  Array const& bias, Out y, index_t channel0, Turn const& turn)
 {
   if (y.size() == 0 || turn.cells.empty())
     return;
@@ -184,15 +184,13 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
                              [&](index_t line, index_t lines, View<W, 2> patches, View<To, 2> target) {
                                gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
                                into_result<To, W>(exec, target, [&](View<W, 2> result) {
-                                 if (bias)
-                                   spread_bias<W>(exec, bias.flat<W>(), result);
-                                 gemm<W>(exec, 'N', 'T', scale, patches, weight.view<W, 2>(), bias ? 1 : 0, result);
+                                 scaled_product<W>(exec, 'T', scale, patches, weight.view<W, 2>(), bias, result);
                                });
                              });
   });
 }
 
-void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, double scale, Array const& dy,
+void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, Scale const& scale, Array const& dy,
                          index_t channel0, Out dx, Turn const& turn)
 {
   if (dy.size() == 0 || turn.cells.empty())
@@ -206,8 +204,8 @@ void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, doub
     for_each_block<T, false>(exec, g, dy, channel0, out, turn.meanwhile,
                              [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
                                Array storage;
-                               gemm<W>(exec, 'N', 'N', scale, as_operand<T>(exec, upstream, storage),
-                                       weight.view<W, 2>(), 0, patches);
+                               scaled_product<W>(exec, 'N', scale, as_operand<T>(exec, upstream, storage),
+                                                 weight.view<W, 2>(), {}, patches);
                                scatter_patches<W>(exec, g, patches, line, lines, dx.view<W, 4>());
                              });
   });

@@ -84,7 +84,7 @@ void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line
 /// Between a branch's weight [out, kernel, kernel, in] and its rows of the phase's matrix, [tap row, tap column, out]
 /// of s * in values each. `forward` fills the matrix with scale * weight, otherwise the matrix is added to the weight.
 template <class T, bool forward>
-void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, T scale, View<T, 2> weight,
+void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, double const* sigma, View<T, 2> weight,
                       View<T, 2> matrix)
 {
   index_t const taps = l.taps[j], out = l.out[j], first = l.column0[j], run = l.depth(), kernel = taps * l.stride;
@@ -95,12 +95,14 @@ void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, T
         index_t const item = row.number(), o = item % out, b = item / out % taps, a = item / (out * taps);
         T* w = &weight(o, 0) + ((phase + a * stride) * kernel + b * stride) * in;
         T* m = &matrix(first + item, 0);
-        if (forward)
+        if (forward) {
+          T const scale = static_cast<T>(Scale::of(sigma));
           row.each(
               run, [&](T& to, T from) { to = scale * from; }, into(m), w);
-        else
+        } else {
           row.each(
               run, [](T& to, T from) { to += from; }, onto(w), m);
+        }
       });
 }
 
@@ -254,7 +256,7 @@ void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> cons
     for (index_t phase = 0; phase < l.stride; ++phase) {
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
-        exchange_weights<W, true>(exec, l, j, phase, static_cast<W>(b.scale),
+        exchange_weights<W, true>(exec, l, j, phase, b.scale.sigma(),
                                   rows_of<W>(weights[static_cast<std::size_t>(j)], b.out), matrix);
       }
       room.template for_each_block<T>(exec, phase, x.view<T, 4>(),
@@ -288,7 +290,7 @@ void embed_backward(Exec const& exec, Array const& x, std::vector<EmbedBranch> c
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
         if (b.dweight)
-          exchange_weights<W, false>(exec, l, j, phase, W(1), rows_of<W>(b.dweight, b.out), matrix);
+          exchange_weights<W, false>(exec, l, j, phase, nullptr, rows_of<W>(b.dweight, b.out), matrix);
       }
     }
     auto const cells = rows_of<T>(dy, dy.size() / dy.extent(3));

@@ -14,7 +14,7 @@ struct EmbedBranch {
   ConvShape shape;
   index_t out, channel0;
   Array weight; ///< [out, kernel, kernel, in]
-  double scale;
+  Scale scale;
   Array bias;           ///< may be empty
   Array dweight, dbias; ///< added into by embed_backward, each unless empty
 };

@@ -129,6 +129,40 @@ template <class T> void spread_bias(Exec const& exec, View<T, 1> bias, View<T, 2
       KOKKOS_LAMBDA(Row const& row) { row.copy(cols, &y(row.number(), 0), bias.data()); });
 }
 
+template <class T>
+void scaled_product(Exec const& exec, char tb, Scale const& scale, View<T, 2> a, View<T, 2> b, Array const& bias,
+                    View<T, 2> c)
+{
+  if (host_accessible) { // what is queued here has run when the call returns: sigma can be read
+    if (bias)
+      spread_bias<T>(exec, bias.flat<T>(), c);
+    gemm<T>(exec, 'N', tb, Scale::of(scale.sigma()), a, b, bias ? 1 : 0, c);
+  } else {
+    gemm<T>(exec, 'N', tb, 1, a, b, 0, c);
+    apply_scale<T>(exec, scale, bias, c);
+  }
+}
+
+template <class T> void apply_scale(Exec const& exec, Scale const& scale, Array const& bias, View<T, 2> y)
+{
+  double const* const sigma = scale.sigma();
+  T const* const shift = bias ? bias.flat<T>().data() : nullptr;
+  if (!sigma && !shift)
+    return;
+  index_t const rows = static_cast<index_t>(y.extent(0)), cols = static_cast<index_t>(y.extent(1));
+  for_rows(
+      "rossby::ops::apply_scale", exec, rows, cols, KOKKOS_LAMBDA(Row const& row) {
+        T const factor = static_cast<T>(Scale::of(sigma));
+        T* const out = &y(row.number(), 0);
+        if (shift)
+          row.each(
+              cols, [&](T& v, T b) { v = factor * v + b; }, onto(out), shift);
+        else
+          row.each(
+              cols, [&](T& v) { v = factor * v; }, onto(out));
+      });
+}
+
 template void gemm<float>(Exec const&, char, char, double, View<float, 2>, View<float, 2>, double, View<float, 2>);
 template void gemm<double>(Exec const&, char, char, double, View<double, 2>, View<double, 2>, double, View<double, 2>);
 template void column_sums<float>(Exec const&, View<float, 2>, double, View<float, 1>);
@@ -136,6 +170,12 @@ template void column_sums<double>(Exec const&, View<double, 2>, double, View<dou
 template void column_sums<bfloat16>(Exec const&, View<bfloat16, 2>, double, View<float, 1>);
 template void spread_bias<float>(Exec const&, View<float, 1>, View<float, 2>);
 template void spread_bias<double>(Exec const&, View<double, 1>, View<double, 2>);
+template void scaled_product<float>(Exec const&, char, Scale const&, View<float, 2>, View<float, 2>, Array const&,
+                                    View<float, 2>);
+template void scaled_product<double>(Exec const&, char, Scale const&, View<double, 2>, View<double, 2>, Array const&,
+                                     View<double, 2>);
+template void apply_scale<float>(Exec const&, Scale const&, Array const&, View<float, 2>);
+template void apply_scale<double>(Exec const&, Scale const&, Array const&, View<double, 2>);
 template void convert_matrix<bfloat16, float>(Exec const&, View<bfloat16, 2>, View<float, 2>);
 template void convert_matrix<float, bfloat16>(Exec const&, View<float, 2>, View<bfloat16, 2>);
 template Array rounded_weights<float>(Exec const&, Array const&);

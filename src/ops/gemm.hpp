@@ -4,6 +4,7 @@
 /// vendor's BLAS (other layouts fall back to code 25 times slower, silently).
 
 #include <rossby/core/array.hpp>
+#include <rossby/ops/scale.hpp>
 
 #include <type_traits>
 
@@ -20,6 +21,13 @@ template <class T> void column_sums(Exec const&, View<T, 2> x, double beta, View
 
 /// y[row, c] = bias[c] for every row.
 template <class T> void spread_bias(Exec const&, View<T, 1> bias, View<T, 2> y);
+
+/// C = scale A op(B) + bias in every row; an empty `bias` is none. Hosts take both into the product; elsewhere BLAS
+/// wants its factors from the host, and a kernel applies them afterwards.
+template <class T>
+void scaled_product(Exec const&, char tb, Scale const&, View<T, 2> a, View<T, 2> b, Array const& bias, View<T, 2> c);
+/// That kernel: y = scale y + bias.
+template <class T> void apply_scale(Exec const&, Scale const&, Array const& bias, View<T, 2> y);
 
 /// to[row, c] = from[row, c], rounded where the type is narrower. Row or column blocks of larger matrices.
 template <class From, class To> void convert_matrix(Exec const&, View<From, 2> from, View<To, 2> to);

@@ -3,6 +3,7 @@
 
 #include "ops/norm.hpp"
 
+#include "core/moments.hpp"
 #include "core/rows.hpp"
 #include "ops/gemm.hpp"
 
@@ -20,6 +21,72 @@ void squared_deviations(Exec const& exec, View<T, 2> x, View<wide_t<T>, 1> mean,
         row.each(
             channels, [](W& out, W in, W m) { out = (in - m) * (in - m); }, into(&result(row.number(), 0)),
             &x(row.number(), 0), mean.data());
+      });
+}
+
+/// The mean of every channel, rounded as squared_deviations takes it.
+template <class W> void means_of_sums(Exec const& exec, index_t cells, View<W, 1> sums, View<W, 1> means)
+{
+  Kokkos::parallel_for(
+      "rossby::ops::channel_means", Range(exec, 0, static_cast<index_t>(sums.extent(0))), KOKKOS_LAMBDA(index_t c) {
+        means(c) = static_cast<W>(static_cast<double>(sums(c)) / static_cast<double>(cells));
+      });
+}
+
+/// Merges the channels of every sample and group.
+template <class W>
+void moments_of_channels(Exec const& exec, index_t cells, View<W, 2> sums, View<W, 2> squares, View<double, 3> moments)
+{
+  index_t const groups = static_cast<index_t>(moments.extent(1)), width = static_cast<index_t>(sums.extent(1)) / groups;
+  Kokkos::parallel_for(
+      "rossby::ops::group_moments", Range(exec, 0, static_cast<index_t>(moments.extent(0)) * groups),
+      KOKKOS_LAMBDA(index_t i) {
+        index_t const b = i / groups, g = i % groups;
+        auto const n = static_cast<double>(cells);
+        Moments merged;
+        for (index_t c = g * width; c < (g + 1) * width; ++c)
+          merged.merge({n, static_cast<double>(sums(b, c)) / n, static_cast<double>(squares(b, c))});
+        moments(b, g, 0) = merged.count;
+        moments(b, g, 1) = merged.mean;
+        moments(b, g, 2) = merged.m2;
+      });
+}
+
+template <class W>
+void statistics_of(Exec const& exec, View<double, 4> all, double eps, View<W, 2> mean, View<W, 2> rstd,
+                   View<double, 2> count)
+{
+  index_t const tiles = static_cast<index_t>(all.extent(0)), groups = static_cast<index_t>(mean.extent(1));
+  Kokkos::parallel_for(
+      "rossby::ops::group_statistics", Range(exec, 0, static_cast<index_t>(mean.extent(0)) * groups),
+      KOKKOS_LAMBDA(index_t i) {
+        index_t const b = i / groups, g = i % groups;
+        Moments merged;
+        for (index_t r = 0; r < tiles; ++r)
+          merged.merge({all(r, b, g, 0), all(r, b, g, 1), all(r, b, g, 2)});
+        mean(b, g) = static_cast<W>(merged.mean);
+        rstd(b, g) = static_cast<W>(1 / math::sqrt(merged.m2 / merged.count + eps));
+        count(b, g) = merged.count;
+      });
+}
+
+/// This tile's terms of the means of gain dy and gain dy xhat.
+template <class W>
+void terms_of_means(Exec const& exec, View<W, 1> gain, View<W, 2> sum_dy, View<W, 2> sum_dy_xhat, View<double, 2> count,
+                    View<double, 3> means)
+{
+  index_t const groups = static_cast<index_t>(count.extent(1)), width = static_cast<index_t>(sum_dy.extent(1)) / groups;
+  Kokkos::parallel_for(
+      "rossby::ops::group_norm_means", Range(exec, 0, static_cast<index_t>(count.extent(0)) * groups),
+      KOKKOS_LAMBDA(index_t i) {
+        index_t const b = i / groups, g = i % groups;
+        double first = 0, second = 0;
+        for (index_t c = g * width; c < (g + 1) * width; ++c) {
+          first += static_cast<double>(gain(c)) * static_cast<double>(sum_dy(b, c)) / count(b, g);
+          second += static_cast<double>(gain(c)) * static_cast<double>(sum_dy_xhat(b, c)) / count(b, g);
+        }
+        means(0, b, g) = first;
+        means(1, b, g) = second;
       });
 }
 
@@ -69,13 +136,14 @@ void product_with_xhat(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, 
 
 template <class T>
 void input_gradient(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, View<wide_t<T>, 2> rstd,
-                    View<wide_t<T>, 1> gain, View<T, 3> dy, View<wide_t<T>, 2> m1, View<wide_t<T>, 2> m2, View<T, 3> dx)
+                    View<wide_t<T>, 1> gain, View<T, 3> dy, View<double, 3> means, View<T, 3> dx)
 {
   for_each_group<T>(
       "rossby::ops::group_norm_adjoint", exec, x, static_cast<index_t>(mean.extent(1)),
       KOKKOS_LAMBDA(Row const& row, index_t b, index_t i, index_t g, index_t c, index_t width) {
         using W = wide_t<T>;
-        W const m = mean(b, g), r = rstd(b, g), first = m1(b, g), second = m2(b, g);
+        W const m = mean(b, g), r = rstd(b, g);
+        W const first = static_cast<W>(means(0, b, g)), second = static_cast<W>(means(1, b, g));
         row.each(
             width,
             [&](T& out, W v, W up, W f) {
@@ -88,38 +156,49 @@ void input_gradient(Exec const& exec, View<T, 3> x, View<wide_t<T>, 2> mean, Vie
 
 } // namespace
 
-std::vector<Moments> group_moments(Exec const& exec, Array const& x, index_t groups)
+Array group_moments(Exec const& exec, Array const& x, index_t groups)
 {
-  index_t const batch = x.extent(0), n = x.extent(1), channels = x.extent(2), width = channels / groups;
+  index_t const batch = x.extent(0), n = x.extent(1), channels = x.extent(2);
   ROSSBY_EXPECT(channels % groups == 0);
-  std::vector<Moments> result(static_cast<std::size_t>(batch * groups));
-  if (n == 0)
-    return result;
-  Array const sums = Array::empty(wide_dtype(x.dtype()), {batch, channels});
-  Array const squares = Array::empty(wide_dtype(x.dtype()), {batch, channels});
-  Array const means = Array::empty(wide_dtype(x.dtype()), {channels});
-  Array const deviations = Array::empty(wide_dtype(x.dtype()), {n, channels});
+  Array const moments = Array::empty(DType::float64, {batch, groups, 3});
+  if (n == 0) {
+    moments.fill(exec, 0);
+    return moments;
+  }
+  DType const wide = wide_dtype(x.dtype());
+  Array const sums = Array::empty(wide, {batch, channels}), squares = Array::empty(wide, {batch, channels});
+  Array const means = Array::empty(wide, {channels}), deviations = Array::empty(wide, {n, channels});
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
     for (index_t b = 0; b < batch; ++b) {
       auto const sample = x.rows(b, 1).reshaped({n, channels}).view<T, 2>();
       column_sums<T>(exec, sample, 0, sums.rows(b, 1).flat<W>());
-      auto means_host = sums.rows(b, 1).to_host(exec);
-      for (auto& m : means_host)
-        m /= static_cast<double>(n);
-      means.copy_from_host(exec, means_host);
+      means_of_sums<W>(exec, n, sums.rows(b, 1).flat<W>(), means.flat<W>());
       squared_deviations<T>(exec, sample, means.flat<W>(), deviations.view<W, 2>());
       column_sums<W>(exec, deviations.view<W, 2>(), 0, squares.rows(b, 1).flat<W>());
-      auto const squares_host = squares.rows(b, 1).to_host(exec);
-      for (index_t c = 0; c < channels; ++c) {
-        auto const i = static_cast<std::size_t>(c);
-        result[static_cast<std::size_t>(b * groups + c / width)].merge(
-            {static_cast<double>(n), means_host[i], squares_host[i]});
-      }
     }
+    moments_of_channels<W>(exec, n, sums.view<W, 2>(), squares.view<W, 2>(), moments.view<double, 3>());
   });
-  return result;
+  return moments;
+}
+
+void group_statistics(Exec const& exec, Array const& all, double eps, Out mean, Out rstd, Out count)
+{
+  dispatch_wide(mean.dtype(), [&](auto tag) {
+    using W = typename decltype(tag)::type;
+    statistics_of<W>(exec, all.view<double, 4>(), eps, mean.view<W, 2>(), rstd.view<W, 2>(), count.view<double, 2>());
+  });
+}
+
+void group_norm_means(Exec const& exec, Array const& gain, Array const& sum_dy, Array const& sum_dy_xhat,
+                      Array const& count, Out means)
+{
+  dispatch_wide(sum_dy.dtype(), [&](auto tag) {
+    using W = typename decltype(tag)::type;
+    terms_of_means<W>(exec, gain.flat<W>(), sum_dy.view<W, 2>(), sum_dy_xhat.view<W, 2>(), count.view<double, 2>(),
+                      means.view<double, 3>());
+  });
 }
 
 void group_norm_apply(Exec const& exec, Array const& x, Array const& mean, Array const& rstd, Array const& gain,
@@ -152,13 +231,13 @@ void group_norm_sums(Exec const& exec, Array const& x, Array const& mean, Array 
 }
 
 void group_norm_input_gradient(Exec const& exec, Array const& x, Array const& mean, Array const& rstd,
-                               Array const& gain, Array const& dy, Array const& m1, Array const& m2, Out dx)
+                               Array const& gain, Array const& dy, Array const& means, Out dx)
 {
   dispatch(x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     using W = wide_t<T>;
     input_gradient<T>(exec, x.view<T, 3>(), mean.view<W, 2>(), rstd.view<W, 2>(), gain.flat<W>(), dy.view<T, 3>(),
-                      m1.view<W, 2>(), m2.view<W, 2>(), dx.view<T, 3>());
+                      means.view<double, 3>(), dx.view<T, 3>());
   });
 }
 

@@ -19,7 +19,7 @@ template <class T, class F> void for_each_block(index_t rows, index_t columns, F
 }
 } // namespace
 
-void linear_forward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& bias, Out y)
+void linear_forward(Exec const& exec, Array const& x, Array const& w, Scale const& scale, Array const& bias, Out y)
 {
   index_t const out = w.extent(0), in = w.size() / out, n = x.size() / in;
   ROSSBY_EXPECT(y.size() == n * out);
@@ -32,16 +32,14 @@ void linear_forward(Exec const& exec, Array const& x, Array const& w, double sca
       Array storage;
       auto const operand = as_operand<T>(exec, rows_of<T>(input, row, rows), storage);
       into_result<T, W>(exec, rows_of<T>(output, row, rows), [&](View<W, 2> result) {
-        if (bias)
-          spread_bias<W>(exec, bias.flat<W>(), result);
-        gemm<W>(exec, 'N', 'T', scale, operand, weight.view<W, 2>(), bias ? 1 : 0, result);
+        scaled_product<W>(exec, 'T', scale, operand, weight.view<W, 2>(), bias, result);
       });
     });
   });
 }
 
-void linear_backward(Exec const& exec, Array const& x, Array const& w, double scale, Array const& dy, Out dx, Out dw,
-                     Out dbias)
+void linear_backward(Exec const& exec, Array const& x, Array const& w, Scale const& scale, Array const& dy, Out dx,
+                     Out dw, Out dbias)
 {
   index_t const out = w.extent(0), in = w.size() / out, n = dy.size() / out;
   Array const input = dw ? x.reshaped({n, in}) : Array(), up = dy.reshaped({n, out}),
@@ -55,7 +53,7 @@ void linear_backward(Exec const& exec, Array const& x, Array const& w, double sc
       auto const gradient = as_operand<T>(exec, rows_of<T>(up, row, rows), gradient_storage);
       if (dx)
         into_result<T, W>(exec, rows_of<T>(down, row, rows), [&](View<W, 2> result) {
-          gemm<W>(exec, 'N', 'N', scale, gradient, weight.view<W, 2>(), 0, result);
+          scaled_product<W>(exec, 'N', scale, gradient, weight.view<W, 2>(), {}, result);
         });
       if (dw)
         gemm<W>(exec, 'T', 'N', 1, gradient, as_operand<T>(exec, rows_of<T>(input, row, rows), input_storage), 1,

@@ -2,11 +2,7 @@
 /// \file
 /// Normalisations over channels-last arrays.
 
-#include "core/moments.hpp"
-
 #include <rossby/core/array.hpp>
-
-#include <vector>
 
 namespace rossby::ops {
 
@@ -17,8 +13,13 @@ void channel_norm_forward(Exec const&, Array const& x, Array const& gain, Array 
 void channel_norm_backward(Exec const&, Array const& x, Array const& gain, double eps, Array const& dy, Out dx,
                            Out dgain, Out dbias);
 
-/// Local moments of every sample and group of x [B, n, C]; group g holds channels [g C/G, (g+1) C/G). Row-major [B, G].
-std::vector<Moments> group_moments(Exec const&, Array const& x, index_t groups);
+/// Local moments (core/moments.hpp: count, mean, M2) of every sample and group of x [B, n, C]; group g holds channels
+/// [g C/G, (g+1) C/G). float64 [B, G, 3].
+Array group_moments(Exec const&, Array const& x, index_t groups);
+
+/// What the moments of all tiles [tiles, B, G, 3], merged in their order, come to: mean, rstd = 1/sqrt(var + eps) with
+/// the biased variance, both of a wide type, and the values per sample and group, float64; all [B, G].
+void group_statistics(Exec const&, Array const& all, double eps, Out mean, Out rstd, Out count);
 
 /// y = (x - mean) rstd gain + bias with the group's `mean` and `rstd`, both [B, G].
 void group_norm_apply(Exec const&, Array const& x, Array const& mean, Array const& rstd, Array const& gain,
@@ -29,8 +30,12 @@ void group_norm_apply(Exec const&, Array const& x, Array const& mean, Array cons
 void group_norm_sums(Exec const&, Array const& x, Array const& mean, Array const& rstd, Array const& dy, Out sum_dy,
                      Out sum_dy_xhat);
 
-/// dx = (gain dy - m1 - xhat m2) rstd, where m1 and m2 [B, G] are the global means of gain dy and gain dy xhat.
+/// From these sums the tile's terms of m1 and m2, the global means of gain dy and gain dy xhat: float64 [2, B, G].
+void group_norm_means(Exec const&, Array const& gain, Array const& sum_dy, Array const& sum_dy_xhat, Array const& count,
+                      Out means);
+
+/// dx = (gain dy - m1 - xhat m2) rstd, with `means` of all tiles.
 void group_norm_input_gradient(Exec const&, Array const& x, Array const& mean, Array const& rstd, Array const& gain,
-                               Array const& dy, Array const& m1, Array const& m2, Out dx);
+                               Array const& dy, Array const& means, Out dx);
 
 } // namespace rossby::ops

@@ -11,8 +11,8 @@
 // its new place: the error appears once, whoever reads it first, and nothing else is said of that place.
 #include "first_generation_parts.hpp"
 
+#include "core/suggest.hpp"
 #include "io/array_reader.hpp"
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

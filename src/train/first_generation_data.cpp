@@ -2,7 +2,7 @@
 // static, dynamic forcing) is that of the deck and files allow it, more where not. Years become date ranges.
 #include "first_generation_parts.hpp"
 
-#include <rossby/core/suggest.hpp>
+#include "core/suggest.hpp"
 
 #include <fmt/format.h>
 

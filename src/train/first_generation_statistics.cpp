@@ -2,8 +2,8 @@
 // and never scales static and periodic forcing fields.
 #include "first_generation_parts.hpp"
 
+#include "core/suggest.hpp"
 #include "data/survey.hpp"
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

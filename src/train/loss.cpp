@@ -1,5 +1,6 @@
 #include "train/loss.hpp"
 
+#include "core/upload.hpp"
 #include "data/scaler.hpp"
 #include "io/array_reader.hpp"
 #include <rossby/core/log.hpp>
@@ -195,7 +196,7 @@ Array Loss::seed(Exec const& exec, index_t global_samples, double factor) const
   if (spectra_)
     for (double const weight : {power_, spectral_})
       seed.push_back(weight * factor / static_cast<double>(global_samples));
-  return Array::from_host(exec, DType::float64, {terms()}, seed);
+  return upload(exec, DType::float64, {terms()}, seed);
 }
 
 Loss::Value Loss::value(std::vector<double> const& global_sums, index_t global_samples) const

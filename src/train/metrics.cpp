@@ -100,12 +100,14 @@ Metrics::Metrics(MetricsConfig const& config, LossDomain const& domain, std::vec
 }
 
 std::vector<double> Metrics::whole_sums(Exec const& exec, Array const& prediction, Array const& target, index_t samples,
-                                        Array const& origin, Communicator const& tiles) const
+                                        std::vector<Array> const& origins, Communicator const& tiles) const
 {
   index_t const terms = prediction.extent(prediction.rank() - 1) * ops::pair_sum_count;
-  Array const device = Array::empty(DType::float64, {samples, terms});
-  for (index_t s = 0; s < samples; ++s)
-    ops::pair_sums(exec, cell_weight_, prediction.rows(s, 1), target.rows(s, 1), 1, device.rows(s, 1), origin);
+  Array const device = Array::empty(DType::float64, {static_cast<index_t>(origins.size()) * samples, terms});
+  index_t row = 0;
+  for (auto const& origin : origins)
+    for (index_t s = 0; s < samples; ++s)
+      ops::pair_sums(exec, cell_weight_, prediction.rows(s, 1), target.rows(s, 1), 1, device.rows(row++, 1), origin);
   auto sums = device.to_host(exec);
   tiles.all_reduce_sum(sums.data(), sums.size());
   return sums;
@@ -115,8 +117,11 @@ Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Arra
                                  Communicator const& tiles, Communicator const& data) const
 {
   constexpr std::size_t terms = ops::pair_sum_count;
-  auto const sums = whole_sums(exec, prediction, target, samples.here, {}, tiles);
-  auto const anomalies = climatology_ ? whole_sums(exec, prediction, target, samples.here, climatology_, tiles) : sums;
+  std::vector<Array> origins{{}};
+  if (climatology_)
+    origins.push_back(climatology_);
+  auto const sums = whole_sums(exec, prediction, target, samples.here, origins, tiles);
+  std::size_t const of_anomalies_from = sums.size() / origins.size() * (origins.size() - 1);
 
   // Sums of scores over samples, [metric][variable].
   std::vector<double> scores(kinds_.size() * variables_.size(), 0);
@@ -128,7 +133,7 @@ Metrics::Values Metrics::compute(Exec const& exec, Array const& prediction, Arra
       std::vector<double> total(terms, 0), total_anomalies(terms, 0);
       for (std::size_t i = 0; i < static_cast<std::size_t>(channels) * terms; ++i) {
         total[i % terms] += sums[from + i];
-        total_anomalies[i % terms] += anomalies[from + i];
+        total_anomalies[i % terms] += sums[of_anomalies_from + from + i];
       }
       for (std::size_t m = 0; m < kinds_.size(); ++m)
         scores[m * variables_.size() + v] += score(

@@ -45,9 +45,9 @@ public:
                  Communicator const& data) const;
 
 private:
-  /// [sample][channel][pair_sum_count], over all tiles.
+  /// [origin][sample][channel][pair_sum_count], over all tiles.
   std::vector<double> whole_sums(Exec const&, Array const& prediction, Array const& target, index_t samples,
-                                 Array const& origin, Communicator const& tiles) const;
+                                 std::vector<Array> const& origins, Communicator const& tiles) const;
 
   std::vector<MetricKind> kinds_;
   std::vector<double> eps_; ///< by metric

@@ -3,12 +3,12 @@
 // and all, before it is handed out.
 #include "train/new_deck.hpp"
 
+#include "core/suggest.hpp"
 #include "survey.hpp"
 
 #include "data/plan.hpp"
 #include "models/suggest.hpp"
 #include "train/config.hpp"
-#include <rossby/core/suggest.hpp>
 #include <rossby/data/dataset.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/session.hpp>

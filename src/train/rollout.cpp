@@ -4,10 +4,9 @@
 // truth, across.
 #include <rossby/rollout.hpp>
 
-#include "core/host_waits.hpp"
 #include "core/rows.hpp"
+#include "core/upload.hpp"
 #include "train/postblocks.hpp"
-#include "train/upload.hpp"
 #include <rossby/dist/index_map.hpp>
 #include <rossby/models/model.hpp>
 #include <rossby/parallel/mesh.hpp>
@@ -18,9 +17,6 @@
 namespace rossby {
 
 namespace {
-template <class T>
-using HostValues =
-    Kokkos::View<T const*, Kokkos::LayoutRight, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
 using Channels = decltype(IndexList().view());
 
 /// Where a channel of the newest frame comes from, as one number for kernels: an output channel, the frame before (it
@@ -106,17 +102,6 @@ Array moved(Exec const& exec, std::optional<IndexMap> const& map, Box const& to,
   return result;
 }
 } // namespace
-
-Array upload(Exec const& exec, DType dtype, Shape const& shape, std::vector<float> const& values)
-{
-  ROSSBY_EXPECT(static_cast<index_t>(values.size()) == product(shape));
-  if (dtype == DType::float64)
-    return Array::from_host(exec, dtype, shape, std::vector<double>(values.begin(), values.end()));
-  Array const result = Array::empty(dtype, shape);
-  Kokkos::deep_copy(exec, result.flat<float>(), HostValues<float>(values.data(), values.size()));
-  wait_for(exec, "rossby::train::upload"); // the batch may go once this returns
-  return result;
-}
 
 struct Rollout::Impl {
   Model* model;

@@ -1,9 +1,9 @@
 #include "survey.hpp"
 
+#include "core/suggest.hpp"
 #include "data/survey.hpp"
 #include "io/array_reader.hpp"
 #include <rossby/core/error.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <fmt/format.h>
 

@@ -77,16 +77,16 @@ Trainer::Outcome Trainer::roll_out(Pass pass, BatchSource& source, BatchStep bat
       Var const y = loss.physical() ? scored(context, rollout.physical(context)) : rollout.flat(context);
       target = rollout.truth(exec_, batch, loss.physical(), with_added);
       Var const s = loss.sums(context, y, target, real);
-      auto const mine = s.value().to_host(exec_);
-      std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
-      if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
-        suspect = Suspect{rollout.input(), target, batch.initial_times};
       if (backward) {
         Gradients::Overlap overlap(gradients_, parts_.model.parameters());
         bool const last = ends_update() && !backpropagates_after(batch.step);
         tape.backward(exec_, s, loss.seed(exec_, state_.global_batch, 1.0 / parts_.config.trainer.grad_accum_every),
                       last ? &overlap : nullptr);
       }
+      auto const mine = s.value().to_host(exec_); // only now: the backward pass was queued without waiting for it
+      std::transform(sums.begin(), sums.end(), mine.begin(), sums.begin(), std::plus<>());
+      if (!suspect && !std::all_of(mine.begin(), mine.end(), [](double v) { return std::isfinite(v); }))
+        suspect = Suspect{rollout.input(), target, batch.initial_times};
     }
     if (batch.last_step)
       break;

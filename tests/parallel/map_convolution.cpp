@@ -127,7 +127,7 @@ Result run(Communicator const& group, Tiling const& fine, Tiling const& coarse, 
   for (std::size_t j = 0; j < c.kernels.size(); ++j) {
     index_t const k = c.kernels[j];
     Var const weight(numbers({c.out, k, k, c.in}, 10 + j), true), bias(numbers({c.out}, 20 + j), true);
-    branches.push_back({{weight, 0.5, bias}, {k, s, before - (k - s) / 2}});
+    branches.push_back({{weight, test::scale_by(0.5), bias}, {k, s, before - (k - s) / 2}});
   }
   Tape tape;
   Context ctx{Exec(), &tape};

@@ -4,6 +4,7 @@
 
 #include <rossby/core/array.hpp>
 #include <rossby/core/random.hpp>
+#include <rossby/ops/scale.hpp>
 
 #include <gtest/gtest.h>
 
@@ -53,6 +54,12 @@ inline Array added(Array const& sum)
   for (auto& e : v)
     e -= 0.25;
   return Array::from_host(Exec(), sum.dtype(), sum.shape(), v);
+}
+
+/// A product's factor.
+inline ops::Scale scale_by(double factor)
+{
+  return ops::Scale(Array::from_host(Exec(), DType::float64, {1}, {1 / factor}));
 }
 
 /// What round-off may do to well-scaled results of short sums.

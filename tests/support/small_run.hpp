@@ -30,7 +30,7 @@ public:
   }
   Var forward(Context& context, Var const& x) override
   {
-    Var const y = linear(context, x, {parameters_[0].var, 1, parameters_[1].var});
+    Var const y = linear(context, x, {parameters_[0].var, {}, parameters_[1].var});
     show("head", y, image_);
     return y;
   }

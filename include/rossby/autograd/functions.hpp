@@ -25,7 +25,7 @@ namespace rossby {
 /// `value` is that of the scaled weight. `bias` may be empty.
 struct Weight {
   Var value;
-  double scale = 1;
+  ops::Scale scale = {};
   Var bias{};
   Weight without_bias() const { return {value, scale}; }
 };

@@ -4,7 +4,6 @@
 /// reports everything that is wrong.
 
 #include <rossby/core/deck.hpp>
-#include <rossby/core/suggest.hpp>
 
 #include <initializer_list>
 #include <string>
@@ -81,11 +80,7 @@ public:
       }
       names.push_back(name);
     }
-    auto const guess = nearest(word, names);
-    attempt([&] {
-      child(key).reject("unknown value '" + word + "'",
-                        (guess.empty() ? "" : "did you mean '" + guess + "'? ") + "known: " + join(names));
-    });
+    refuse_word(key, word, names);
     return false;
   }
   /// Warns of a key that is accepted and has no effect.
@@ -122,6 +117,8 @@ public:
   }
 
 private:
+  void refuse_word(std::string const& key, std::string const& word, std::vector<std::string> const& known) const;
+
   DeckNode node_;
   Problems& problems_;
 };

@@ -20,6 +20,7 @@ public:
 
   /// \throws std::logic_error when none exists.
   static Environment& current();
+  static bool exists() noexcept;
   std::shared_ptr<Pool> const& pool() const { return pool_; }
 
 private:

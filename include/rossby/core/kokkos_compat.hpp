@@ -22,6 +22,13 @@ using TeamMember = Team::member_type;
 /// True where the host can dereference device memory (Serial, OpenMP).
 constexpr bool host_accessible = Kokkos::SpaceAccessibility<Kokkos::HostSpace, MemorySpace>::accessible;
 
+/// Host memory that a device reads by itself, so that a copy from it needs nobody to wait.
+#ifdef KOKKOS_HAS_SHARED_HOST_PINNED_SPACE
+using PinnedSpace = Kokkos::SharedHostPinnedSpace;
+#else
+using PinnedSpace = Kokkos::HostSpace;
+#endif
+
 /// Whether kernels deal a row's channels to the lanes of a team (core/rows.hpp): wherever neighbouring threads should
 /// touch neighbouring bytes. A test builds the kernels so for a host too.
 #ifdef ROSSBY_ROWS_ON_LANES

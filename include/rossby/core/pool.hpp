@@ -23,6 +23,13 @@ public:
   /// A block of at least `bytes`, uninitialised; returns to the pool when the last owner lets go.
   std::shared_ptr<void> allocate(std::size_t bytes);
 
+  /// Pinned host memory of at least `bytes`, for a copy to the device that nobody waits for: the caller's until the
+  /// host next waits for the instance that all kernels run on.
+  void* stage(std::size_t bytes);
+  std::size_t staged_bytes() const;
+  /// That wait has ended (wait_for tells the current pool, where there is one).
+  static void host_has_waited();
+
   std::size_t bytes_in_use() const;
   std::size_t peak_bytes() const;
   void reset_peak();
@@ -51,6 +58,8 @@ private:
   mutable std::mutex mutex_; // arrays may die on any thread
   std::multimap<std::size_t, void*> free_;
   std::size_t in_use_ = 0, peak_ = 0;
+  std::multimap<std::size_t, void*> staging_, staged_; ///< pinned blocks: unused, and those of copies under way
+  std::size_t staged_bytes_ = 0;
 };
 
 } // namespace rossby

@@ -2,8 +2,8 @@
 /// \file
 /// 'Valid' convolutions over channels-last arrays whose border an index map has supplied.
 
-#include <rossby/core/array.hpp>
 #include <rossby/core/box.hpp>
+#include <rossby/ops/scale.hpp>
 
 #include <functional>
 #include <vector>
@@ -33,11 +33,11 @@ Box cells_needing_only(std::vector<ConvShape> const&, Box const& input, index_t 
 /// more]. `bias` may be empty.
 /// With x in bfloat16, weights and bias are float32 and y is bfloat16 or, not rounded, float32; products take weights
 /// rounded to x's type and add up in float32.
-void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, double scale, Array const& bias, Out y,
+void conv_forward(Exec const&, ConvShape, Array const& x, Array const& w, Scale const&, Array const& bias, Out y,
                   index_t channel0, Turn const&);
 
 /// Adds into dx (shape of x, of the wide type) what the turn's cells of dy give.
-void conv_input_backward(Exec const&, ConvShape, Array const& w, double scale, Array const& dy, index_t channel0,
+void conv_input_backward(Exec const&, ConvShape, Array const& w, Scale const&, Array const& dy, index_t channel0,
                          Out dx, Turn const&);
 
 /// Adds into dw (the gradient of the scaled weight) and dbias, of the wide type, each unless empty. dy is of x's type.

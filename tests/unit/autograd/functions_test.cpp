@@ -61,14 +61,14 @@ void check(char const* what, Arrays const& inputs, Function const& f)
 TEST(Functions, Layers)
 {
   check("linear", {input({2, 3, 4}, 1), input({5, 4}, 2), input({5}, 3)}, [](Context& ctx, Vars const& v) {
-    return linear(ctx, v[0], {v[1], 1, v[2]});
+    return linear(ctx, v[0], {v[1], {}, v[2]});
   });
   check("linear without bias", {input({6, 4}, 1), input({5, 4}, 2)},
         [](Context& ctx, Vars const& v) { return linear(ctx, v[0], {v[1]}); });
   check("convolution of two branches",
         {input({2, 6, 7, 2}, 1), input({3, 4, 4, 2}, 2), input({3}, 3), input({2, 2, 2, 2}, 4), input({2}, 5)},
         [](Context& ctx, Vars const& v) {
-          return convolution(ctx, v[0], {{{v[1], 1, v[2]}, {4, 2, 0}}, {{v[3], 1, v[4]}, {2, 2, 1}}}, 2, 2);
+          return convolution(ctx, v[0], {{{v[1], {}, v[2]}, {4, 2, 0}}, {{v[3], {}, v[4]}, {2, 2, 1}}}, 2, 2);
         });
   check("convolution without bias", {input({1, 4, 5, 3}, 1), input({2, 3, 3, 3}, 2)}, [](Context& ctx, Vars const& v) {
     return convolution(ctx, v[0], {{{v[1]}, {3, 1, 0}}}, 2, 3);
@@ -76,14 +76,14 @@ TEST(Functions, Layers)
   check("convolution with wide kernels",
         {input({1, 12, 10, 1}, 1), input({2, 4, 4, 1}, 2), input({2}, 3), input({1, 8, 8, 1}, 4)},
         [](Context& ctx, Vars const& v) {
-          return convolution(ctx, v[0], {{{v[1], 1, v[2]}, {4, 2, 2}}, {{v[3]}, {8, 2, 0}}}, 3, 2);
+          return convolution(ctx, v[0], {{{v[1], {}, v[2]}, {4, 2, 2}}, {{v[3]}, {8, 2, 0}}}, 3, 2);
         });
   auto const bordered = box_map(Exec(), Communicator(), Tiling::whole(3, 4), {-1, 4, -1, 5}, [](index_t r, index_t c) {
     return r < 0 || r >= 3 ? IndexMap::nothing : r * 4 + (c + 4) % 4;
   });
   check("convolution of a tile with its border", {input({2, 3, 4, 2}, 1), input({3, 3, 3, 2}, 2), input({3}, 3)},
         [&](Context& ctx, Vars const& v) {
-          return map_convolution(ctx, bordered, v[0], {{{v[1], 1, v[2]}, {3, 1, 0}}}, 3, 4);
+          return map_convolution(ctx, bordered, v[0], {{{v[1], {}, v[2]}, {3, 1, 0}}}, 3, 4);
         });
   for (auto const kind : {Activation::gelu, Activation::silu, Activation::relu})
     check("activation", {input({3, 5}, 1)},
@@ -160,10 +160,10 @@ TEST(Functions, ScaledWeights)
   Context ctx = context(&tape);
   Var const x(Array::from_host(Exec(), DType::float64, {1, 1}, {3}), true),
       w(Array::from_host(Exec(), DType::float64, {1, 1}, {2}), true);
-  Var const y = linear(ctx, x, {w, 10});
-  EXPECT_EQ(y.value().to_host(Exec()), (Values{60}));
+  Var const y = linear(ctx, x, {w, scale_by(0.125)});
+  EXPECT_EQ(y.value().to_host(Exec()), (Values{0.75}));
   tape.backward(Exec(), y, Array::from_host(Exec(), DType::float64, {1, 1}, {1}));
-  EXPECT_EQ(x.grad().to_host(Exec()), (Values{20}));
+  EXPECT_EQ(x.grad().to_host(Exec()), (Values{0.25}));
   EXPECT_EQ(w.grad().to_host(Exec()), (Values{3}));
 }
 
@@ -227,7 +227,7 @@ TEST(Functions, DropPathFollowsGlobalSamples)
 Var layer(Context& ctx, Vars const& in, Vars const& weights, ops::GlobalNumbers const& cells)
 {
   Var h = channel_norm(ctx, in[0], weights[0], weights[1], 1e-5);
-  h = linear(ctx, h, {weights[2], 0.7, weights[1]});
+  h = linear(ctx, h, {weights[2], scale_by(0.7), weights[1]});
   h = dropout(ctx, "layer", 0.3, cells, {0, in[0].value().shape().back()}, activation(ctx, Activation::gelu, h));
   return add(ctx, add(ctx, h, in[0]), in[1]);
 }

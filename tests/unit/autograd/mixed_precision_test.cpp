@@ -92,31 +92,32 @@ TEST(MixedPrecision, Products)
 {
   for (index_t const n : {7, 9000}) // one block and several
     check("linear", {field({2, n, 40}), parameter({24, 40}), parameter({24})}, [](Context& ctx, Vars const& v) {
-      return linear(ctx, v[0], {v[1], 0.5, v[2]});
+      return linear(ctx, v[0], {v[1], scale_by(0.5), v[2]});
     });
   check("linear without bias", {field({300, 40}), parameter({24, 40})},
         [](Context& ctx, Vars const& v) { return linear(ctx, v[0], {v[1]}); });
   check("3x3 convolution", {field({2, 30, 40, 20}), parameter({12, 3, 3, 20}), parameter({12})},
         [](Context& ctx, Vars const& v) {
-          return convolution(ctx, v[0], {{{v[1], 1, v[2]}, {3, 1, 0}}}, 28, 38);
+          return convolution(ctx, v[0], {{{v[1], {}, v[2]}, {3, 1, 0}}}, 28, 38);
         });
   check("two strided branches",
         {field({1, 18, 18, 6}), parameter({5, 4, 4, 6}), parameter({5}), parameter({3, 2, 2, 6}), parameter({3})},
         [](Context& ctx, Vars const& v) {
-          return convolution(ctx, v[0], {{{v[1], 1, v[2]}, {4, 2, 0}}, {{v[3], 1, v[4]}, {2, 2, 1}}}, 8, 8);
+          return convolution(ctx, v[0], {{{v[1], {}, v[2]}, {4, 2, 0}}, {{v[3], {}, v[4]}, {2, 2, 1}}}, 8, 8);
         });
-  check("wide-kernel embedding",
-        {field({1, 32, 40, 6}), parameter({4, 16, 16, 6}), parameter({4}), parameter({4, 4, 4, 6}), parameter({4})},
-        [](Context& ctx, Vars const& v) {
-          return convolution(ctx, v[0], {{{v[1], 0.5, v[2]}, {16, 4, 0}}, {{v[3], 1, v[4]}, {4, 4, 4}}}, 5, 7);
-        });
+  check(
+      "wide-kernel embedding",
+      {field({1, 32, 40, 6}), parameter({4, 16, 16, 6}), parameter({4}), parameter({4, 4, 4, 6}), parameter({4})},
+      [](Context& ctx, Vars const& v) {
+        return convolution(ctx, v[0], {{{v[1], scale_by(0.5), v[2]}, {16, 4, 0}}, {{v[3], {}, v[4]}, {4, 4, 4}}}, 5, 7);
+      });
 }
 
 TEST(MixedPrecision, ResultsThatStayWide)
 {
   auto const last = [](Context& ctx, Vars const& v) {
     DType const wide = wide_dtype(v[0].value().dtype());
-    Var const y = convolution(ctx, v[0], {{{v[1], 1, v[2]}, {3, 1, 0}}}, 8, 10, wide);
+    Var const y = convolution(ctx, v[0], {{{v[1], {}, v[2]}, {3, 1, 0}}}, 8, 10, wide);
     EXPECT_EQ(y.value().dtype(), wide);
     return y;
   };

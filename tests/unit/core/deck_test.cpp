@@ -1,6 +1,6 @@
 #include "core/deck_editor.hpp"
+#include "core/suggest.hpp"
 #include <rossby/core/deck.hpp>
-#include <rossby/core/suggest.hpp>
 #include <support/messages.hpp>
 
 #include <gmock/gmock.h>

@@ -1,9 +1,12 @@
+#include "core/host_waits.hpp"
+#include "core/upload.hpp"
 #include <rossby/core/array.hpp>
 #include <rossby/core/error.hpp>
 #include <rossby/core/pool.hpp>
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -57,6 +60,34 @@ TEST(Pool, OutlivedByABlock)
   auto const block = pool->allocate(512);
   pool.reset(); // the block keeps it
   EXPECT_NE(block.get(), nullptr);
+}
+
+TEST(Pool, StagedBlocksAreUsedAgainAfterAWait)
+{
+  auto const pool = std::make_shared<Pool>();
+  Pool::Scope const scope(pool);
+  void* const first = pool->stage(1000);
+  void* const second = pool->stage(1000);
+  EXPECT_NE(first, second); // its copy may be under way
+  EXPECT_EQ(pool->staged_bytes(), 2048u);
+  EXPECT_EQ(pool->bytes_in_use(), 0u);
+  wait_for(Exec(), "rossby::core::test");
+  EXPECT_EQ(pool->staged_bytes(), 0u);
+  std::set<void*> const again{pool->stage(800), pool->stage(1024)};
+  EXPECT_EQ(again, (std::set<void*>{first, second}));
+  EXPECT_EQ(again.count(pool->stage(4)), 0u);
+}
+
+TEST(Pool, UploadsDoNotWait)
+{
+  for (DType const type : {DType::float32, DType::float64}) {
+    auto const before = host_waits();
+    Array const a = upload(Exec(), type, {3}, std::vector<float>{1, 2.5F, -3});
+    Array const b = upload(Exec(), type, {3, 1}, std::vector<double>{1, 2.5, -3});
+    EXPECT_EQ(host_waits(), before);
+    EXPECT_EQ(a.to_host(Exec()), (std::vector<double>{1, 2.5, -3}));
+    EXPECT_EQ(b.to_host(Exec()), a.to_host(Exec()));
+  }
 }
 
 TEST(Pool, ArraysComeFromTheInnermostScope)

@@ -57,7 +57,7 @@ void check_forward(Case const& c, DType type, bool with_bias)
   Array const x = random_array(type, c.x(), 1), w = random_array(type, c.w(), 2),
               bias = with_bias ? random_array(type, {c.out}, 3) : Array(), y = random_array(type, c.y(), 4);
   auto const wanted = reference(c, x, w, 0.3, bias, y.to_host(Exec()));
-  ops::conv_forward(Exec(), c.shape, x, w, 0.3, bias, y, c.channel0, ops::all_of(y));
+  ops::conv_forward(Exec(), c.shape, x, w, scale_by(0.3), bias, y, c.channel0, ops::all_of(y));
   expect_close(y, wanted);
 }
 
@@ -80,12 +80,12 @@ TEST(Conv, Gradients)
          random_array(DType::float64, {c.out}, 3)},
         [&](Arrays const& in) {
           Array const y = Array::zeros(Exec(), DType::float64, c.y());
-          ops::conv_forward(Exec(), c.shape, in[0], in[1], scale, in[2], y, c.channel0, ops::all_of(y));
+          ops::conv_forward(Exec(), c.shape, in[0], in[1], scale_by(scale), in[2], y, c.channel0, ops::all_of(y));
           return y;
         },
         [&](Arrays const& in, Array const& dy) {
           Array const dx = sum_begun(in[0]), dw = sum_begun(in[1]), db = sum_begun(in[2]);
-          ops::conv_input_backward(Exec(), c.shape, in[1], scale, dy, c.channel0, dx, ops::all_of(dy));
+          ops::conv_input_backward(Exec(), c.shape, in[1], scale_by(scale), dy, c.channel0, dx, ops::all_of(dy));
           ops::conv_weight_backward(Exec(), c.shape, in[0], dy, c.channel0, dw, db);
           auto dw_scaled = added(dw).to_host(Exec()); // of the scaled weight
           for (double& e : dw_scaled)
@@ -105,9 +105,9 @@ TEST(Conv, BlocksThatSpanSamples)
   // The adjoint through <F x, y> = <x, F* y>, sample by sample and for the weight: F is linear in each.
   Array const x = random_array(DType::float64, c.x(), 1), w = random_array(DType::float64, c.w(), 2),
               dy = random_array(DType::float64, c.y(), 3), y = unwritten(DType::float64, c.y());
-  ops::conv_forward(Exec(), c.shape, x, w, 1, Array(), y, 0, ops::all_of(y));
+  ops::conv_forward(Exec(), c.shape, x, w, {}, Array(), y, 0, ops::all_of(y));
   Array const dx = Array::zeros(Exec(), DType::float64, c.x()), dw = Array::zeros(Exec(), DType::float64, c.w());
-  ops::conv_input_backward(Exec(), c.shape, w, 1, dy, 0, dx, ops::all_of(dy));
+  ops::conv_input_backward(Exec(), c.shape, w, {}, dy, 0, dx, ops::all_of(dy));
   ops::conv_weight_backward(Exec(), c.shape, x, dy, 0, dw, Array());
   auto const dot = [](Values const& a, Values const& b, index_t begin, index_t count) {
     double sum = 0;
@@ -128,12 +128,12 @@ TEST(Conv, EmptyTilesAndShortBorders)
   Array const x = Array::empty(DType::float32, {2, 0, 5, 3}), w = random_array(DType::float32, {4, 3, 3, 3}, 1),
               none = Array::empty(DType::float32, {2, 0, 3, 4}),
               dw = Array::zeros(Exec(), DType::float32, {4, 3, 3, 3});
-  ops::conv_forward(Exec(), {3, 1, 0}, x, w, 1, Array(), none, 0, ops::all_of(none));
-  ops::conv_input_backward(Exec(), {3, 1, 0}, w, 1, none, 0, x, ops::all_of(none));
+  ops::conv_forward(Exec(), {3, 1, 0}, x, w, {}, Array(), none, 0, ops::all_of(none));
+  ops::conv_input_backward(Exec(), {3, 1, 0}, w, {}, none, 0, x, ops::all_of(none));
   ops::conv_weight_backward(Exec(), {3, 1, 0}, x, none, 0, dw, Array());
   EXPECT_EQ(dw.to_host(Exec()), Values(at(dw.size()), 0.0));
   Array const short_x = random_array(DType::float32, {1, 4, 5, 3}, 2), y = unwritten(DType::float32, {1, 3, 3, 4});
-  EXPECT_THROW(ops::conv_forward(Exec(), {3, 1, 0}, short_x, w, 1, Array(), y, 0, ops::all_of(y)), std::logic_error);
+  EXPECT_THROW(ops::conv_forward(Exec(), {3, 1, 0}, short_x, w, {}, Array(), y, 0, ops::all_of(y)), std::logic_error);
 }
 
 /// Whole numbers from -4 to 4: sums of their products are exact, in any order.
@@ -159,8 +159,8 @@ TEST(Conv, PartsMakeTheWhole)
       Array const x = whole_numbers(type, c.x(), 1), w = whole_numbers(type, c.w(), 2),
                   bias = whole_numbers(type, {c.out}, 3), dy = whole_numbers(type, c.y(), 4);
       Array const y = whole_numbers(type, c.y(), 5), begun = y.clone(Exec()), dx = Array::zeros(Exec(), type, c.x());
-      ops::conv_forward(Exec(), c.shape, x, w, 0.5, bias, y, c.channel0, ops::all_of(y));
-      ops::conv_input_backward(Exec(), c.shape, w, 0.5, dy, c.channel0, dx, ops::all_of(dy));
+      ops::conv_forward(Exec(), c.shape, x, w, scale_by(0.5), bias, y, c.channel0, ops::all_of(y));
+      ops::conv_input_backward(Exec(), c.shape, w, scale_by(0.5), dy, c.channel0, dx, ops::all_of(dy));
       Box const whole{0, c.out_rows, 0, c.out_cols};
       for (Box const& inner : {Box{1, c.out_rows, 0, c.out_cols}, Box{0, c.out_rows - 1, 0, c.out_cols},
                                Box{0, c.out_rows, 1, c.out_cols - 1}, Box{1, c.out_rows - 1, 1, c.out_cols}, Box{}}) {
@@ -172,8 +172,8 @@ TEST(Conv, PartsMakeTheWhole)
         int turns = 0;
         for (auto const& cells : parts) {
           ops::Turn const part{cells, [&] { ++turns; }};
-          ops::conv_forward(Exec(), c.shape, x, w, 0.5, bias, y_parts, c.channel0, part);
-          ops::conv_input_backward(Exec(), c.shape, w, 0.5, dy, c.channel0, dx_parts, part);
+          ops::conv_forward(Exec(), c.shape, x, w, scale_by(0.5), bias, y_parts, c.channel0, part);
+          ops::conv_input_backward(Exec(), c.shape, w, scale_by(0.5), dy, c.channel0, dx_parts, part);
         }
         EXPECT_EQ(y_parts.to_host(Exec()), y.to_host(Exec()));
         EXPECT_EQ(dx_parts.to_host(Exec()), dx.to_host(Exec()));

@@ -29,7 +29,7 @@ std::vector<ops::EmbedBranch> branches_of(Geometry const& g, DType type, bool bi
                     g.out[j],
                     channel0,
                     random_array(type, {g.out[j], k, k, g.in}, 10 + seed),
-                    0.5 + static_cast<double>(j),
+                    scale_by(0.5 + static_cast<double>(j)),
                     bias ? random_array(type, {g.out[j]}, 20 + seed) : Array(),
                     Array::zeros(Exec(), type, {g.out[j], k, k, g.in}),
                     Array::zeros(Exec(), type, {g.out[j]})});

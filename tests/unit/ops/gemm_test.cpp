@@ -173,6 +173,23 @@ TEST(Gemm, ColumnSumsAndBias)
   EXPECT_EQ(y.to_host(Exec()), (Values{1, 2, 3, 1, 2, 3}));
 }
 
+// What devices do after a product; hosts take both into it.
+TEST(Products, ScaleAndBiasAfterwards)
+{
+  Array const bias = random_array(DType::float64, {5}, 2);
+  auto const b = bias.to_host(Exec());
+  for (bool const scaled : {false, true})
+    for (bool const with_bias : {false, true}) {
+      Array const y = random_array(DType::float64, {3, 5}, 1);
+      auto wanted = y.to_host(Exec());
+      for (std::size_t i = 0; i < wanted.size(); ++i)
+        wanted[i] = (scaled ? 0.25 : 1) * wanted[i] + (with_bias ? b[i % 5] : 0);
+      ops::apply_scale<double>(Exec(), scaled ? scale_by(0.25) : ops::Scale(), with_bias ? bias : Array(),
+                               y.view<double, 2>());
+      expect_close(y, wanted);
+    }
+}
+
 TEST(Linear, PlainReference)
 {
   for (DType const type : {DType::float64, DType::float32})
@@ -188,7 +205,7 @@ TEST(Linear, PlainReference)
             sum += hx[at(n * 7 + i)] * hw[at(o * 7 + i)];
           wanted.push_back(0.7 * sum + hb[at(o)]);
         }
-      ops::linear_forward(Exec(), x, w, 0.7, bias, y);
+      ops::linear_forward(Exec(), x, w, scale_by(0.7), bias, y);
       expect_close(y, wanted);
     }
 }
@@ -201,12 +218,12 @@ TEST(Linear, Gradients)
        random_array(DType::float64, {3}, 3)},
       [&](Arrays const& in) {
         Array const y = unwritten(DType::float64, {6, 3});
-        ops::linear_forward(Exec(), in[0], in[1], scale, in[2], y);
+        ops::linear_forward(Exec(), in[0], in[1], scale_by(scale), in[2], y);
         return y;
       },
       [&](Arrays const& in, Array const& dy) {
         Array const dx = unwritten(DType::float64, {6, 5}), dw = sum_begun(in[1]), db = sum_begun(in[2]);
-        ops::linear_backward(Exec(), in[0], in[1], scale, dy, dx, dw, db);
+        ops::linear_backward(Exec(), in[0], in[1], scale_by(scale), dy, dx, dw, db);
         auto dw_scaled = added(dw).to_host(Exec()); // of the scaled weight
         for (double& e : dw_scaled)
           e *= scale;
@@ -219,10 +236,10 @@ TEST(Linear, EmptyGradientsAreSkipped)
   Array const x = random_array(DType::float64, {6, 5}, 1), w = random_array(DType::float64, {3, 5}, 2),
               dy = random_array(DType::float64, {6, 3}, 3), dw = Array::zeros(Exec(), DType::float64, {3, 5}),
               alone = Array::zeros(Exec(), DType::float64, {3, 5});
-  ops::linear_backward(Exec(), x, w, 1, dy, unwritten(DType::float64, {6, 5}), dw, Array());
-  ops::linear_backward(Exec(), x, w, 1, dy, Array(), alone, Array());
+  ops::linear_backward(Exec(), x, w, {}, dy, unwritten(DType::float64, {6, 5}), dw, Array());
+  ops::linear_backward(Exec(), x, w, {}, dy, Array(), alone, Array());
   EXPECT_EQ(dw.to_host(Exec()), alone.to_host(Exec()));
-  ops::linear_backward(Exec(), Array(), w, 1, dy, unwritten(DType::float64, {6, 5}), Array(), Array());
+  ops::linear_backward(Exec(), Array(), w, {}, dy, unwritten(DType::float64, {6, 5}), Array(), Array());
 }
 
 } // namespace

@@ -1,3 +1,4 @@
+#include "core/moments.hpp"
 #include "ops/norm.hpp"
 #include <support/gradient_check.hpp>
 
@@ -122,20 +123,44 @@ TEST(GroupNorm, LocalMoments)
       index_t const cells = 7, channels = 6, width = channels / groups;
       Array const x = random_array(type, {2, cells, channels}, 1);
       auto const moments = ops::group_moments(Exec(), x, groups);
-      ASSERT_EQ(moments.size(), at(2 * groups));
-      auto const h = x.to_host(Exec());
+      ASSERT_EQ(moments.shape(), (Shape{2, groups, 3}));
+      auto const h = x.to_host(Exec()), m = moments.to_host(Exec());
       for (index_t b = 0; b < 2; ++b)
         for (index_t g = 0; g < groups; ++g) {
           auto const s = statistics(h, b * cells * channels + g * width, cells, channels, width);
-          auto const& m = moments[at(b * groups + g)];
-          EXPECT_EQ(m.count, static_cast<double>(cells * width));
-          EXPECT_NEAR(m.mean, s.mean, round_off(type));
-          EXPECT_NEAR(m.m2, s.variance * m.count, 20 * round_off(type));
+          std::size_t const i = at((b * groups + g) * 3);
+          EXPECT_EQ(m[i], static_cast<double>(cells * width));
+          EXPECT_NEAR(m[i + 1], s.mean, round_off(type));
+          EXPECT_NEAR(m[i + 2], s.variance * m[i], 20 * round_off(type));
         }
     }
   auto const none = ops::group_moments(Exec(), Array::empty(DType::float32, {2, 0, 6}), 3);
-  ASSERT_EQ(none.size(), 6u);
-  EXPECT_EQ(none[5].count, 0);
+  EXPECT_EQ(none.to_host(Exec()), Values(18, 0.0));
+}
+
+TEST(GroupNorm, StatisticsOfAllTiles)
+{
+  index_t const groups = 2, width = 3, channels = groups * width;
+  auto const moments_of = [&](Array const& x) { return ops::group_moments(Exec(), x, groups).to_host(Exec()); };
+  Array const x = random_array(DType::float64, {1, 7, channels}, 1);
+  auto const none = moments_of(Array::empty(DType::float64, {1, 0, channels}));
+  auto all = none; // a tile without cells, then two of the seven and the other five
+  for (auto const& tile : {x.slice(0, {1, 2, channels}), x.slice(2 * channels, {1, 5, channels})})
+    for (double const v : moments_of(tile))
+      all.push_back(v);
+  Array const mean = unwritten(DType::float64, {1, groups}), rstd = unwritten(DType::float64, {1, groups}),
+              count = unwritten(DType::float64, {1, groups});
+  ops::group_statistics(Exec(), Array::from_host(Exec(), DType::float64, {3, 1, groups, 3}, all), 1e-3, mean, rstd,
+                        count);
+  Values means, rstds;
+  for (index_t g = 0; g < groups; ++g) {
+    auto const s = statistics(x.to_host(Exec()), g * width, 7, channels, width);
+    means.push_back(s.mean);
+    rstds.push_back(1 / std::sqrt(s.variance + 1e-3));
+  }
+  expect_close(mean, means);
+  expect_close(rstd, rstds);
+  EXPECT_EQ(count.to_host(Exec()), Values(2, 21.0));
 }
 
 TEST(GroupNorm, PiecesAgainstPlainSums)
@@ -145,15 +170,14 @@ TEST(GroupNorm, PiecesAgainstPlainSums)
     Shape const full{batch, cells, channels}, table{batch, groups};
     Array const x = random_array(type, full, 1), dy = random_array(type, full, 2), mean = random_array(type, table, 3),
                 rstd = random_array(type, table, 4), gain = random_array(type, {channels}, 5),
-                bias = random_array(type, {channels}, 6), m1 = random_array(type, table, 7),
-                m2 = random_array(type, table, 8);
+                bias = random_array(type, {channels}, 6), means = random_array(DType::float64, {2, batch, groups}, 7);
     Array const y = unwritten(type, full), dx = unwritten(type, full), sum = unwritten(type, {batch, channels}),
                 sum_xhat = unwritten(type, {batch, channels});
     ops::group_norm_apply(Exec(), x, mean, rstd, gain, bias, y);
     ops::group_norm_sums(Exec(), x, mean, rstd, dy, sum, sum_xhat);
-    ops::group_norm_input_gradient(Exec(), x, mean, rstd, gain, dy, m1, m2, dx);
+    ops::group_norm_input_gradient(Exec(), x, mean, rstd, gain, dy, means, dx);
     auto const hx = x.to_host(Exec()), hdy = dy.to_host(Exec()), hm = mean.to_host(Exec()), hr = rstd.to_host(Exec()),
-               hg = gain.to_host(Exec()), hb = bias.to_host(Exec()), h1 = m1.to_host(Exec()), h2 = m2.to_host(Exec());
+               hg = gain.to_host(Exec()), hb = bias.to_host(Exec()), h12 = means.to_host(Exec());
     Values y_wanted, dx_wanted, s1(at(batch * channels), 0.0), s2 = s1;
     for (index_t b = 0; b < batch; ++b)
       for (index_t i = 0; i < cells; ++i)
@@ -161,7 +185,7 @@ TEST(GroupNorm, PiecesAgainstPlainSums)
           std::size_t const e = at((b * cells + i) * channels + c), g = at(b * groups + c / width);
           double const xhat = (hx[e] - hm[g]) * hr[g];
           y_wanted.push_back(xhat * hg[at(c)] + hb[at(c)]);
-          dx_wanted.push_back((hg[at(c)] * hdy[e] - h1[g] - xhat * h2[g]) * hr[g]);
+          dx_wanted.push_back((hg[at(c)] * hdy[e] - h12[g] - xhat * h12[at(batch * groups) + g]) * hr[g]);
           s1[at(b * channels + c)] += hdy[e];
           s2[at(b * channels + c)] += hdy[e] * xhat;
         }
@@ -169,6 +193,20 @@ TEST(GroupNorm, PiecesAgainstPlainSums)
     expect_close(dx, dx_wanted);
     expect_close(sum, s1);
     expect_close(sum_xhat, s2);
+
+    Array const count = Array::empty(DType::float64, table), terms = unwritten(DType::float64, {2, batch, groups});
+    count.fill(Exec(), 15);
+    ops::group_norm_means(Exec(), gain, sum, sum_xhat, count, terms);
+    Values terms_wanted(at(2 * batch * groups), 0.0);
+    for (index_t b = 0; b < batch; ++b)
+      for (index_t c = 0; c < channels; ++c) {
+        std::size_t const g = at(b * groups + c / width), e = at(b * channels + c);
+        terms_wanted[g] += hg[at(c)] * s1[e] / 15;
+        terms_wanted[at(batch * groups) + g] += hg[at(c)] * s2[e] / 15;
+      }
+    auto const got = terms.to_host(Exec());
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_NEAR(got[i], terms_wanted[i], round_off(type)) << i;
   }
 }
 

@@ -1,7 +1,7 @@
 #include "support/small_run.hpp"
 
+#include "core/upload.hpp"
 #include "train/postblocks.hpp"
-#include "train/upload.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,8 @@
 #include <support/messages.hpp>
 #include <support/small_run.hpp>
 
+#include "core/host_waits.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -64,6 +66,31 @@ double logged(std::string const& file, std::string const& column)
       return std::stod(cell);
   ADD_FAILURE() << file << " has no column " << column;
   return 0;
+}
+
+// Loss, metrics and the length of the gradient: nothing else stops the host in a step.
+TEST(Trainer, AStepWaitsThreeTimes)
+{
+  auto const waits_of_an_epoch = [](int batch_size) {
+    ScratchFolder const scratch("waits");
+    SmallWorld world;
+    world.plan.config.forecast_len = world.config.data.forecast_len = 1;
+    world.config.trainer.epochs = 1;
+    world.config.trainer.train_batch_size = batch_size;
+    SmallRun run(world, Communicator(), scratch.path);
+    auto const all = [] {
+      std::int64_t sum = 0;
+      for (auto const& [label, count] : host_waits())
+        sum += static_cast<std::int64_t>(count);
+      return sum;
+    };
+    auto const before = all();
+    auto const steps = run.trainer.run().updates;
+    return std::pair(all() - before, static_cast<std::int64_t>(steps));
+  };
+  auto const few = waits_of_an_epoch(6), many = waits_of_an_epoch(2);
+  ASSERT_GT(many.second, few.second);
+  EXPECT_EQ(many.first - few.first, 3 * (many.second - few.second));
 }
 
 // CREDIT validates the averages and forecasts with the plain weights.
