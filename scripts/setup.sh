@@ -10,7 +10,7 @@ run_packages=(
   g++ cmake ninja-build ccache pkg-config
   libtrilinos-kokkos-dev libtrilinos-kokkos-kernels-dev libopenblas-dev
   libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libnetcdf-mpi-dev libblosc-dev libzstd-dev liblz4-dev zlib1g-dev
-  libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev
+  libdnnl-dev libyaml-cpp-dev libfmt-dev nlohmann-json3-dev libcli11-dev
   python3-numpy python3-netcdf4 python3-matplotlib python3-yaml python-cartopy-data
 )
 test_packages=(gfortran libgtest-dev libgmock-dev hdf5-tools netcdf-bin python3-h5py python3-xarray clang-format black python3-pycodestyle)

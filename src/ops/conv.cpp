@@ -38,9 +38,8 @@ Geometry geometry_of(ConvShape const& shape, Array const& x, Array const& y, Box
   return g;
 }
 
-template <class T>
-void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t line0, index_t lines,
-                    View<wide_t<T>, 2> patches)
+template <class T, class O>
+void gather_patches(Exec const& exec, Geometry const& g, View<T, 4> x, index_t line0, index_t lines, View<O, 2> patches)
 {
   index_t const run = g.kernel * g.in;
   for_rows(
@@ -108,19 +107,18 @@ void copy_lines(Exec const& exec, Geometry const& g, index_t line0, View<T, 4> y
 }
 
 /// Goes through a turn's output rows block by block: f(first line, lines, room for their patches, their `channels`
-/// channels of y from `channel0` on), which f writes if `to_y`. Patches are of the type that products are computed in.
-template <class T, bool to_y, class F>
+/// channels of y from `channel0` on), which f writes if `to_y`. Patches are of type P.
+template <class P, class T, bool to_y, class F>
 void for_each_block(Exec const& exec, Geometry const& g, Array const& y, index_t channel0, index_t channels,
                     std::function<void()> const& meanwhile, F const& f)
 {
-  using W = wide_t<T>;
-  index_t const block = g.block(sizeof(W));
-  Array const patches = Array::empty(dtype_of<W>(), {block * g.cols, g.patch()});
+  index_t const block = g.block(sizeof(P));
+  Array const patches = Array::empty(dtype_of<P>(), {block * g.cols, g.patch()});
   bool const in_a_row = g.whole() || (g.batch == 1 && g.cols == g.out_width);
   Array const copies = in_a_row ? Array() : Array::empty(y.dtype(), {block * g.cols, channels});
   for (index_t line = 0; line < g.lines(); line += block) {
     index_t const lines = math::min(block, g.lines() - line), cells = lines * g.cols;
-    auto const room = patches.rows(0, cells).template view<W, 2>();
+    auto const room = patches.rows(0, cells).template view<P, 2>();
     if (in_a_row) {
       f(line, lines, room, block_of<T>(y, (g.row0 + line) * g.out_width, cells, channel0, channels));
     } else {
@@ -136,15 +134,16 @@ void for_each_block(Exec const& exec, Geometry const& g, Array const& y, index_t
   }
 }
 
-/// f(T, To) with the types of x and y: y is of x's type, or of the wide type that it would be rounded from.
+/// f(T, O, To) with the types of x, of operands and of y: y is of x's type, or of the wide type that it would be
+/// rounded from.
 template <class F> void dispatch_pair(Array const& x, Array const& y, F const& f)
 {
-  dispatch(x.dtype(), [&](auto from) {
+  dispatch_operands(x.dtype(), [&](auto from, auto operand) {
     using T = typename decltype(from)::type;
     if (y.dtype() == x.dtype())
-      f(from, from);
+      f(from, operand, from);
     else
-      f(from, TypeTag<wide_t<T>>{});
+      f(from, operand, TypeTag<wide_t<T>>{});
   });
 }
 
@@ -175,18 +174,16 @@ void conv_forward(Exec const& exec, ConvShape shape, Array const& x, Array const
   Geometry const g = geometry_of(shape, x, y, turn.cells);
   index_t const out = w.extent(0);
   ROSSBY_EXPECT(w.size() == out * g.patch());
-  dispatch_pair(x, y, [&](auto from, auto to) {
+  dispatch_pair(x, y, [&](auto from, auto operand, auto to) {
     using T = typename decltype(from)::type;
+    using O = typename decltype(operand)::type;
     using To = typename decltype(to)::type;
-    using W = wide_t<T>;
-    Array const weight = rounded_weights<T>(exec, w.reshaped({out, g.patch()}));
-    for_each_block<To, true>(exec, g, y, channel0, out, turn.meanwhile,
-                             [&](index_t line, index_t lines, View<W, 2> patches, View<To, 2> target) {
-                               gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
-                               into_result<To, W>(exec, target, [&](View<W, 2> result) {
-                                 scaled_product<W>(exec, 'T', scale, patches, weight.view<W, 2>(), bias, result);
-                               });
-                             });
+    auto const weights = weight_operand<T, O>(exec, w.reshaped({out, g.patch()}), scale);
+    for_each_block<O, To, true>(exec, g, y, channel0, out, turn.meanwhile,
+                                [&](index_t line, index_t lines, View<O, 2> patches, View<To, 2> target) {
+                                  gather_patches<T, O>(exec, g, x.view<T, 4>(), line, lines, patches);
+                                  product_into<O, To>(exec, 'T', patches, weights, bias, target);
+                                });
   });
 }
 
@@ -197,17 +194,18 @@ void conv_input_backward(Exec const& exec, ConvShape shape, Array const& w, Scal
     return;
   Geometry const g = geometry_of(shape, dx, dy, turn.cells);
   index_t const out = w.extent(0);
-  dispatch(dy.dtype(), [&](auto tag) {
+  dispatch_operands(dy.dtype(), [&](auto tag, auto operand) {
     using T = typename decltype(tag)::type;
+    using O = typename decltype(operand)::type;
     using W = wide_t<T>;
-    Array const weight = rounded_weights<T>(exec, w.reshaped({out, g.patch()}));
-    for_each_block<T, false>(exec, g, dy, channel0, out, turn.meanwhile,
-                             [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
-                               Array storage;
-                               scaled_product<W>(exec, 'N', scale, as_operand<T>(exec, upstream, storage),
-                                                 weight.view<W, 2>(), {}, patches);
-                               scatter_patches<W>(exec, g, patches, line, lines, dx.view<W, 4>());
-                             });
+    auto const weights = weight_operand<T, O>(exec, w.reshaped({out, g.patch()}), scale);
+    for_each_block<W, T, false>(exec, g, dy, channel0, out, turn.meanwhile,
+                                [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
+                                  Array storage;
+                                  scaled_product<O, W>(exec, 'N', as_operand<T, O>(exec, upstream, storage), weights,
+                                                       {}, patches);
+                                  scatter_patches<W>(exec, g, patches, line, lines, dx.view<W, 4>());
+                                });
   });
 }
 
@@ -217,19 +215,20 @@ void conv_weight_backward(Exec const& exec, ConvShape shape, Array const& x, Arr
   if (dy.size() == 0)
     return;
   Geometry const g = geometry_of(shape, x, dy, all_of(dy).cells);
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_operands(x.dtype(), [&](auto tag, auto operand) {
     using T = typename decltype(tag)::type;
+    using O = typename decltype(operand)::type;
     using W = wide_t<T>;
     if (dw) {
       index_t const out = dw.extent(0);
       auto const sum = dw.reshaped({out, g.patch()}).template view<W, 2>();
-      for_each_block<T, false>(exec, g, dy, channel0, out, meanwhile,
-                               [&](index_t line, index_t lines, View<W, 2> patches, View<T, 2> upstream) {
-                                 Array storage;
-                                 auto const gradient = as_operand<T>(exec, upstream, storage);
-                                 gather_patches<T>(exec, g, x.view<T, 4>(), line, lines, patches);
-                                 gemm<W>(exec, 'T', 'N', 1, gradient, patches, 1, sum);
-                               });
+      for_each_block<O, T, false>(exec, g, dy, channel0, out, meanwhile,
+                                  [&](index_t line, index_t lines, View<O, 2> patches, View<T, 2> upstream) {
+                                    Array storage;
+                                    auto const gradient = as_operand<T, O>(exec, upstream, storage);
+                                    gather_patches<T, O>(exec, g, x.view<T, 4>(), line, lines, patches);
+                                    product<O>(exec, 'T', 'N', gradient, patches, 1, sum);
+                                  });
     }
     if (dbias)
       column_sums<T>(exec, block_of<T>(dy, 0, g.lines() * g.out_width, channel0, dbias.size()), 1, dbias.flat<W>());

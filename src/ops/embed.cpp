@@ -66,9 +66,8 @@ Layout layout_of(Array const& x, std::vector<EmbedBranch> const& branches, Array
 }
 
 /// compact[line, :] = the input rows of one phase, a block of them.
-template <class T>
-void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line0, View<T, 4> x,
-                  View<wide_t<T>, 2> compact)
+template <class T, class O>
+void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line0, View<T, 4> x, View<O, 2> compact)
 {
   index_t const run = l.depth();
   for_rows(
@@ -82,26 +81,28 @@ void collect_rows(Exec const& exec, Layout const& l, index_t phase, index_t line
 }
 
 /// Between a branch's weight [out, kernel, kernel, in] and its rows of the phase's matrix, [tap row, tap column, out]
-/// of s * in values each. `forward` fills the matrix with scale * weight, otherwise the matrix is added to the weight.
-template <class T, bool forward>
-void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, double const* sigma, View<T, 2> weight,
-                      View<T, 2> matrix)
+/// of s * in values each. `forward` fills the matrix with weight / sigma as activations of T meet it, otherwise the
+/// matrix, of the wide type, is added to the weight.
+template <class T, class M, bool forward>
+void exchange_weights(Exec const& exec, Layout const& l, int j, index_t phase, double const* sigma,
+                      View<wide_t<T>, 2> weight, View<M, 2> matrix)
 {
+  using W = wide_t<T>;
   index_t const taps = l.taps[j], out = l.out[j], first = l.column0[j], run = l.depth(), kernel = taps * l.stride;
   index_t const stride = l.stride, in = l.in;
   for_rows(
       forward ? "rossby::ops::embed_weights" : "rossby::ops::embed_weights_adjoint", exec, taps * taps * out, run,
       KOKKOS_LAMBDA(Row const& row) {
         index_t const item = row.number(), o = item % out, b = item / out % taps, a = item / (out * taps);
-        T* w = &weight(o, 0) + ((phase + a * stride) * kernel + b * stride) * in;
-        T* m = &matrix(first + item, 0);
+        W* w = &weight(o, 0) + ((phase + a * stride) * kernel + b * stride) * in;
+        M* m = &matrix(first + item, 0);
         if (forward) {
-          T const scale = static_cast<T>(Scale::of(sigma));
+          W const scale = static_cast<W>(Scale::of(sigma));
           row.each(
-              run, [&](T& to, T from) { to = scale * from; }, into(m), w);
+              run, [&](M& to, W from) { to = M(T(scale * from)); }, into(m), w);
         } else {
           row.each(
-              run, [](T& to, T from) { to += from; }, onto(w), m);
+              run, [](W& to, M from) { to += from; }, onto(w), m);
         }
       });
 }
@@ -143,15 +144,14 @@ void add_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, 
 }
 
 /// The adjoint of add_terms: hands the output's gradient to every term of a block.
-template <class T>
-void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 4> dy,
-                  View<wide_t<T>, 2> terms)
+template <class T, class O>
+void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t lines, View<T, 4> dy, View<O, 2> terms)
 {
   for_rows(
       "rossby::ops::embed_spread", exec, lines * l.groups, l.out[0], KOKKOS_LAMBDA(Row const& row) {
         index_t const line = line0 + row.number() / l.groups, g = row.number() % l.groups;
         index_t const b = line / l.rows, t = line % l.rows;
-        wide_t<T>* to = &terms(row.number(), 0);
+        O* to = &terms(row.number(), 0);
         for (int j = 0; j < l.branches; ++j) {
           index_t const out = l.out[j], taps = l.taps[j];
           for (index_t a = 0; a < taps; ++a) {
@@ -159,7 +159,7 @@ void spread_terms(Exec const& exec, Layout const& l, index_t line0, index_t line
             for (index_t q = 0; q < taps; ++q, to += out) {
               index_t const m = g - l.shift[j] - q;
               if (i < 0 || i >= l.out_rows || m < 0 || m >= l.out_cols)
-                row.fill(out, to, wide_t<T>(0));
+                row.fill(out, to, O(0.0f));
               else
                 row.copy(out, to, &dy(b, i, m, l.channel0[j]));
             }
@@ -179,13 +179,13 @@ template <class T> View<T, 2> channels_of(View<T, 2> cells, EmbedBranch const& b
                          Kokkos::make_pair(b.channel0, b.channel0 + b.out));
 }
 
-/// Room for one phase: its rows and the terms they make, a block of lines at a time, and its matrix.
-template <class W> struct Room {
+/// Room for one phase: its rows of O and the terms they make or meet, of Q, a block of lines at a time, and its matrix.
+template <class O, class Q, class M> struct Room {
   Layout const& layout;
-  index_t block = layout.block(sizeof(W));
-  Array compact = Array::empty(dtype_of<W>(), {block, layout.depth() * layout.groups});
-  Array terms = Array::empty(dtype_of<W>(), {block * layout.groups, layout.terms});
-  Array matrix = Array::empty(dtype_of<W>(), {layout.terms, layout.depth()});
+  index_t block = layout.block(sizeof(Q));
+  Array compact = Array::empty(dtype_of<O>(), {block, layout.depth() * layout.groups});
+  Array terms = Array::empty(dtype_of<Q>(), {block * layout.groups, layout.terms});
+  Array matrix = Array::empty(dtype_of<M>(), {layout.terms, layout.depth()});
 
   /// Calls f(first line, lines, their input rows [lines * groups, depth], room for their terms) for the phase's blocks.
   template <class T, class F> void for_each_block(Exec const& exec, index_t phase, View<T, 4> x, F const& f) const
@@ -193,8 +193,8 @@ template <class W> struct Room {
     for (index_t line = 0; line < layout.lines(); line += block) {
       index_t const lines = std::min(block, layout.lines() - line);
       Array const rows = compact.rows(0, lines);
-      collect_rows<T>(exec, layout, phase, line, x, rows.view<W, 2>());
-      f(line, lines, rows_of<W>(rows, lines * layout.groups), terms.rows(0, lines * layout.groups).view<W, 2>());
+      collect_rows<T, O>(exec, layout, phase, line, x, rows.view<O, 2>());
+      f(line, lines, rows_of<O>(rows, lines * layout.groups), terms.rows(0, lines * layout.groups).view<Q, 2>());
     }
   }
 };
@@ -245,23 +245,20 @@ void embed_terms(Exec const& exec, Array const& x, std::vector<EmbedBranch> cons
   if (y.size() == 0 || turn.cells.empty())
     return;
   Layout const l = layout_of(x, branches, y, turn.cells);
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_operands(x.dtype(), [&](auto tag, auto operand) {
     using T = typename decltype(tag)::type;
+    using O = typename decltype(operand)::type;
     using W = wide_t<T>;
-    Room<W> const room{l};
-    auto const matrix = room.matrix.template view<W, 2>();
-    std::vector<Array> weights;
-    for (auto const& b : branches)
-      weights.push_back(rounded_weights<T>(exec, b.weight));
+    Room<O, W, O> const room{l};
+    auto const matrix = room.matrix.template view<O, 2>();
     for (index_t phase = 0; phase < l.stride; ++phase) {
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
-        exchange_weights<W, true>(exec, l, j, phase, b.scale.sigma(),
-                                  rows_of<W>(weights[static_cast<std::size_t>(j)], b.out), matrix);
+        exchange_weights<T, O, true>(exec, l, j, phase, b.scale.sigma(), rows_of<W>(b.weight, b.out), matrix);
       }
       room.template for_each_block<T>(exec, phase, x.view<T, 4>(),
-                                      [&](index_t line, index_t lines, View<W, 2> rows, View<W, 2> terms) {
-                                        gemm<W>(exec, 'N', 'T', 1, rows, matrix, 0, terms);
+                                      [&](index_t line, index_t lines, View<O, 2> rows, View<W, 2> terms) {
+                                        product<O>(exec, 'N', 'T', rows, matrix, 0, terms);
                                         add_terms<W>(exec, l, line, lines, terms, y.view<W, 4>());
                                         if (turn.meanwhile)
                                           turn.meanwhile();
@@ -275,22 +272,23 @@ void embed_backward(Exec const& exec, Array const& x, std::vector<EmbedBranch> c
   if (dy.size() == 0)
     return;
   Layout const l = layout_of(x, branches, dy, embed_cells(x, branches));
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_operands(x.dtype(), [&](auto tag, auto operand) {
     using T = typename decltype(tag)::type;
+    using O = typename decltype(operand)::type;
     using W = wide_t<T>;
-    Room<W> const room{l};
+    Room<O, O, W> const room{l};
     auto const matrix = room.matrix.template view<W, 2>();
     for (index_t phase = 0; phase < l.stride; ++phase) {
       room.matrix.fill(exec, 0);
       room.template for_each_block<T>(exec, phase, x.view<T, 4>(),
-                                      [&](index_t line, index_t lines, View<W, 2> rows, View<W, 2> terms) {
-                                        spread_terms<T>(exec, l, line, lines, dy.view<T, 4>(), terms);
-                                        gemm<W>(exec, 'T', 'N', 1, terms, rows, 1, matrix);
+                                      [&](index_t line, index_t lines, View<O, 2> rows, View<O, 2> terms) {
+                                        spread_terms<T, O>(exec, l, line, lines, dy.view<T, 4>(), terms);
+                                        product<O>(exec, 'T', 'N', terms, rows, 1, matrix);
                                       });
       for (int j = 0; j < l.branches; ++j) {
         auto const& b = branches[static_cast<std::size_t>(j)];
         if (b.dweight)
-          exchange_weights<W, false>(exec, l, j, phase, nullptr, rows_of<W>(b.dweight, b.out), matrix);
+          exchange_weights<T, W, false>(exec, l, j, phase, nullptr, rows_of<W>(b.dweight, b.out), matrix);
       }
     }
     auto const cells = rows_of<T>(dy, dy.size() / dy.extent(3));

@@ -52,6 +52,21 @@ template <class T> View<T, 2> row_block(View<T, 2> const& m, index_t first, inde
   return Kokkos::subview(m, Kokkos::make_pair(first, first + count), Kokkos::ALL);
 }
 
+/// to = from / sigma, rounded to T.
+template <class T, class To>
+void round_scaled(Exec const& exec, double const* sigma, View<wide_t<T>, 2> from, View<To, 2> to)
+{
+  using W = wide_t<T>;
+  index_t const rows = static_cast<index_t>(from.extent(0)), cols = static_cast<index_t>(from.extent(1));
+  for_rows(
+      "rossby::ops::round_weights", exec, rows, cols, KOKKOS_LAMBDA(Row const& row) {
+        W const factor = static_cast<W>(Scale::of(sigma));
+        row.each(
+            cols, [&](To& rounded, W value) { rounded = To(T(factor * value)); }, into(&to(row.number(), 0)),
+            static_cast<W const*>(&from(row.number(), 0)));
+      });
+}
+
 template <class T, class V>
 void call_gemm(Exec const& exec, char const* ta, char const* tb, T alpha, V const& a, V const& b, T beta, V const& c)
 {
@@ -96,14 +111,14 @@ template <class T> void column_sums(Exec const& exec, View<T, 2> x, double beta,
   // A product with a row of ones: BLAS streams it at memory speed, and the order of summation is fixed.
   using W = wide_t<T>;
   index_t const rows = static_cast<index_t>(x.extent(0)), columns = static_cast<index_t>(x.extent(1));
-  index_t const block = conversion_rows<T>(rows, columns);
+  index_t const block = conversion_rows<T, W>(rows, columns);
   Array const ones = Array::empty(dtype_of<W>(), {1, block});
   ones.fill(exec, 1);
   View<W, 2> const result(sum.data(), 1, sum.extent(0));
   for (index_t row = 0; row == 0 || row < rows; row += block) {
     index_t const count = math::min(block, rows - row);
     Array storage;
-    auto const operand = as_operand<T>(exec, row_block<T>(x, row, count), storage);
+    auto const operand = as_operand<T, W>(exec, row_block<T>(x, row, count), storage);
     gemm<W>(exec, 'N', 'N', 1, ones.slice(0, {1, count}).template view<W, 2>(), operand, row == 0 ? beta : 1, result);
   }
 }
@@ -116,9 +131,17 @@ template <class From, class To> void convert_matrix(Exec const& exec, View<From,
       KOKKOS_LAMBDA(Row const& row) { row.copy(cols, &to(row.number(), 0), &from(row.number(), 0)); });
 }
 
-template <class T> Array rounded_weights(Exec const& exec, Array const& weights)
+template <class T, class O> WeightOperand weight_operand(Exec const& exec, Array const& weights, Scale const& scale)
 {
-  return dtype_of<T>() == weights.dtype() ? weights : weights.cast(exec, dtype_of<T>()).cast(exec, weights.dtype());
+  using W = wide_t<T>;
+  if constexpr (std::is_same<T, W>::value) {
+    return {weights, scale};
+  } else {
+    Array const rounded = Array::empty(dtype_of<O>(), {weights.extent(0), weights.size() / weights.extent(0)});
+    round_scaled<T, O>(exec, scale.sigma(), weights.reshaped(rounded.shape()).template view<W, 2>(),
+                       rounded.view<O, 2>());
+    return {rounded, {}};
+  }
 }
 
 template <class T> void spread_bias(Exec const& exec, View<T, 1> bias, View<T, 2> y)
@@ -129,18 +152,37 @@ template <class T> void spread_bias(Exec const& exec, View<T, 1> bias, View<T, 2
       KOKKOS_LAMBDA(Row const& row) { row.copy(cols, &y(row.number(), 0), bias.data()); });
 }
 
-template <class T>
-void scaled_product(Exec const& exec, char tb, Scale const& scale, View<T, 2> a, View<T, 2> b, Array const& bias,
-                    View<T, 2> c)
+template <class O, class To>
+void scaled_product(Exec const& exec, char tb, View<O, 2> a, WeightOperand const& weights, Array const& bias,
+                    View<To, 2> c)
 {
-  if (host_accessible) { // what is queued here has run when the call returns: sigma can be read
+  if (c.size() == 0)
+    return;
+  auto const b = weights.values.reshaped({weights.values.extent(0), weights.values.size() / weights.values.extent(0)})
+                     .template view<O, 2>();
+  if constexpr (!std::is_same<O, wide_t<O>>::value) {
+    ROSSBY_EXPECT(!weights.left.sigma()); // it went into the rounded values
+    bf16_product<To>(exec, 'N', tb, a, b, bias ? bias.flat<float>().data() : nullptr, 0, c);
+  } else if (host_accessible) { // what is queued here has run when the call returns: sigma can be read
     if (bias)
-      spread_bias<T>(exec, bias.flat<T>(), c);
-    gemm<T>(exec, 'N', tb, Scale::of(scale.sigma()), a, b, bias ? 1 : 0, c);
+      spread_bias<O>(exec, bias.flat<O>(), c);
+    gemm<O>(exec, 'N', tb, Scale::of(weights.left.sigma()), a, b, bias ? 1 : 0, c);
   } else {
-    gemm<T>(exec, 'N', tb, 1, a, b, 0, c);
-    apply_scale<T>(exec, scale, bias, c);
+    gemm<O>(exec, 'N', tb, 1, a, b, 0, c);
+    apply_scale<O>(exec, weights.left, bias, c);
   }
+}
+
+template <class O>
+void product(Exec const& exec, char ta, char tb, View<O, 2> a, View<O, 2> b, int beta, View<wide_t<O>, 2> c)
+{
+  if constexpr (std::is_same<O, wide_t<O>>::value)
+    gemm<O>(exec, ta, tb, 1, a, b, beta, c);
+  else if (a.size() == 0 || b.size() == 0)
+    gemm<float>(exec, 'N', 'N', 1, View<float, 2>(c.data(), c.extent(0), 0), View<float, 2>(c.data(), 0, c.extent(1)),
+                beta, c);
+  else
+    bf16_product<float>(exec, ta, tb, a, b, nullptr, beta, c);
 }
 
 template <class T> void apply_scale(Exec const& exec, Scale const& scale, Array const& bias, View<T, 2> y)
@@ -170,16 +212,24 @@ template void column_sums<double>(Exec const&, View<double, 2>, double, View<dou
 template void column_sums<bfloat16>(Exec const&, View<bfloat16, 2>, double, View<float, 1>);
 template void spread_bias<float>(Exec const&, View<float, 1>, View<float, 2>);
 template void spread_bias<double>(Exec const&, View<double, 1>, View<double, 2>);
-template void scaled_product<float>(Exec const&, char, Scale const&, View<float, 2>, View<float, 2>, Array const&,
-                                    View<float, 2>);
-template void scaled_product<double>(Exec const&, char, Scale const&, View<double, 2>, View<double, 2>, Array const&,
-                                     View<double, 2>);
+template void scaled_product<float, float>(Exec const&, char, View<float, 2>, WeightOperand const&, Array const&,
+                                           View<float, 2>);
+template void scaled_product<double, double>(Exec const&, char, View<double, 2>, WeightOperand const&, Array const&,
+                                             View<double, 2>);
+template void scaled_product<bfloat16, float>(Exec const&, char, View<bfloat16, 2>, WeightOperand const&, Array const&,
+                                              View<float, 2>);
+template void scaled_product<bfloat16, bfloat16>(Exec const&, char, View<bfloat16, 2>, WeightOperand const&,
+                                                 Array const&, View<bfloat16, 2>);
+template void product<float>(Exec const&, char, char, View<float, 2>, View<float, 2>, int, View<float, 2>);
+template void product<double>(Exec const&, char, char, View<double, 2>, View<double, 2>, int, View<double, 2>);
+template void product<bfloat16>(Exec const&, char, char, View<bfloat16, 2>, View<bfloat16, 2>, int, View<float, 2>);
 template void apply_scale<float>(Exec const&, Scale const&, Array const&, View<float, 2>);
 template void apply_scale<double>(Exec const&, Scale const&, Array const&, View<double, 2>);
 template void convert_matrix<bfloat16, float>(Exec const&, View<bfloat16, 2>, View<float, 2>);
 template void convert_matrix<float, bfloat16>(Exec const&, View<float, 2>, View<bfloat16, 2>);
-template Array rounded_weights<float>(Exec const&, Array const&);
-template Array rounded_weights<double>(Exec const&, Array const&);
-template Array rounded_weights<bfloat16>(Exec const&, Array const&);
+template WeightOperand weight_operand<float, float>(Exec const&, Array const&, Scale const&);
+template WeightOperand weight_operand<double, double>(Exec const&, Array const&, Scale const&);
+template WeightOperand weight_operand<bfloat16, float>(Exec const&, Array const&, Scale const&);
+template WeightOperand weight_operand<bfloat16, bfloat16>(Exec const&, Array const&, Scale const&);
 
 } // namespace rossby::ops

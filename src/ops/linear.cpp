@@ -11,9 +11,9 @@ template <class T> View<T, 2> rows_of(Array const& matrix, index_t first, index_
 }
 
 /// Calls f(first row, rows) for rows that fit in a buffer when they need converting, and once for all when not.
-template <class T, class F> void for_each_block(index_t rows, index_t columns, F const& f)
+template <class T, class O, class F> void for_each_block(index_t rows, index_t columns, F const& f)
 {
-  index_t const block = conversion_rows<T>(rows, columns);
+  index_t const block = conversion_rows<T, O>(rows, columns);
   for (index_t row = 0; row < rows; row += block)
     f(row, math::min(block, rows - row));
 }
@@ -24,16 +24,14 @@ void linear_forward(Exec const& exec, Array const& x, Array const& w, Scale cons
   index_t const out = w.extent(0), in = w.size() / out, n = x.size() / in;
   ROSSBY_EXPECT(y.size() == n * out);
   Array const input = x.reshaped({n, in}), output = y.reshaped({n, out});
-  dispatch(x.dtype(), [&](auto tag) {
+  dispatch_operands(x.dtype(), [&](auto tag, auto operand) {
     using T = typename decltype(tag)::type;
-    using W = wide_t<T>;
-    Array const weight = rounded_weights<T>(exec, w.reshaped({out, in}));
-    for_each_block<T>(n, math::max(in, out), [&](index_t row, index_t rows) {
+    using O = typename decltype(operand)::type;
+    auto const weights = weight_operand<T, O>(exec, w.reshaped({out, in}), scale);
+    for_each_block<T, O>(n, math::max(in, out), [&](index_t row, index_t rows) {
       Array storage;
-      auto const operand = as_operand<T>(exec, rows_of<T>(input, row, rows), storage);
-      into_result<T, W>(exec, rows_of<T>(output, row, rows), [&](View<W, 2> result) {
-        scaled_product<W>(exec, 'T', scale, operand, weight.view<W, 2>(), bias, result);
-      });
+      product_into<O, T>(exec, 'T', as_operand<T, O>(exec, rows_of<T>(input, row, rows), storage), weights, bias,
+                         rows_of<T>(output, row, rows));
     });
   });
 }
@@ -44,20 +42,19 @@ void linear_backward(Exec const& exec, Array const& x, Array const& w, Scale con
   index_t const out = w.extent(0), in = w.size() / out, n = dy.size() / out;
   Array const input = dw ? x.reshaped({n, in}) : Array(), up = dy.reshaped({n, out}),
               down = dx ? dx.reshaped({n, in}) : Array();
-  dispatch(dy.dtype(), [&](auto tag) {
+  dispatch_operands(dy.dtype(), [&](auto tag, auto operand) {
     using T = typename decltype(tag)::type;
+    using O = typename decltype(operand)::type;
     using W = wide_t<T>;
-    Array const weight = dx ? rounded_weights<T>(exec, w.reshaped({out, in})) : Array();
-    for_each_block<T>(n, math::max(in, out), [&](index_t row, index_t rows) {
+    auto const weights = dx ? weight_operand<T, O>(exec, w.reshaped({out, in}), scale) : WeightOperand();
+    for_each_block<T, O>(n, math::max(in, out), [&](index_t row, index_t rows) {
       Array gradient_storage, input_storage;
-      auto const gradient = as_operand<T>(exec, rows_of<T>(up, row, rows), gradient_storage);
+      auto const gradient = as_operand<T, O>(exec, rows_of<T>(up, row, rows), gradient_storage);
       if (dx)
-        into_result<T, W>(exec, rows_of<T>(down, row, rows), [&](View<W, 2> result) {
-          scaled_product<W>(exec, 'N', scale, gradient, weight.view<W, 2>(), {}, result);
-        });
+        product_into<O, T>(exec, 'N', gradient, weights, {}, rows_of<T>(down, row, rows));
       if (dw)
-        gemm<W>(exec, 'T', 'N', 1, gradient, as_operand<T>(exec, rows_of<T>(input, row, rows), input_storage), 1,
-                dw.reshaped({out, in}).view<W, 2>());
+        product<O>(exec, 'T', 'N', gradient, as_operand<T, O>(exec, rows_of<T>(input, row, rows), input_storage), 1,
+                   dw.reshaped({out, in}).view<W, 2>());
     });
     if (dbias)
       column_sums<T>(exec, up.view<T, 2>(), 1, dbias.flat<W>());

@@ -174,6 +174,86 @@ TEST(Gemm, ColumnSumsAndBias)
 }
 
 // What devices do after a product; hosts take both into it.
+/// op(A) op(B) [+ bias or C] of bfloat16, with A and C as blocks of wider matrices.
+template <class To> void check_bf16(char ta, char tb, index_t m, index_t n, index_t k, bool with_bias, int beta)
+{
+  SCOPED_TRACE(::testing::Message() << ta << tb << " " << m << " " << n << " " << k << " " << with_bias << beta);
+  Shape const sa = ta == 'N' ? Shape{m, k} : Shape{k, m}, sb = tb == 'N' ? Shape{n, k} : Shape{k, n};
+  Array const a = random_array(DType::bfloat16, {sa[0], sa[1] + 3}, 1),
+              b = random_array(DType::bfloat16, tb == 'N' ? Shape{k, n} : Shape{n, k}, 2),
+              c = random_array(dtype_of<To>(), {m, n + 5}, 3), bias = random_array(DType::float32, {n}, 4);
+  auto const columns = [](auto const& matrix, index_t first, index_t count) {
+    return Kokkos::subview(matrix, Kokkos::ALL, Kokkos::make_pair(first, first + count));
+  };
+  View<bfloat16, 2> const part_a = columns(a.view<bfloat16, 2>(), 2, sa[1]);
+  View<To, 2> const part_c = columns(c.view<To, 2>(), 1, n);
+  auto const whole_a = a.to_host(Exec()), shift = bias.to_host(Exec()), before = c.to_host(Exec());
+  Values values_a, values_c;
+  for (index_t i = 0; i < sa[0]; ++i)
+    for (index_t j = 0; j < sa[1]; ++j)
+      values_a.push_back(whole_a[at(i * (sa[1] + 3) + j + 2)]);
+  for (index_t i = 0; i < m; ++i)
+    for (index_t j = 0; j < n; ++j)
+      values_c.push_back(with_bias ? shift[at(j)] : before[at(i * (n + 5) + j + 1)]);
+  Shape const of_b = tb == 'N' ? Shape{k, n} : Shape{n, k};
+  auto const inner = product_of(ta, tb, 1, {sa[0], sa[1], values_a}, {of_b[0], of_b[1], b.to_host(Exec())},
+                                with_bias || beta == 1 ? 1 : 0, {m, n, values_c});
+  Values wanted = before;
+  for (index_t i = 0; i < m; ++i)
+    for (index_t j = 0; j < n; ++j)
+      wanted[at(i * (n + 5) + j + 1)] = inner[at(i * n + j)];
+  auto const multiply = [&] {
+    ops::bf16_product<To>(Exec(), ta, tb, part_a, b.view<bfloat16, 2>(),
+                          with_bias ? bias.flat<float>().data() : nullptr, beta, part_c);
+  };
+  if (!ops::multiplies_bfloat16()) {
+    EXPECT_THROW(multiply(), std::logic_error);
+    return;
+  }
+  multiply();
+  expect_close(c, wanted, std::is_same<To, float>::value ? 1e-6 : 4e-3);
+}
+
+TEST(Products, OfBfloat16)
+{
+  for (char const ta : {'N', 'T'})
+    for (char const tb : {'N', 'T'})
+      for (auto const& s : {Shape{5, 7, 3}, Shape{1, 6, 40}, Shape{33, 1, 17}, Shape{20, 24, 1}, Shape{70, 65, 130}}) {
+        check_bf16<float>(ta, tb, s[0], s[1], s[2], false, 0);
+        check_bf16<float>(ta, tb, s[0], s[1], s[2], false, 1);
+        check_bf16<float>(ta, tb, s[0], s[1], s[2], true, 0);
+        check_bf16<bfloat16>(ta, tb, s[0], s[1], s[2], false, 0);
+        check_bf16<bfloat16>(ta, tb, s[0], s[1], s[2], true, 0);
+      }
+}
+
+TEST(Products, EmptyOnesOfBfloat16)
+{
+  Array const a = Array::empty(DType::bfloat16, {3, 0}), b = Array::empty(DType::bfloat16, {0, 2});
+  Array const c = Array::from_host(Exec(), DType::float32, {3, 2}, {1, 2, 3, 4, 5, 6});
+  ops::product<bfloat16>(Exec(), 'N', 'N', a.view<bfloat16, 2>(), b.view<bfloat16, 2>(), 1, c.view<float, 2>());
+  EXPECT_EQ(c.to_host(Exec()), (Values{1, 2, 3, 4, 5, 6}));
+  ops::product<bfloat16>(Exec(), 'N', 'N', a.view<bfloat16, 2>(), b.view<bfloat16, 2>(), 0, c.view<float, 2>());
+  EXPECT_EQ(c.to_host(Exec()), Values(6, 0.0));
+}
+
+TEST(Products, WeightsAreScaledBeforeTheyAreRounded)
+{
+  Array const w = random_array(DType::float32, {4, 3, 2}, 5);
+  auto const values = w.to_host(Exec());
+  Values wanted;
+  for (double const v : values)
+    wanted.push_back(float(bfloat16(static_cast<float>(v) * 0.3F)));
+  auto const check = [&](ops::WeightOperand const& operand, DType type) {
+    EXPECT_EQ(operand.values.dtype(), type);
+    EXPECT_EQ(operand.left.sigma(), nullptr);
+    EXPECT_EQ(operand.values.to_host(Exec()), wanted);
+  };
+  check(ops::weight_operand<bfloat16, bfloat16>(Exec(), w, scale_by(0.3)), DType::bfloat16);
+  check(ops::weight_operand<bfloat16, float>(Exec(), w, scale_by(0.3)), DType::float32);
+  EXPECT_EQ((ops::weight_operand<float, float>(Exec(), w, scale_by(0.3)).values.data()), w.data());
+}
+
 TEST(Products, ScaleAndBiasAfterwards)
 {
   Array const bias = random_array(DType::float64, {5}, 2);

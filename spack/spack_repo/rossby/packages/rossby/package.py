@@ -25,6 +25,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
     variant("mpi", default=True, description="More than one rank, and parallel files")
     variant("netcdf", default=True, description="netCDF data, forecasts and scores")
     variant("zarr", default=True, description="The compressors of Zarr stores")
+    variant("onednn", default=False, description="Products of bfloat16 on processors that can")
     variant("nccl", default=False, description="Carry messages between GPUs by NCCL")
     variant("gpu_aware_mpi", default=False, description="Ask for an MPI that takes GPU memory")
     variant("fortran", default=False, description="Install the Fortran module")
@@ -98,6 +99,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
         depends_on(f"netcdf-c@4.7:{condition}", when=f"+netcdf{condition}")
     for library in ("c-blosc@1.16:", "zstd@1.4:", "lz4@1.9:", "zlib-api"):
         depends_on(library, when="+zarr")
+    depends_on("onednn@2.6:", when="+onednn")
     depends_on("mpi", when="+mpi")
     for device in ("cuda", "rocm"):
         for provider in ("openmpi", "mpich", "cray-mpich"):
@@ -119,6 +121,7 @@ class Rossby(CMakePackage, CudaPackage, ROCmPackage):
             self.define_from_variant("ROSSBY_ENABLE_MPI", "mpi"),
             self.define_from_variant("ROSSBY_ENABLE_NETCDF", "netcdf"),
             self.define_from_variant("ROSSBY_ENABLE_ZARR", "zarr"),
+            self.define_from_variant("ROSSBY_ENABLE_ONEDNN", "onednn"),
             self.define_from_variant("ROSSBY_ENABLE_NCCL", "nccl"),
             self.define_from_variant("ROSSBY_ENABLE_FORTRAN", "fortran"),
             self.define_from_variant("ROSSBY_ENABLE_BENCHMARKS", "benchmarks"),
