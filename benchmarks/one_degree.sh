@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The one-degree WXFormer in Rossby (one and two data-parallel ranks) and in PyTorch (one and two threads), taking turns
-# so that both see the same machine.
+# The one-degree WXFormer in Rossby (one rank, two that share a sample, two with a sample each) and in PyTorch (one thread
+# and two), in float32 and in mixed precision, taking turns so that both see the same machine.
 #   benchmarks/one_degree.sh [rounds]
 # Needs a Python with PyTorch and PyYAML: Debian's python3-torch and python3-yaml, or another one named in TORCH_PYTHON.
 set -euo pipefail
@@ -21,11 +21,16 @@ cmake --build "$build" --target step_bench --parallel "$ROSSBY_JOBS" | tail -n 1
 deck=inputs/wxformer_1deg.yml
 lines="$build/one_degree.jsonl"
 : >"$lines"
+# Pinned, and without giving the core away while waiting: nothing else is to run.
+rossby() { mpirun --bind-to core --mca mpi_yield_when_idle 0 -n "$1" "$build/benchmarks/step_bench" "$deck" 1 1 "${@:2}" >>"$lines"; }
 for ((round = 1; round <= rounds; ++round)); do
-  for cores in 1 2; do
-    echo "round $round of $rounds, $cores core(s)"
-    OMP_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores "$python" -B benchmarks/torch_bench.py "$deck" 1 1 >>"$lines"
-    mpirun -n "$cores" "$build/benchmarks/step_bench" "$deck" 1 1 >>"$lines"
+  for amp in false true; do
+    for cores in 1 2; do
+      echo "round $round of $rounds, $cores core(s), amp: $amp"
+      OMP_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores "$python" -B benchmarks/torch_bench.py "$deck" 1 1 "$amp" >>"$lines"
+      rossby "$cores" "trainer.parallelism.domain=$cores" "trainer.amp=$amp"
+    done
+    rossby 2 trainer.parallelism.data=ddp "trainer.amp=$amp"
   done
 done
 echo

@@ -47,15 +47,17 @@ def main(deck, lines):
         for run in map(json.loads, file):
             cores = run.get("ranks") or run["threads"]
             name = f"{run['program']}, {cores} {'rank' if 'ranks' in run else 'thread'}{'s' if cores > 1 else ''}"
+            name += f", {samples} samples" if (samples := run.get("samples", 1)) > 1 else ""
+            name += ", amp" if run["amp"] else ""
             runs.setdefault(name, []).append(run)
     print(f"forward {forward / 1e9:.1f} GFLOP, step {(3 * forward - entry) / 1e9:.1f} GFLOP a sample; medians\n")
-    print(f"| {'program':24} | samples a step | forecast s | step s | step s/sample | GFLOP/s | peak MiB per process |")
-    print(f"|{'-' * 26}|---|---|---|---|---|---|")
+    print(f"| {'program':34} | samples a step | forecast s | step s | step s/sample | GFLOP/s | peak MiB per process |")
+    print(f"|{'-' * 36}|---|---|---|---|---|---|")
     for name, group in runs.items():
         samples = group[0].get("samples", 1)
         forecast, step = (statistics.median(t for run in group for t in run[k]) for k in ("forecast_s", "step_s"))
         rate = samples * (3 * forward - entry) / step / 1e9
-        print(f"| {name:24} | {samples} | {forecast:.2f} | {step:.2f} | {step / samples:.2f} | {rate:.1f} "
+        print(f"| {name:34} | {samples} | {forecast:.2f} | {step:.2f} | {step / samples:.2f} | {rate:.1f} "
               f"| {max(run['peak_mib'] for run in group):.0f} |")
 
 

@@ -143,12 +143,13 @@ void run(Deck const& deck, int forecasts, int steps)
     loss_seen = y.empty() ? 0 : y[0];
   });
   if (world.rank() == 0)
-    fmt::print("{{\"program\": \"rossby\", \"ranks\": {}, \"samples\": {}, \"mesh\": \"{} x {} x {} x {}\", "
-               "\"forecast_s\": [{:.4f}], \"step_s\": [{:.4f}], \"peak_mib\": {:.0f}, \"stored_mib\": {:.2f}, "
-               "\"other_arrays_mib\": {:.1f}, \"sent_mib\": {{{}}}, \"parameters\": {}, \"first_value\": {:.6g}}}\n",
-               world.size(), mesh.data.size(), mesh.data.size(), parallelism.tensor, parallelism.domain[0],
-               parallelism.domain[1], fmt::join(forecast, ", "), fmt::join(step, ", "), most[0], most[1], most[2], sent,
-               parameters.count_trainable(), loss_seen);
+    fmt::print(
+        "{{\"program\": \"rossby\", \"ranks\": {}, \"samples\": {}, \"amp\": {}, \"mesh\": \"{} x {} x {} x {}\", "
+        "\"forecast_s\": [{:.4f}], \"step_s\": [{:.4f}], \"peak_mib\": {:.0f}, \"stored_mib\": {:.2f}, "
+        "\"other_arrays_mib\": {:.1f}, \"sent_mib\": {{{}}}, \"parameters\": {}, \"first_value\": {:.6g}}}\n",
+        world.size(), mesh.data.size(), session.config().trainer.precision.fields == DType::bfloat16, mesh.data.size(),
+        parallelism.tensor, parallelism.domain[0], parallelism.domain[1], fmt::join(forecast, ", "),
+        fmt::join(step, ", "), most[0], most[1], most[2], sent, parameters.count_trainable(), loss_seen);
 }
 } // namespace
 

@@ -1,4 +1,7 @@
-"""The same work as step_bench.cpp in PyTorch:  torch_bench.py DECK [forecasts] [steps]  (threads: OMP_NUM_THREADS)"""
+"""The same work as step_bench.cpp in PyTorch:  torch_bench.py DECK [forecasts] [steps] [amp]
+
+Threads: OMP_NUM_THREADS. amp: true runs the model under bfloat16 autocast.
+"""
 import json
 import sys
 import time
@@ -23,7 +26,7 @@ def time_each(count, work):
     return seconds[1:]
 
 
-def main(deck, forecasts=3, steps=3):
+def main(deck, forecasts=3, steps=3, amp="false"):
     with open(deck) as file:
         conf = yaml.safe_load(file)["model"]
     torch.manual_seed(42)
@@ -32,24 +35,29 @@ def main(deck, forecasts=3, steps=3):
     x = 2 * torch.rand(1, channels, conf["frames"], conf["image_height"], conf["image_width"]) - 1
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.95))
 
+    def autocast():
+        return torch.autocast("cpu", torch.bfloat16, enabled=amp == "true")
+
     def step():
         model.train()
         optimizer.zero_grad(set_to_none=True)
-        model(x).square().mean().backward()
+        with autocast():
+            loss = model(x).float().square().mean()
+        loss.backward()
         optimizer.step()
 
     def forecast():
         model.eval()
-        with torch.no_grad():
+        with torch.no_grad(), autocast():
             model(x)
 
-    report = {"program": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
-    report["step_s"] = time_each(steps, step)
+    report = {"program": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads(), "amp": amp == "true"}
+    report["step_s"] = time_each(int(steps), step)
     report["peak_mib"] = round(peak_memory())
-    report["forecast_s"] = time_each(forecasts, forecast)
+    report["forecast_s"] = time_each(int(forecasts), forecast)
     report["parameters"] = sum(p.numel() for p in model.parameters())
     print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*sys.argv[1:])
