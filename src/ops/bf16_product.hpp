@@ -7,6 +7,15 @@
 
 namespace rossby::ops {
 
+/// Tells tools that a product, which is no kernel of Kokkos', is at work on device memory. Tools know products by the
+/// regions that Kokkos Kernels puts around its own, "KokkosBlas::...": so are these called.
+struct ProductRegion {
+  explicit ProductRegion(char const* label) { Kokkos::Profiling::pushRegion(label); }
+  ~ProductRegion() { Kokkos::Profiling::popRegion(); }
+  ProductRegion(ProductRegion const&) = delete;
+  ProductRegion& operator=(ProductRegion const&) = delete;
+};
+
 /// Whether this machine multiplies bfloat16 faster than float32; if not, products of bfloat16 are made of float32
 /// copies. The same numbers but for the order of sums: operands are bfloat16, sums and results float32, in both.
 bool multiplies_bfloat16();

@@ -117,6 +117,7 @@ void bf16_product(Exec const& exec, char ta, char tb, View<bfloat16, 2> a, View<
   auto const row_length = [&](auto const& matrix) { return signed_of(matrix.stride_0()); };
   index_t const m = signed_of(c.extent(0)), n = signed_of(c.extent(1)),
                 k = signed_of(ta == 'N' ? a.extent(1) : a.extent(0));
+  ProductRegion const region("KokkosBlas::gemm[bfloat16]");
   ThreadsOfKokkos const threads(exec);
   Added const added = bias ? bias_row : beta == 1 ? what_was_there : nothing;
   auto const product = compiled(

@@ -166,6 +166,7 @@ void scaled_product(Exec const& exec, char tb, View<O, 2> a, WeightOperand const
   } else if (host_accessible) { // what is queued here has run when the call returns: sigma can be read
     if (bias)
       spread_bias<O>(exec, bias.flat<O>(), c);
+    ProductRegion const region("KokkosBlas::scaled_gemm"); // which reads sigma, too
     gemm<O>(exec, 'N', tb, Scale::of(weights.left.sigma()), a, b, bias ? 1 : 0, c);
   } else {
     gemm<O>(exec, 'N', tb, 1, a, b, 0, c);

@@ -206,7 +206,7 @@ void kokkosp_begin_deep_copy(kokkosp_space, char const*, void const*, kokkosp_sp
   enter();
 }
 void kokkosp_end_deep_copy() { leave(); }
-/// Kokkos Kernels names a region around each of its products.
+/// Kokkos Kernels names a region around each of its products, as products of bfloat16 do.
 void kokkosp_push_profile_region(char const*) { enter(); }
 void kokkosp_pop_profile_region() { leave(); }
 }
