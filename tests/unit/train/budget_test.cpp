@@ -3,11 +3,11 @@
 // tests/budgets/wxformer_1deg.yml: to exceed one fails, and so does a limit that stands more than a tenth above what
 // is used, so that what has been won is not lost again unseen.
 
-#include "core/host_waits.hpp"
 #include "optim/adamw.hpp"
 #include <rossby/core/pool.hpp>
 #include <rossby/models/spec.hpp>
 #include <rossby/parallel.hpp>
+#include <support/host_waits.hpp>
 #include <support/kokkos_callbacks.hpp>
 #include <support/small_model.hpp>
 
@@ -39,14 +39,6 @@ void on_copy(Kokkos::Tools::SpaceHandle, char const*, void const*, Kokkos::Tools
 {
   ++counted.copies;
   counted.copied_bytes += bytes;
-}
-
-std::uint64_t all_waits()
-{
-  std::uint64_t sum = 0;
-  for (auto const& [label, count] : host_waits())
-    sum += count;
-  return sum;
 }
 
 double mib(std::size_t bytes) { return static_cast<double>(bytes) / 1048576; }

@@ -1,9 +1,9 @@
 // A training step of every model runs on the instance that it is given and on no other, every kernel and allocation
 // says whose it is, and the host waits only where it needs a value (docs/design.md lists where).
 
-#include "core/host_waits.hpp"
 #include "optim/adamw.hpp"
 #include <rossby/parallel.hpp>
+#include <support/host_waits.hpp>
 #include <support/kokkos_callbacks.hpp>
 #include <support/small_model.hpp>
 #include <support/small_models.hpp>
@@ -53,14 +53,6 @@ void on_allocation(Kokkos::Tools::SpaceHandle, char const* name, void const*, st
 {
   if (!known(name) && std::string(name) != "Kokkos::Serial::scratch_mem")
     seen.strangers.insert(std::string("memory of ") + name);
-}
-
-std::uint64_t all_waits()
-{
-  std::uint64_t sum = 0;
-  for (auto const& [label, count] : host_waits())
-    sum += count;
-  return sum;
 }
 
 std::string list(std::set<std::string> const& names)

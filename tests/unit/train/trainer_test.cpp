@@ -1,7 +1,6 @@
+#include <support/host_waits.hpp>
 #include <support/messages.hpp>
 #include <support/small_run.hpp>
-
-#include "core/host_waits.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +11,7 @@
 namespace {
 using namespace rossby;
 using namespace rossby::testing;
+using rossby::test::all_waits;
 using rossby::test::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -78,15 +78,9 @@ TEST(Trainer, AStepWaitsThreeTimes)
     world.config.trainer.epochs = 1;
     world.config.trainer.train_batch_size = batch_size;
     SmallRun run(world, Communicator(), scratch.path);
-    auto const all = [] {
-      std::int64_t sum = 0;
-      for (auto const& [label, count] : host_waits())
-        sum += static_cast<std::int64_t>(count);
-      return sum;
-    };
-    auto const before = all();
+    auto const before = all_waits();
     auto const steps = run.trainer.run().updates;
-    return std::pair(all() - before, static_cast<std::int64_t>(steps));
+    return std::pair(static_cast<std::int64_t>(all_waits() - before), static_cast<std::int64_t>(steps));
   };
   auto const few = waits_of_an_epoch(6), many = waits_of_an_epoch(2);
   ASSERT_GT(many.second, few.second);
